@@ -1,0 +1,57 @@
+//===- Linnet.h - the linnet dialect --------------------------*- C++ -*-===//
+//
+// The single header that users of the dialect include.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DIALECTS_LINNET_LINNET_H
+#define DIALECTS_LINNET_LINNET_H
+
+#include "dialects/Linnet/NormalForm.h"
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Attributes.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Linnet/LinnetDialect.h.inc"
+#include "dialects/Linnet/LinnetEnums.h.inc"
+
+#include "dialects/Linnet/LinnetAttrInterfaces.h.inc"
+#include "dialects/Linnet/LinnetOpInterfaces.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Linnet/LinnetAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Linnet/LinnetOps.h.inc"
+
+namespace mlir::linnet {
+
+/// Module attribute naming the weight archive (a checkpoint directory or a
+/// .safetensors file) that `linnet.weight` keys refer to.
+inline constexpr StringLiteral kArchiveAttr = "linnet.archive";
+/// Module attribute: a dictionary with the facts a runtime needs
+/// (`model_type`, `kind`, `vocab_size`, `hidden_size`, `max_context`, ...).
+inline constexpr StringLiteral kModelAttr = "linnet.model";
+/// Name of a model's main function.
+inline constexpr StringLiteral kForward = "forward";
+
+/// Replaces every `{}` of a weight key by the layer's number.
+std::string resolveWeightKey(StringRef key, int64_t layer);
+
+/// The `[B, T, H, K, V]` letters rule of linnet.scan: whether an operand
+/// dimension `size` may stand where the full dimension is `full`.
+bool fitsByBroadcast(char letter, int64_t size, int64_t full);
+
+} // namespace mlir::linnet
+
+#endif // DIALECTS_LINNET_LINNET_H

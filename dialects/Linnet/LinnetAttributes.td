@@ -1,0 +1,129 @@
+//===- LinnetAttributes.td - transitions, structures, enums ---------------===//
+
+#ifndef LINNET_ATTRIBUTES_TD
+#define LINNET_ATTRIBUTES_TD
+
+include "dialects/Linnet/LinnetDialect.td"
+include "dialects/Linnet/LinnetInterfaces.td"
+include "mlir/IR/EnumAttr.td"
+
+//===----------------------------------------------------------------------===//
+// Enums
+//===----------------------------------------------------------------------===//
+
+class Linnet_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::mlir::linnet";
+  let genSpecializedAttr = 0;
+}
+class Linnet_EnumAttr<EnumAttrInfo info, string mnemonic>
+    : EnumAttr<Linnet_Dialect, info, mnemonic>;
+
+def Linnet_ActivationKind : Linnet_Enum<"Activation", "pointwise activation", [
+  I32EnumAttrCase<"Identity", 0, "identity">, I32EnumAttrCase<"Silu", 1, "silu">,
+  I32EnumAttrCase<"Gelu", 2, "gelu">, I32EnumAttrCase<"GeluTanh", 3, "gelu_tanh">,
+  I32EnumAttrCase<"Relu", 4, "relu">, I32EnumAttrCase<"Relu2", 5, "relu2">,
+  I32EnumAttrCase<"Sigmoid", 6, "sigmoid">, I32EnumAttrCase<"Tanh", 7, "tanh">,
+  I32EnumAttrCase<"Softplus", 8, "softplus">]>;
+def Linnet_ActivationAttr : Linnet_EnumAttr<Linnet_ActivationKind, "activation">;
+
+def Linnet_NormKind : Linnet_Enum<"NormKind", "normalisation", [
+  I32EnumAttrCase<"Rms", 0, "rms">, I32EnumAttrCase<"Layer", 1, "layer">,
+  I32EnumAttrCase<"L2", 2, "l2">]>;
+def Linnet_NormKindAttr : Linnet_EnumAttr<Linnet_NormKind, "norm_kind">;
+
+def Linnet_GateOrder : Linnet_Enum<"GateOrder", "when a norm's gate applies", [
+  I32EnumAttrCase<"Before", 0, "before">, I32EnumAttrCase<"After", 1, "after">]>;
+def Linnet_GateOrderAttr : Linnet_EnumAttr<Linnet_GateOrder, "gate_order">;
+
+def Linnet_Readout : Linnet_Enum<"Readout", "which state a query reads", [
+  I32EnumAttrCase<"Post", 0, "post">, I32EnumAttrCase<"Pre", 1, "pre">]>;
+def Linnet_ReadoutAttr : Linnet_EnumAttr<Linnet_Readout, "readout">;
+
+def Linnet_Storage : Linnet_Enum<"Storage", "order of a stored matrix", [
+  I32EnumAttrCase<"OutIn", 0, "out_in">, I32EnumAttrCase<"InOut", 1, "in_out">]>;
+
+//===----------------------------------------------------------------------===//
+// Transitions
+//===----------------------------------------------------------------------===//
+
+class Linnet_Attr<string name, string mnemo, list<Trait> traits>
+    : AttrDef<Linnet_Dialect, name, traits> {
+  let mnemonic = mnemo;
+}
+
+class Linnet_Transition<string name, string mnemo>
+    : Linnet_Attr<name, mnemo, [DeclareAttrInterfaceMethods<
+        TransitionAttrInterface, ["getOperandDims", "getNormalForm"]>]>;
+
+def Linnet_NoneAttr : Linnet_Transition<"NoneTransition", "none"> {
+  let summary = "no decay: S_t = S_{t-1} + k_t v_t^T";
+  let description = [{
+    Plain linear attention (Katharopoulos et al. 2020). No operands.
+  }];
+}
+
+def Linnet_ScalarAttr : Linnet_Transition<"ScalarTransition", "scalar"> {
+  let summary = "one decay per head: S_t = e^{g_t} S_{t-1} + k_t v_t^T";
+  let description = [{
+    Operand: `g` `[B, T, H]`, the log decay (<= 0). RetNet, Lightning,
+    Mamba-2 (Dao and Gu 2024).
+  }];
+}
+
+def Linnet_DiagonalAttr : Linnet_Transition<"DiagonalTransition", "diagonal"> {
+  let summary = "one decay per key channel: S_t = diag(e^{g_t}) S_{t-1} + k_t v_t^T";
+  let description = [{
+    Operand: `g` `[B, T, H, K]`, the log decay (<= 0). GLA (Yang et al. 2023),
+    HGRN2.
+  }];
+}
+
+def Linnet_FullAttr : Linnet_Transition<"FullTransition", "full"> {
+  let summary = "one decay per state entry: S_t = e^{d_t A} (.) S_{t-1} + k_t v_t^T";
+  let description = [{
+    Operands: `d` `[B, T, H, V]`, the step (>= 0), and `A` `[B, T, H, K, V]`,
+    the rate (<= 0), usually time-invariant (`[1, 1, H, K, V]`). The log decay
+    of entry (k, v) is d[v] A[k, v]. Mamba-1 (Gu and Dao 2023).
+  }];
+}
+
+def Linnet_DeltaAttr : Linnet_Transition<"DeltaTransition", "delta"> {
+  let summary = "decay, then the delta rule: S_t = S' + beta_t k_t (v_t - S'^T k_t)^T, S' = D_t S_{t-1}";
+  let description = [{
+    `decay` is `none`, `scalar` or `diagonal`. Operands: `beta` `[B, T, H]`,
+    then for a decay its log `g`, `[B, T, H]` or `[B, T, H, K]`. DeltaNet
+    (Yang et al. 2024), Gated DeltaNet, KDA.
+  }];
+  let parameters = (ins StringRefParameter<"none, scalar or diagonal">:$decay);
+  let assemblyFormat = "`<` $decay `>`";
+  let genVerifyDecl = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Structures
+//===----------------------------------------------------------------------===//
+
+class Linnet_Structure<string name, string mnemo>
+    : Linnet_Attr<name, mnemo, [DeclareAttrInterfaceMethods<
+        StructureAttrInterface,
+        ["inferShape", "toDense", "buildApply", "getFlops"]>]>;
+
+def Linnet_DenseAttr : Linnet_Structure<"DenseStructure", "dense"> {
+  let summary = "one stored matrix";
+  let description = [{
+    One factor: `W` `[out, in]`, or with `<in_out>` its transpose as GPT-2
+    stores it.
+  }];
+  let parameters = (ins DefaultValuedParameter<"Storage", "Storage::OutIn">:$storage);
+  let assemblyFormat = "(`<` $storage^ `>`)?";
+}
+
+def Linnet_LowRankAttr : Linnet_Structure<"LowRankStructure", "low_rank"> {
+  let summary = "W = U V with a small middle";
+  let description = [{
+    Two factors: `U` `[out, rank]` and `V` `[rank, in]`; y = U (V x).
+  }];
+}
+
+#endif // LINNET_ATTRIBUTES_TD
