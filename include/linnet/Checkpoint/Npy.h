@@ -1,7 +1,7 @@
 //===- Npy.h - numpy array files ------------------------------*- C++ -*-===//
 //
-// Reads format versions 1 to 3 of .npy and writes version 1 (2 for very long
-// headers). Object arrays, structured types and big-endian data are errors.
+// Reads format versions 1 to 3 of .npy and writes version 1. Object arrays,
+// structured types and big-endian data are errors.
 //
 //===----------------------------------------------------------------------===//
 

@@ -18,7 +18,11 @@
 
 namespace linnet {
 
-/// The whole content of a file (or pipe). Directories are refused.
+/// "cannot ACTION 'PATH': REASON" with the system's reason for `code` (errno).
+Error systemError(std::string_view action, const std::string &path, int code);
+
+/// The whole content of a file (or pipe). Directories and content above 4 GiB
+/// are refused.
 Result<std::string> readFile(const std::string &path);
 
 /// A file mapped read-only. The content stays valid when the file is renamed
