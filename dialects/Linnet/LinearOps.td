@@ -36,9 +36,9 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [AttrSizedOperandSegments]> {
     `linnet-lower-cpu`.
 
     ```mlir
-    %y = linnet.linear %x, %w #linnet.dense
+    %y = linnet.linear #linnet.dense %x, %w
            : (tensor<2x5x32xf32>, tensor<40x32xf32>) -> tensor<2x5x40xf32>
-    %z = linnet.linear %x, %u, %v bias(%b) #linnet.low_rank
+    %z = linnet.linear #linnet.low_rank %x, %u, %v bias(%b)
            : (tensor<2x5x32xf32>, tensor<40x4xf32>, tensor<4x32xf32>, tensor<40xf32>) -> tensor<2x5x40xf32>
     ```
   }];
@@ -47,7 +47,7 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [AttrSizedOperandSegments]> {
                        StructureAttrInterface:$structure);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $input `,` $factors (`bias` `(` $bias^ `)`)? $structure attr-dict
+    $structure $input `,` $factors (`bias` `(` $bias^ `)`)? attr-dict
     `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;

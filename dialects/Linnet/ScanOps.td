@@ -41,7 +41,7 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
     literature (Yang et al. 2024; Dao and Gu 2024).
 
     ```mlir
-    %o, %s = linnet.scan %q, %k, %v #linnet.scalar (%g)
+    %o, %s = linnet.scan #linnet.scalar(%g) %q, %k, %v
            : (tensor<?x?x1x12xf32>, tensor<?x?x1x12xf32>, tensor<?x?x5x12xf32>, tensor<?x?x5xf32>)
              -> (tensor<?x?x5x12xf32>, tensor<?x5x12x12xf32>)
     ```
@@ -57,7 +57,7 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
                        UnitAttr:$reverse);
   let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$state);
   let assemblyFormat = [{
-    $query `,` $key `,` $value $transition (`(` $parameters^ `)`)?
+    $transition (`(` $parameters^ `)`)? $query `,` $key `,` $value
     (`bonus` `(` $bonus^ `)`)? (`initial` `(` $initial^ `)`)? attr-dict
     `:` functional-type(operands, results)
   }];
@@ -79,7 +79,7 @@ def Linnet_StepOp : Linnet_InferredOp<"step", [AttrSizedOperandSegments]> {
     `linnet-expand-step`.
 
     ```mlir
-    %o, %s = linnet.step %q, %k, %v #linnet.scalar (%g) initial(%s0)
+    %o, %s = linnet.step #linnet.scalar(%g) %q, %k, %v initial(%s0)
            : (tensor<2x1x12xf32>, tensor<2x1x12xf32>, tensor<2x5x12xf32>, tensor<2x5xf32>, tensor<2x5x12x12xf32>)
              -> (tensor<2x5x12xf32>, tensor<2x5x12x12xf32>)
     ```
@@ -94,7 +94,7 @@ def Linnet_StepOp : Linnet_InferredOp<"step", [AttrSizedOperandSegments]> {
                        DefaultValuedAttr<Linnet_ReadoutAttr, "Readout::Post">:$readout);
   let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$state);
   let assemblyFormat = [{
-    $query `,` $key `,` $value $transition (`(` $parameters^ `)`)?
+    $transition (`(` $parameters^ `)`)? $query `,` $key `,` $value
     (`bonus` `(` $bonus^ `)`)? `initial` `(` $initial `)` attr-dict
     `:` functional-type(operands, results)
   }];

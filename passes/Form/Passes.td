@@ -1,0 +1,89 @@
+//===- Passes.td - passes that choose and derive execution forms ----------===//
+
+#ifndef PASSES_FORM_TD
+#define PASSES_FORM_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ThreadState : Pass<"linnet-thread-state", "::mlir::ModuleOp"> {
+  let summary = "Give a stateless model explicit state";
+  let description = [{
+    Precondition: a module whose `@forward` is stateless.
+
+    Effect: every stateful operation (`StatefulOpInterface`) reachable from
+    `@forward` takes its state as a tensor and returns the new one; functions,
+    calls and stacks pass the states through. Running T tokens at once then
+    equals running them in parts, so prefill and decode are the same code. A
+    stack's states are stacked along a new first dimension, one entry per
+    layer of the function. Existing tokens-before arguments become the
+    position.
+
+    Declines: nothing silently. A module without stateful operations is left
+    as it is; an operation that cannot run token by token (say, attention
+    without causal mask) is an error naming the operation and the reason.
+
+    Exact or approximate: exact.
+
+    Options: `max-context`: tokens a growing state (a cache) holds; 0 takes
+    the model's own.
+
+    Statistics: number of operations given state.
+
+    Example: test/Passes/Form/thread-state.mlir.
+  }];
+  let options = [
+    Option<"maxContext", "max-context", "int64_t", "0",
+           "tokens a growing state holds (0: the model's max_context)">];
+  let statistics = [
+    Statistic<"threaded", "threaded", "operations given explicit state">];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect"];
+}
+
+def ExpandStep : Pass<"linnet-expand-step"> {
+  let summary = "Write a step as a scan over one token";
+  let description = [{
+    Precondition: none.
+
+    Effect: `linnet.step` becomes `linnet.scan` on operands with a time
+    dimension of one, so that lowerings know one recurrence only.
+
+    Declines: nothing.
+
+    Exact or approximate: exact.
+
+    Options: none. Statistics: number of steps expanded.
+
+    Example: test/Passes/Form/expand-step.mlir.
+  }];
+  let statistics = [Statistic<"expanded", "expanded", "steps expanded">];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def SplitAlongTime : Pass<"linnet-split-along-time"> {
+  let summary = "Run stateful operations in two parts";
+  let description = [{
+    Precondition: stateful operations with static shapes.
+
+    Effect: a stateful operation over T tokens becomes one over the first
+    `at` tokens and one over the rest that starts from the first's state: the
+    interface's split and merge. Used to test state, to shard long inputs and
+    to bound a lowering's working set.
+
+    Declines: operations of T <= `at` tokens, or that cannot stream (with a
+    remark saying why).
+
+    Exact or approximate: exact.
+
+    Options: `at`: tokens in the first part. Statistics: operations split and
+    declined.
+
+    Example: test/Passes/Form/split-along-time.mlir.
+  }];
+  let options = [Option<"at", "at", "int64_t", "1", "tokens in the first part">];
+  let statistics = [Statistic<"split", "split", "operations split">,
+                    Statistic<"declined", "declined", "operations declined">];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+#endif // PASSES_FORM_TD

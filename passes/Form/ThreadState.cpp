@@ -1,0 +1,262 @@
+//===- ThreadState.cpp - explicit state for a stateless model -------------===//
+//
+// States come from StatefulOpInterface alone; nothing here knows a cache from
+// a convolution tail.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Linnet/Linnet.h"
+#include "passes/Form/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlir::linnet {
+#define GEN_PASS_DEF_THREADSTATE
+#include "passes/Form/Passes.h.inc"
+} // namespace mlir::linnet
+
+using namespace mlir;
+using namespace mlir::linnet;
+
+namespace {
+/// One state argument a function was given.
+struct ThreadedState {
+  std::string name;
+  RankedTensorType type;
+  bool append;
+};
+
+/// Threads states through a function and everything it calls.
+class StateThreader {
+public:
+  StateThreader(ModuleOp module, int64_t maxContext)
+      : symbols(module), maxContext(maxContext) {}
+
+  /// Adds the states of `function`; `position` numbers the argument that holds
+  /// the tokens before the first, -1 if there is none.
+  FailureOr<SmallVector<ThreadedState>> thread(func::FuncOp function,
+                                               int position);
+
+  int64_t threaded = 0;
+
+private:
+  LogicalResult threadOp(StatefulOpInterface op, Value position);
+  LogicalResult threadCall(func::CallOp call, Value position);
+  LogicalResult threadStack(StackOp stack, Value position);
+
+  /// Appends an argument for a state to the function being threaded.
+  Value addArgument(Location loc, ThreadedState state);
+
+  /// The states of a callee, threading it on its first use.
+  FailureOr<SmallVector<ThreadedState>> threadCallee(Operation *user,
+                                                     StringRef name,
+                                                     int position);
+
+  SymbolTable symbols;
+  int64_t maxContext;
+  llvm::StringMap<SmallVector<ThreadedState>> done;
+
+  /// Of the function being threaded.
+  func::FuncOp current;
+  SmallVector<ThreadedState> states;
+  SmallVector<Value> finalStates;
+};
+} // namespace
+
+Value StateThreader::addArgument(Location loc, ThreadedState state) {
+  Value argument = current.getBody().addArgument(state.type, loc);
+  states.push_back(std::move(state));
+  return argument;
+}
+
+LogicalResult StateThreader::threadOp(StatefulOpInterface op, Value position) {
+  if (!op.getStates().empty())
+    return op->emitOpError("expected an operation without state");
+  std::string obstacle = op.getStreamingObstacle();
+  if (!obstacle.empty())
+    return op->emitOpError("cannot run token by token: ") << obstacle;
+  if (!position)
+    return op->emitOpError("expected the position among the arguments of @")
+           << current.getName();
+  SmallVector<Value> before;
+  for (StateSpec &spec : op.getStateSpecs(maxContext))
+    before.push_back(addArgument(
+        op.getLoc(), {current.getName().str() + "." + spec.name, spec.type, spec.append}));
+  OpBuilder builder(op);
+  StatefulResult after = op.threadState(builder, before, position);
+  op->replaceAllUsesWith(after.results);
+  op->erase();
+  llvm::append_range(finalStates, after.states);
+  ++threaded;
+  return success();
+}
+
+/// The number of the operand that is `position`, -1 if none is.
+static int findPosition(ValueRange operands, Value position) {
+  for (auto [number, operand] : llvm::enumerate(operands))
+    if (position && operand == position)
+      return number;
+  return -1;
+}
+
+FailureOr<SmallVector<ThreadedState>>
+StateThreader::threadCallee(Operation *user, StringRef name, int position) {
+  auto found = done.find(name);
+  if (found != done.end())
+    return found->second;
+  auto callee = symbols.lookup<func::FuncOp>(name);
+  if (!callee || callee.isExternal())
+    return user->emitOpError("expected a function with a body, but found no @") << name;
+  // The callee is threaded in the middle of its caller.
+  auto caller = std::tuple(current, std::move(states), std::move(finalStates));
+  auto result = thread(callee, position);
+  std::tie(current, states, finalStates) = std::move(caller);
+  return result;
+}
+
+LogicalResult StateThreader::threadCall(func::CallOp call, Value position) {
+  auto callee = threadCallee(call, call.getCallee(),
+                             findPosition(call.getOperands(), position));
+  if (failed(callee))
+    return failure();
+  if (callee->empty())
+    return success();
+  SmallVector<Value> operands(call.getOperands());
+  SmallVector<Type> types(call.getResultTypes());
+  for (ThreadedState &state : *callee) {
+    operands.push_back(addArgument(call.getLoc(), state));
+    types.push_back(state.type);
+  }
+  OpBuilder builder(call);
+  auto threadedCall = func::CallOp::create(builder, call.getLoc(), call.getCallee(),
+                                           types, operands);
+  unsigned plain = call.getNumResults();
+  call.replaceAllUsesWith(threadedCall.getResults().take_front(plain));
+  llvm::append_range(finalStates, threadedCall.getResults().drop_front(plain));
+  call.erase();
+  return success();
+}
+
+LogicalResult StateThreader::threadStack(StackOp stack, Value position) {
+  SmallVector<Value> before;
+  int invariant = findPosition(stack.getInvariants(), position);
+  int argument = invariant < 0 ? -1 : int(stack.getCarried().size()) + 1 + invariant;
+  for (auto [number, attr] : llvm::enumerate(stack.getFunctions())) {
+    auto callee = threadCallee(stack, cast<FlatSymbolRefAttr>(attr).getValue(), argument);
+    if (failed(callee))
+      return failure();
+    int64_t layers = llvm::count(stack.getOrder(), int32_t(number));
+    for (ThreadedState state : *callee) {
+      SmallVector<int64_t> dims{layers};
+      llvm::append_range(dims, state.type.getShape());
+      state.type = RankedTensorType::get(dims, state.type.getElementType());
+      before.push_back(addArgument(stack.getLoc(), state));
+    }
+  }
+  if (before.empty())
+    return success();
+  SmallVector<Type> types(stack.getCarried().getTypes());
+  llvm::append_range(types, ValueRange(before).getTypes());
+  OpBuilder builder(stack);
+  auto threadedStack = StackOp::create(builder, stack.getLoc(), types,
+                                       stack.getFunctionsAttr(), stack.getOrderAttr(),
+                                       stack.getCarried(), stack.getInvariants(), before);
+  unsigned plain = stack.getCarried().size();
+  stack.replaceAllUsesWith(threadedStack.getResults().take_front(plain));
+  llvm::append_range(finalStates, threadedStack.getResults().drop_front(plain));
+  stack.erase();
+  return success();
+}
+
+FailureOr<SmallVector<ThreadedState>> StateThreader::thread(func::FuncOp function,
+                                                            int position) {
+  current = function;
+  states.clear();
+  finalStates.clear();
+  if (!llvm::hasSingleElement(function.getBody()))
+    return function.emitOpError("expected a body of one block");
+  Value positionValue = position < 0 ? Value() : Value(function.getArgument(position));
+  for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
+    LogicalResult result = success();
+    if (auto stateful = dyn_cast<StatefulOpInterface>(op))
+      result = threadOp(stateful, positionValue);
+    else if (auto call = dyn_cast<func::CallOp>(op))
+      result = threadCall(call, positionValue);
+    else if (auto stack = dyn_cast<StackOp>(op))
+      result = threadStack(stack, positionValue);
+    if (failed(result))
+      return failure();
+  }
+  Operation *terminator = function.getBody().front().getTerminator();
+  terminator->insertOperands(terminator->getNumOperands(), finalStates);
+  SmallVector<Type> results(function.getResultTypes());
+  for (const ThreadedState &state : states)
+    results.push_back(state.type);
+  function.setType(FunctionType::get(function.getContext(),
+                                     function.getBody().getArgumentTypes(), results));
+  done[function.getName()] = states;
+  return states;
+}
+
+/// Names the states of the main function for the runtime's tables.
+static void nameStates(func::FuncOp forward, ArrayRef<ThreadedState> states) {
+  Builder builder(forward.getContext());
+  unsigned firstArgument = forward.getNumArguments() - states.size();
+  unsigned firstResult = forward.getNumResults() - states.size();
+  for (auto [number, state] : llvm::enumerate(states)) {
+    auto name = builder.getStringAttr(state.name);
+    forward.setArgAttr(firstArgument + number, "linnet.state", name);
+    forward.setResultAttr(firstResult + number, "linnet.state", name);
+    if (state.append)
+      forward.setArgAttr(firstArgument + number, "linnet.append", builder.getUnitAttr());
+  }
+}
+
+/// The context length: the option, or what the model says.
+static FailureOr<int64_t> findMaxContext(ModuleOp module, int64_t option) {
+  if (option > 0)
+    return option;
+  auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+  auto attr = model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
+  if (!attr || attr.getInt() <= 0)
+    return module.emitError("expected max-context or a positive max_context in ")
+           << kModelAttr;
+  return attr.getInt();
+}
+
+/// Records the context that the states were made for.
+static void recordMaxContext(ModuleOp module, int64_t maxContext) {
+  Builder builder(module.getContext());
+  NamedAttrList model(module->getAttrOfType<DictionaryAttr>(kModelAttr));
+  model.set("max_context", builder.getI64IntegerAttr(maxContext));
+  module->setAttr(kModelAttr, model.getDictionary(module.getContext()));
+}
+
+namespace {
+struct ThreadState : linnet::impl::ThreadStateBase<ThreadState> {
+  using ThreadStateBase::ThreadStateBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto forward = module.lookupSymbol<func::FuncOp>(kForward);
+    if (!forward || forward.isExternal()) {
+      module.emitError("expected a function @") << kForward;
+      return signalPassFailure();
+    }
+    auto context = findMaxContext(module, maxContext);
+    if (failed(context))
+      return signalPassFailure();
+    int position = -1;
+    for (unsigned i = 0, e = forward.getNumArguments(); i < e; ++i)
+      if (forward.getArgument(i).getType().isIndex())
+        position = i;
+    StateThreader threader(module, *context);
+    auto states = threader.thread(forward, position);
+    if (failed(states))
+      return signalPassFailure();
+    nameStates(forward, *states);
+    recordMaxContext(module, *context);
+    threaded += threader.threaded;
+  }
+};
+} // namespace

@@ -1,0 +1,54 @@
+//===- ExpandStructures.cpp - structured maps as dense maps ---------------===//
+
+#include "dialects/Linnet/Linnet.h"
+#include "passes/Lower/Passes.h"
+
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace mlir::linnet {
+#define GEN_PASS_DEF_EXPANDSTRUCTURES
+#include "passes/Lower/Passes.h.inc"
+} // namespace mlir::linnet
+
+using namespace mlir;
+using namespace mlir::linnet;
+
+namespace {
+struct ExpandStructuredLinear : OpRewritePattern<LinearOp> {
+  ExpandStructuredLinear(MLIRContext *context, Pass::Statistic &expanded)
+      : OpRewritePattern(context), expanded(expanded) {}
+
+  LogicalResult matchAndRewrite(LinearOp op,
+                                PatternRewriter &rewriter) const override {
+    Value result = op.getStructure().buildApply(rewriter, op.getLoc(),
+                                                op.getInput(), op.getFactors());
+    if (!result)
+      return rewriter.notifyMatchFailure(op, "the structure is primitive");
+    // The last map takes the bias; a structure that ends in anything else
+    // has nowhere to put it.
+    if (op.getBias()) {
+      auto last = result.getDefiningOp<LinearOp>();
+      if (!last || last.getBias())
+        return op.emitOpError("expected the structure to end in a linear map "
+                              "that can take the bias");
+      last.getBiasMutable().assign(op.getBias());
+    }
+    rewriter.replaceOp(op, result);
+    ++expanded;
+    return success();
+  }
+
+  Pass::Statistic &expanded;
+};
+
+struct ExpandStructures
+    : linnet::impl::ExpandStructuresBase<ExpandStructures> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<ExpandStructuredLinear>(&getContext(), expanded);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,58 @@
+//===- Passes.td - passes between the model and a target ------------------===//
+
+#ifndef PASSES_LOWER_TD
+#define PASSES_LOWER_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ExpandStructures : Pass<"linnet-expand-structures"> {
+  let summary = "Write structured linear maps as dense ones";
+  let description = [{
+    Precondition: none.
+
+    Effect: a `linnet.linear` whose structure is not primitive becomes the
+    simpler maps its structure attribute builds (`low_rank` becomes two dense
+    maps), followed by the bias.
+
+    Declines: primitive structures, which have a kernel.
+
+    Exact or approximate: exact in exact arithmetic; in f32 the order of
+    summation changes.
+
+    Options: none. Statistics: number of maps expanded.
+
+    Example: test/Passes/Lower/expand-structures.mlir.
+  }];
+  let statistics = [Statistic<"expanded", "expanded", "linear maps expanded">];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect", "::mlir::arith::ArithDialect"];
+}
+
+def SpecializePhases : Pass<"linnet-specialize-phases", "::mlir::ModuleOp"> {
+  let summary = "Clone the model per phase with its shapes";
+  let description = [{
+    Precondition: `@forward`, with explicit state for a causal model.
+
+    Effect: `@forward` and what it calls are cloned once per phase, with the
+    batch fixed. A causal model gets `prefill`, where time stays dynamic (at
+    most `block-tokens` per call), and `decode` of exactly one token. An
+    encoder gets `encode`, at most `max_context` tokens. Each phase's main
+    function carries `linnet.phase` and `linnet.max_tokens`. The original
+    functions are removed.
+
+    Declines: a module without `@forward` (an error).
+
+    Exact or approximate: exact.
+
+    Options: `batch`, `block-tokens`. Statistics: number of phases.
+
+    Example: test/Passes/Lower/specialize-phases.mlir.
+  }];
+  let options = [
+    Option<"batch", "batch", "int64_t", "1", "rows of the batch">,
+    Option<"blockTokens", "block-tokens", "int64_t", "256",
+           "most tokens per prefill call">];
+  let statistics = [Statistic<"phases", "phases", "phases made">];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect"];
+}
+
+#endif // PASSES_LOWER_TD

@@ -1,0 +1,226 @@
+//===- SpecializePhases.cpp - one clone of the model per phase ------------===//
+
+#include "dialects/Linnet/Linnet.h"
+#include "passes/Lower/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::linnet {
+#define GEN_PASS_DEF_SPECIALIZEPHASES
+#include "passes/Lower/Passes.h.inc"
+} // namespace mlir::linnet
+
+using namespace mlir;
+using namespace mlir::linnet;
+
+namespace {
+/// A phase: its name, and its tokens per call (dynamic up to a bound, or one).
+struct Phase {
+  StringRef name;
+  int64_t maxTokens;
+  bool dynamicTokens;
+};
+
+/// Sets the batch and, if static, the tokens of every tensor in `function`.
+/// Model functions are dynamic in batch and time only, and states carry the
+/// batch in dimension 0, or 1 when stacked.
+class ShapeSetter {
+public:
+  ShapeSetter(int64_t batch, const Phase &phase) : batch(batch), phase(phase) {}
+
+  Type set(Type type, bool stacked = false) const {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || tensor.hasStaticShape())
+      return type;
+    SmallVector<int64_t> dims(tensor.getShape());
+    unsigned batchDim = stacked ? 1 : 0;
+    if (dims.size() > batchDim && ShapedType::isDynamic(dims[batchDim]))
+      dims[batchDim] = batch;
+    if (!stacked && dims.size() > 1 && ShapedType::isDynamic(dims[1]) &&
+        !phase.dynamicTokens)
+      dims[1] = phase.maxTokens;
+    return RankedTensorType::get(dims, tensor.getElementType());
+  }
+
+  void run(func::FuncOp function) const;
+
+private:
+  void setOp(Operation &op) const;
+  void setSizes(tensor::EmptyOp op) const;
+  void setSizes(tensor::ExtractSliceOp op) const;
+  void setSizes(tensor::ExpandShapeOp op) const;
+
+  int64_t batch;
+  const Phase &phase;
+};
+} // namespace
+
+void ShapeSetter::setSizes(tensor::EmptyOp op) const {
+  auto type = cast<RankedTensorType>(set(op.getType()));
+  OpBuilder builder(op);
+  SmallVector<Value> sizes;
+  unsigned next = 0;
+  for (auto [before, after] : llvm::zip(op.getType().getShape(), type.getShape())) {
+    if (!ShapedType::isDynamic(before))
+      continue;
+    Value size = op.getDynamicSizes()[next++];
+    if (ShapedType::isDynamic(after))
+      sizes.push_back(size);
+  }
+  Value fresh = tensor::EmptyOp::create(builder, op.getLoc(), type, sizes);
+  op.replaceAllUsesWith(fresh);
+  op.erase();
+}
+
+void ShapeSetter::setSizes(tensor::ExtractSliceOp op) const {
+  auto type = cast<RankedTensorType>(set(op.getType()));
+  OpBuilder builder(op);
+  SmallVector<OpFoldResult> sizes = op.getMixedSizes();
+  for (auto [d, size] : llvm::enumerate(sizes))
+    if (d < size_t(type.getRank()) && !type.isDynamicDim(d))
+      size = builder.getIndexAttr(type.getDimSize(d));
+  Value fresh = tensor::ExtractSliceOp::create(builder, op.getLoc(), type,
+                                               op.getSource(), op.getMixedOffsets(),
+                                               sizes, op.getMixedStrides());
+  op.replaceAllUsesWith(fresh);
+  op.erase();
+}
+
+void ShapeSetter::setSizes(tensor::ExpandShapeOp op) const {
+  auto type = cast<RankedTensorType>(set(op.getType()));
+  OpBuilder builder(op);
+  SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
+  for (auto [d, size] : llvm::enumerate(sizes))
+    if (!type.isDynamicDim(d))
+      size = builder.getIndexAttr(type.getDimSize(d));
+  Value fresh = tensor::ExpandShapeOp::create(builder, op.getLoc(), type, op.getSrc(),
+                                              op.getReassociationIndices(), sizes);
+  op.replaceAllUsesWith(fresh);
+  op.erase();
+}
+
+void ShapeSetter::setOp(Operation &op) const {
+  if (auto empty = dyn_cast<tensor::EmptyOp>(op))
+    return setSizes(empty);
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+    return setSizes(slice);
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
+    return setSizes(expand);
+  unsigned stackStates = ~0u;
+  if (auto stack = dyn_cast<StackOp>(op))
+    stackStates = stack.getCarried().size();
+  for (OpResult result : op.getResults())
+    result.setType(set(result.getType(), result.getResultNumber() >= stackStates));
+}
+
+void ShapeSetter::run(func::FuncOp function) const {
+  Block &body = function.getBody().front();
+  for (BlockArgument argument : body.getArguments()) {
+    bool stacked = function.getArgAttr(argument.getArgNumber(), "linnet.state") != nullptr;
+    argument.setType(set(argument.getType(), stacked));
+  }
+  for (Operation &op : llvm::make_early_inc_range(body))
+    setOp(op);
+  function.setType(FunctionType::get(function.getContext(), body.getArgumentTypes(),
+                                     body.getTerminator()->getOperandTypes()));
+}
+
+/// Every function reachable from `root` by calls and stacks.
+static SmallVector<func::FuncOp> collectCallees(func::FuncOp root, SymbolTable &symbols) {
+  SmallVector<func::FuncOp> order{root};
+  llvm::SmallPtrSet<Operation *, 8> seen{root};
+  auto visit = [&](StringRef name) {
+    auto callee = symbols.lookup<func::FuncOp>(name);
+    if (callee && seen.insert(callee).second)
+      order.push_back(callee);
+  };
+  for (size_t i = 0; i < order.size(); ++i)
+    order[i].walk([&](Operation *op) {
+      if (auto call = dyn_cast<func::CallOp>(op))
+        visit(call.getCallee());
+      if (auto stack = dyn_cast<StackOp>(op))
+        for (Attribute name : stack.getFunctions())
+          visit(cast<FlatSymbolRefAttr>(name).getValue());
+    });
+  return order;
+}
+
+/// Renames what `function` calls by the clones' names.
+static void retarget(func::FuncOp function, StringRef suffix) {
+  MLIRContext *context = function.getContext();
+  auto renamed = [&](StringRef name) {
+    return FlatSymbolRefAttr::get(context, (name + suffix).str());
+  };
+  function.walk([&](Operation *op) {
+    if (auto call = dyn_cast<func::CallOp>(op))
+      call.setCalleeAttr(renamed(call.getCallee()));
+    if (auto stack = dyn_cast<StackOp>(op)) {
+      SmallVector<Attribute> names;
+      for (Attribute name : stack.getFunctions())
+        names.push_back(renamed(cast<FlatSymbolRefAttr>(name).getValue()));
+      stack.setFunctionsAttr(ArrayAttr::get(context, names));
+    }
+  });
+}
+
+/// Clones `functions` (the main one first) for one phase.
+static void clonePhase(ArrayRef<func::FuncOp> functions, SymbolTable &symbols,
+                       int64_t batch, const Phase &phase) {
+  std::string suffix = ("_" + phase.name).str();
+  func::FuncOp root = functions.front();
+  Builder builder(root.getContext());
+  for (func::FuncOp function : functions) {
+    func::FuncOp clone = function.clone();
+    bool main = function == root;
+    clone.setName(main ? ("linnet" + suffix) : (function.getName() + suffix).str());
+    symbols.insert(clone);
+    retarget(clone, suffix);
+    ShapeSetter(batch, phase).run(clone);
+    if (!main)
+      continue;
+    clone->setAttr("linnet.phase", builder.getStringAttr(phase.name));
+    clone->setAttr("linnet.max_tokens", builder.getI64IntegerAttr(phase.maxTokens));
+  }
+}
+
+/// The phases a model of this kind runs in.
+static FailureOr<SmallVector<Phase>> listPhases(ModuleOp module, int64_t blockTokens) {
+  auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+  auto kind = model ? model.getAs<StringAttr>("kind") : StringAttr();
+  auto context = model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
+  if (kind && kind.getValue() == "encoder") {
+    if (!context)
+      return module.emitError("expected max_context in ") << kModelAttr;
+    return SmallVector<Phase>{{"encode", context.getInt(), true}};
+  }
+  if (blockTokens < 1)
+    return module.emitError("expected block-tokens of at least 1, but got ") << blockTokens;
+  return SmallVector<Phase>{{"prefill", blockTokens, true}, {"decode", 1, false}};
+}
+
+namespace {
+struct SpecializePhases : linnet::impl::SpecializePhasesBase<SpecializePhases> {
+  using SpecializePhasesBase::SpecializePhasesBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SymbolTable symbols(module);
+    auto forward = symbols.lookup<func::FuncOp>(kForward);
+    if (!forward || forward.isExternal()) {
+      module.emitError("expected a function @") << kForward;
+      return signalPassFailure();
+    }
+    auto list = listPhases(module, blockTokens);
+    if (failed(list))
+      return signalPassFailure();
+    SmallVector<func::FuncOp> functions = collectCallees(forward, symbols);
+    for (const Phase &phase : *list) {
+      clonePhase(functions, symbols, batch, phase);
+      ++phases;
+    }
+    for (func::FuncOp function : functions)
+      symbols.erase(function);
+  }
+};
+} // namespace

@@ -1,0 +1,27 @@
+//===- RegisterAll.cpp - every dialect, pass and pipeline -----------------===//
+
+#include "passes/RegisterAll.h"
+
+#include "dialects/Linnet/Linnet.h"
+#include "passes/CPU/Passes.h"
+#include "passes/Form/Passes.h"
+#include "passes/Lower/Passes.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+
+using namespace mlir;
+
+void linnet::registerAllDialects(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<linnet::LinnetDialect>();
+}
+
+void linnet::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerLinnetFormPasses();
+  registerLinnetLowerPasses();
+  registerLinnetCPUPasses();
+}

@@ -1,0 +1,19 @@
+//===- RegisterAll.h - every dialect, pass and pipeline -------*- C++ -*-===//
+
+#ifndef PASSES_REGISTERALL_H
+#define PASSES_REGISTERALL_H
+
+namespace mlir {
+class DialectRegistry;
+
+namespace linnet {
+/// Registers the linnet dialect, the upstream dialects that models and
+/// lowered code use, and the interfaces that lowering needs.
+void registerAllDialects(DialectRegistry &registry);
+
+/// Registers every linnet pass and pipeline, and the upstream passes.
+void registerAllPasses();
+} // namespace linnet
+} // namespace mlir
+
+#endif // PASSES_REGISTERALL_H
