@@ -1,5 +1,10 @@
-// The one precompiled header. It names only MLIR and LLVM headers that most
-// files need; a file still includes what it uses.
+//===- Precompiled.h - the one precompiled header --------------*- C++ -*-===//
+//
+// It names only MLIR and LLVM headers that most files need; a file still
+// includes what it uses.
+//
+//===----------------------------------------------------------------------===//
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

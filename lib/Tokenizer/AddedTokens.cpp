@@ -1,5 +1,4 @@
-//===- AddedTokens.cpp - tokens found before any splitting
-//------------------===//
+//===- AddedTokens.cpp - tokens found before any splitting ----------------===//
 
 #include "AddedTokens.h"
 

@@ -1,4 +1,4 @@
-//===- AddedTokens.h - tokens found before any splitting ------*- C++ -*-===//
+//===- AddedTokens.h - tokens found before any splitting --------*- C++ -*-===//
 
 #ifndef LINNET_LIB_TOKENIZER_ADDEDTOKENS_H
 #define LINNET_LIB_TOKENIZER_ADDEDTOKENS_H

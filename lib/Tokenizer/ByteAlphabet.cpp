@@ -1,5 +1,4 @@
-//===- ByteAlphabet.cpp - bytes spelled as printable characters
-//-------------===//
+//===- ByteAlphabet.cpp - bytes spelled as printable characters -----------===//
 
 #include "ByteAlphabet.h"
 

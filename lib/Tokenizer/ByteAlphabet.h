@@ -1,4 +1,4 @@
-//===- ByteAlphabet.h - bytes spelled as printable characters -*- C++ -*-===//
+//===- ByteAlphabet.h - bytes spelled as printable characters ---*- C++ -*-===//
 //
 // Byte-level vocabularies write each byte as one printable character, so that
 // token strings are text: printable Latin-1 stands for itself, every other

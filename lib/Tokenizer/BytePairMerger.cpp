@@ -1,5 +1,4 @@
-//===- BytePairMerger.cpp - merges the bytes of a word to tokens
-//------------===//
+//===- BytePairMerger.cpp - merges the bytes of a word to tokens ----------===//
 
 #include "BytePairMerger.h"
 

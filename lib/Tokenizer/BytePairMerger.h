@@ -1,4 +1,4 @@
-//===- BytePairMerger.h - merges the bytes of a word to tokens -*- C++ -*-===//
+//===- BytePairMerger.h - merges the bytes of a word to tokens --*- C++ -*-===//
 
 #ifndef LINNET_LIB_TOKENIZER_BYTEPAIRMERGER_H
 #define LINNET_LIB_TOKENIZER_BYTEPAIRMERGER_H

@@ -1,4 +1,4 @@
-//===- Model.h - the parts of a tokenizer ---------------------*- C++ -*-===//
+//===- Model.h - the parts of a tokenizer -----------------------*- C++ -*-===//
 
 #ifndef LINNET_LIB_TOKENIZER_MODEL_H
 #define LINNET_LIB_TOKENIZER_MODEL_H

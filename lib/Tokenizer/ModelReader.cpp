@@ -1,5 +1,4 @@
-//===- ModelReader.cpp - reads tokenizer.json
-//-------------------------------===//
+//===- ModelReader.cpp - reads tokenizer.json -----------------------------===//
 //
 // One function per section of the file. Whatever this does not know is refused
 // by name: a tokenizer that is nearly right gives a model nonsense to read.

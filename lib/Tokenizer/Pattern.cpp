@@ -1,5 +1,4 @@
-//===- Pattern.cpp - regular expressions of tokenizer.json
-//------------------===//
+//===- Pattern.cpp - regular expressions of tokenizer.json ----------------===//
 
 #include "Pattern.h"
 

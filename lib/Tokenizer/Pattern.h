@@ -1,4 +1,4 @@
-//===- Pattern.h - regular expressions of tokenizer.json ------*- C++ -*-===//
+//===- Pattern.h - regular expressions of tokenizer.json --------*- C++ -*-===//
 //
 // tokenizer.json's patterns are written for Oniguruma; this runs them by PCRE2
 // and refuses by name what the two read differently.

@@ -1,5 +1,4 @@
-//===- PreTokenizer.cpp - splits text to words
-//------------------------------===//
+//===- PreTokenizer.cpp - splits text to words ----------------------------===//
 
 #include "PreTokenizer.h"
 

@@ -1,4 +1,4 @@
-//===- PreTokenizer.h - splits text to words ------------------*- C++ -*-===//
+//===- PreTokenizer.h - splits text to words --------------------*- C++ -*-===//
 
 #ifndef LINNET_LIB_TOKENIZER_PRETOKENIZER_H
 #define LINNET_LIB_TOKENIZER_PRETOKENIZER_H

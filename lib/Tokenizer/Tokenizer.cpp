@@ -1,5 +1,4 @@
-//===- Tokenizer.cpp - text to token ids and back
-//---------------------------===//
+//===- Tokenizer.cpp - text to token ids and back -------------------------===//
 
 #include "linnet/Tokenizer/Tokenizer.h"
 

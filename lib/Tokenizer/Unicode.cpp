@@ -1,5 +1,4 @@
-//===- Unicode.cpp - what the tokenizer asks of ICU
-//-------------------------===//
+//===- Unicode.cpp - what the tokenizer asks of ICU -----------------------===//
 
 #include "Unicode.h"
 

@@ -1,4 +1,4 @@
-//===- Unicode.h - what the tokenizer asks of ICU -------------*- C++ -*-===//
+//===- Unicode.h - what the tokenizer asks of ICU ---------------*- C++ -*-===//
 //
 // Validity, lossy decoding, normalisation and two character classes. All
 // tables are ICU's.

@@ -1,4 +1,4 @@
-//===- Tokenizer.h - text to token ids and back ---------------*- C++ -*-===//
+//===- Tokenizer.h - text to token ids and back -----------------*- C++ -*-===//
 //
 // Byte-level byte-pair tokenizers as Hugging Face's tokenizer.json describes
 // them: the GPT-2, Llama-3 and Qwen kinds, and plain bytes.

@@ -1,5 +1,4 @@
-//===- HostileTest.cpp - tokenizer.json files that are wrong
-//----------------===//
+//===- HostileTest.cpp - tokenizer.json files that are wrong --------------===//
 
 #include "Samples.h"
 

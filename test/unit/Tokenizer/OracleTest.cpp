@@ -1,5 +1,4 @@
-//===- OracleTest.cpp - ids as the reference tokenizers give them
-//-----------===//
+//===- OracleTest.cpp - ids as the reference tokenizers give them ---------===//
 
 #include "Samples.h"
 

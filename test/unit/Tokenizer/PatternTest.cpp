@@ -1,5 +1,4 @@
-//===- PatternTest.cpp - Oniguruma's patterns by PCRE2
-//----------------------===//
+//===- PatternTest.cpp - Oniguruma's patterns by PCRE2 --------------------===//
 
 #include "lib/Tokenizer/Pattern.h"
 

@@ -1,4 +1,4 @@
-//===- Samples.h - small tokenizers for the tests -------------*- C++ -*-===//
+//===- Samples.h - small tokenizers for the tests ---------------*- C++ -*-===//
 
 #ifndef LINNET_TEST_UNIT_TOKENIZER_SAMPLES_H
 #define LINNET_TEST_UNIT_TOKENIZER_SAMPLES_H

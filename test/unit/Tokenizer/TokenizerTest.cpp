@@ -1,5 +1,4 @@
-//===- TokenizerTest.cpp - each option of tokenizer.json
-//--------------------===//
+//===- TokenizerTest.cpp - each option of tokenizer.json ------------------===//
 
 #include "Samples.h"
 
