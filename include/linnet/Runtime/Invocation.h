@@ -1,14 +1,12 @@
-/*===- Invocation.h - what generated code and the runtime agree on --*- C
--*-===*\
-|*                                                                            *|
-|* A compiled library exports, per phase, one function *|
-|*   void NAME(const LinnetInvocation *, int64_t thread, int64_t threads); *|
-|* which every thread of a pool enters with the same invocation (one parallel *|
-|* region per step). Every field is 8 bytes wide: generated code addresses *|
-|* field i at byte 8 * i. Changing this file means raising LINNET_ABI_VERSION.
-*|
-|*                                                                            *|
-\*===----------------------------------------------------------------------===*/
+/*===- Invocation.h - what generated code and the runtime agree on -*- C -*-===
+ *
+ * A compiled library exports, per phase, one function
+ *   void NAME(const LinnetInvocation *, int64_t thread, int64_t threads);
+ * which every thread of a pool enters with the same invocation (one parallel
+ * region per step). Every field is 8 bytes wide: generated code addresses
+ * field i at byte 8 * i. Changing this file means raising LINNET_ABI_VERSION.
+ *
+ *===----------------------------------------------------------------------===*/
 
 #ifndef LINNET_RUNTIME_INVOCATION_H
 #define LINNET_RUNTIME_INVOCATION_H

@@ -1,27 +1,27 @@
-/*===- linnet.h - running compiled models -----------------------*- C -*-===*\
-|*                                                                            *|
-|* The C interface of liblinnet_runtime.so. A compiled directory (written by  *|
-|* linnet-compile) is opened as a model; sessions hold the state of one       *|
-|* conversation (or one batch of them) each.                                  *|
-|*                                                                            *|
-|*   linnet_model *model;                                                     *|
-|*   linnet_session *session;                                                 *|
-|*   linnet_model_open("out", NULL, &model);                                  *|
-|*   linnet_session_create(model, &session);                                  *|
-|*   linnet_prefill(session, prompt, n, logits, LINNET_ROWS_LAST);            *|
-|*   linnet_decode(session, &next, logits);                                   *|
-|*                                                                            *|
-|* Every call returns a linnet_status; the message of the last failure on the *|
-|* calling thread is linnet_last_error(). A call that fails for a wrong       *|
-|* argument has changed nothing.                                              *|
-|*                                                                            *|
-|* Threads: a model owns one pool of worker threads on which steps run one    *|
-|* after the other. Any number of host threads may use different sessions of  *|
-|* one model at the same time: their steps queue. One session must not be used*|
-|* by two host threads at once. A child of fork() must not use handles of its *|
-|* parent.                                                                    *|
-|*                                                                            *|
-\*===----------------------------------------------------------------------===*/
+/*===- linnet.h - running compiled models ----------------------*- C -*-===
+ *
+ * The C interface of liblinnet_runtime.so. A compiled directory (written by
+ * linnet-compile) is opened as a model; sessions hold the state of one
+ * conversation (or one batch of them) each.
+ *
+ *   linnet_model *model;
+ *   linnet_session *session;
+ *   linnet_model_open("out", NULL, &model);
+ *   linnet_session_create(model, &session);
+ *   linnet_prefill(session, prompt, n, logits, LINNET_ROWS_LAST);
+ *   linnet_decode(session, &next, logits);
+ *
+ * Every call returns a linnet_status; the message of the last failure on the
+ * calling thread is linnet_last_error(). A call that fails for a wrong
+ * argument has changed nothing.
+ *
+ * Threads: a model owns one pool of worker threads on which steps run one
+ * after the other. Any number of host threads may use different sessions of
+ * one model at the same time: their steps queue. One session must not be used
+ * by two host threads at once. A child of fork() must not use handles of its
+ * parent.
+ *
+ *===----------------------------------------------------------------------===*/
 
 #ifndef LINNET_RUNTIME_LINNET_H
 #define LINNET_RUNTIME_LINNET_H
