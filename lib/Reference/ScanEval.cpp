@@ -1,0 +1,284 @@
+//===- ScanEval.cpp - the recurrence and the short convolution ------------===//
+//
+// A transition is known only by its operands and its normal form: no
+// transition is named here.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Interpreter.h"
+
+#include <array>
+#include <cmath>
+
+namespace linnet::reference {
+
+namespace {
+constexpr StringRef kLetters = "bthkv";
+
+/// Extents of b, t, h, k and v, or an index into them.
+using Index = std::array<int64_t, 5>;
+
+/// An operand read through its letters: a dimension of size 1 broadcasts, Hx
+/// heads serve head h with entry h / (H / Hx).
+class Broadcast {
+public:
+  static Result<Broadcast> create(StringRef name, const HostTensor &tensor,
+                                  StringRef letters, const Index &extents);
+
+  double at(const Index &index) const {
+    int64_t offset = 0;
+    for (int letter = 0; letter < 5; ++letter)
+      offset += index[letter] / divisors[letter] * strides[letter];
+    return values[offset];
+  }
+
+private:
+  const double *values = nullptr;
+  Index strides = {0, 0, 0, 0, 0};
+  Index divisors = {1, 1, 1, 1, 1};
+};
+
+/// The operands of one recurrence.
+struct Recurrence {
+  Index extents;
+  Broadcast query, key, value;
+  std::vector<Broadcast> parameters;
+  std::optional<Broadcast> bonus;
+  ir::NormalForm form;
+  double scale;
+  bool pre, reverse;
+
+  /// Runs head h of batch row b: `state` [K, V] is updated in place, `out`
+  /// points at o[b, 0, h, 0].
+  void run(int64_t b, int64_t h, double *state, double *out) const;
+
+private:
+  void transition(Index at, double *state) const;
+  void write(Index at, double *state) const;
+  void read(Index at, const double *state, double *out) const;
+};
+} // namespace
+
+Result<Broadcast> Broadcast::create(StringRef name, const HostTensor &tensor,
+                                    StringRef letters, const Index &extents) {
+  Broadcast operand;
+  operand.values = tensor.values.data();
+  std::vector<int64_t> strides = stridesOf(tensor.shape);
+  bool fits = tensor.shape.size() == letters.size();
+  for (size_t d = 0; fits && d < letters.size(); ++d) {
+    size_t letter = kLetters.find(letters[d]);
+    int64_t size = tensor.shape[d], full = extents[letter];
+    fits = ir::fitsByBroadcast(letters[d], size, full);
+    if (!fits || size == 1)
+      continue;
+    operand.strides[letter] = strides[d];
+    operand.divisors[letter] = size == full ? 1 : full / size;
+  }
+  if (fits)
+    return operand;
+  return makeError("expected ", name.str(), " of dimensions ", letters.str(),
+                   " that fit b, t, h, k, v = ", formatDims(extents),
+                   ", but got ", formatDims(tensor.shape));
+}
+
+/// S = D_t S; an erased entry is exactly zero whatever it was.
+void Recurrence::transition(Index at, double *state) const {
+  if (form.logDecay < 0)
+    return;
+  for (at[3] = 0; at[3] < extents[3]; ++at[3])
+    for (at[4] = 0; at[4] < extents[4]; ++at[4]) {
+      double log = parameters[form.logDecay].at(at);
+      if (form.logDecayFactor >= 0)
+        log *= parameters[form.logDecayFactor].at(at);
+      double &entry = state[at[3] * extents[4] + at[4]];
+      double decay = std::exp(log);
+      entry = decay == 0 ? 0 : decay * entry;
+    }
+}
+
+/// S += k v^T, or for a tied perturbation S += beta k (v - S^T k)^T on the
+/// decayed S.
+void Recurrence::write(Index at, double *state) const {
+  for (at[4] = 0; at[4] < extents[4]; ++at[4]) {
+    double written = value.at(at);
+    if (form.tied) {
+      for (at[3] = 0; at[3] < extents[3]; ++at[3])
+        written -= state[at[3] * extents[4] + at[4]] * key.at(at);
+      at[3] = 0;
+      written *= parameters[form.beta].at(at);
+    }
+    for (at[3] = 0; at[3] < extents[3]; ++at[3])
+      state[at[3] * extents[4] + at[4]] += key.at(at) * written;
+    at[3] = 0;
+  }
+}
+
+/// o = scale S^T q.
+void Recurrence::read(Index at, const double *state, double *out) const {
+  for (at[4] = 0; at[4] < extents[4]; ++at[4]) {
+    double sum = 0;
+    for (at[3] = 0; at[3] < extents[3]; ++at[3])
+      sum += state[at[3] * extents[4] + at[4]] * query.at(at);
+    at[3] = 0;
+    if (bonus)
+      for (; at[3] < extents[3]; ++at[3])
+        sum += bonus->at(at) * key.at(at) * value.at({at[0], at[1], at[2], 0, at[4]}) *
+               query.at(at);
+    at[3] = 0;
+    out[at[4]] = scale * sum;
+  }
+}
+
+void Recurrence::run(int64_t b, int64_t h, double *state, double *out) const {
+  auto [batch, tokens, heads, keyWidth, valueWidth] = extents;
+  for (int64_t step = 0; step < tokens; ++step) {
+    int64_t t = reverse ? tokens - 1 - step : step;
+    Index at{b, t, h, 0, 0};
+    double *row = out + t * heads * valueWidth;
+    if (pre)
+      read(at, state, row);
+    transition(at, state);
+    write(at, state);
+    if (!pre)
+      read(at, state, row);
+  }
+}
+
+/// `tensor` with a time dimension of one, as a step becomes a scan.
+static HostTensor withTime(const HostTensor &tensor) {
+  HostTensor result = tensor;
+  if (!result.shape.empty())
+    result.shape.insert(result.shape.begin() + 1, 1);
+  return result;
+}
+
+/// Evaluates scan and step; a step's operands lack the time dimension.
+template <typename OpT>
+static Status evalRecurrence(OpT op, Scope &scope, bool reverse) {
+  constexpr bool kStep = std::is_same_v<OpT, ir::StepOp>;
+  std::vector<HostTensor> timed;
+  timed.reserve(op->getNumOperands());
+  auto get = [&](Value operand) -> const HostTensor & {
+    if (!kStep)
+      return scope.get(operand);
+    return timed.emplace_back(withTime(scope.get(operand)));
+  };
+  const HostTensor &value = get(op.getValue());
+  int64_t keyWidth = scope.get(op.getKey()).shape.back();
+  Index extents{value.shape[0], value.shape[1], value.shape[2], keyWidth,
+                value.shape[3]};
+
+  Recurrence recurrence;
+  recurrence.extents = extents;
+  recurrence.form = op.getTransition().getNormalForm();
+  recurrence.scale = op.getScale().convertToDouble();
+  recurrence.pre = op.getReadout() == ir::Readout::Pre;
+  recurrence.reverse = reverse;
+  Status status;
+  auto bind = [&](StringRef name, Value operand, StringRef letters) {
+    Result<Broadcast> bound =
+        Broadcast::create(name, get(operand), letters, extents);
+    if (!bound && status)
+      status = bound.error();
+    return bound ? *bound : Broadcast();
+  };
+  recurrence.query = bind("the query", op.getQuery(), "bthk");
+  recurrence.key = bind("the key", op.getKey(), "bthk");
+  recurrence.value = bind("the value", op.getValue(), "bthv");
+  for (auto [operand, dims] :
+       llvm::zip(op.getParameters(), op.getTransition().getOperandDims()))
+    recurrence.parameters.push_back(
+        bind("a transition operand", operand, "b" + dims.str()));
+  if (op.getBonus())
+    recurrence.bonus = bind("the bonus", op.getBonus(), "bthk");
+
+  Result<HostTensor> state =
+      makeZeros({extents[0], extents[2], extents[3], extents[4]});
+  if (!state)
+    return state.error();
+  if (Value initial = op.getInitial()) {
+    if (status)
+      status = expectShape("a state", scope.get(initial).shape, state->shape);
+    if (status)
+      state->values = scope.get(initial).values;
+  }
+  Result<HostTensor> out = makeZeros(value.shape);
+  if (!out)
+    return out.error();
+  if (!status)
+    return status;
+  int64_t heads = extents[2], entries = extents[3] * extents[4];
+  scope.interpreter.parallelFor(
+      extents[0] * heads, 20.0 * state->size() * extents[1],
+      [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          int64_t b = i / heads, h = i % heads;
+          recurrence.run(b, h, state->values.data() + i * entries,
+                         out->values.data() +
+                             (b * extents[1] * heads + h) * extents[4]);
+        }
+      });
+  if (kStep)
+    out->shape.erase(out->shape.begin() + 1);
+  if (Status status = scope.set(op.getResult(), out.take()); !status)
+    return status;
+  return scope.set(op.getState(), state.take());
+}
+
+static Status evalScan(ir::ScanOp op, Scope &scope) {
+  return evalRecurrence(op, scope, op.getReverse());
+}
+
+static Status evalStep(ir::StepOp op, Scope &scope) {
+  return evalRecurrence(op, scope, /*reverse=*/false);
+}
+
+static Status evalShortConv(ir::ShortConvOp op, Scope &scope) {
+  const HostTensor &x = scope.get(op.getInput());
+  const HostTensor &weight = scope.get(op.getWeight());
+  int64_t batch = x.shape[0], tokens = x.shape[1], channels = x.shape[2];
+  int64_t taps = weight.shape[2], before = taps - 1;
+  if (Status status = expectShape("a weight", weight.shape, {channels, 1, taps});
+      !status)
+    return status;
+  Result<HostTensor> tail = makeZeros({batch, before, channels});
+  if (!tail)
+    return tail.error();
+  if (op.getTail()) {
+    const HostTensor &given = scope.get(op.getTail());
+    if (Status status = expectShape("a tail", given.shape, tail->shape); !status)
+      return status;
+    tail->values = given.values;
+  }
+  /// Token t of row b, from the tail where t < 0.
+  auto input = [&](int64_t b, int64_t t, int64_t c) {
+    return t < 0 ? tail->values[(b * before + before + t) * channels + c]
+                 : x.values[(b * tokens + t) * channels + c];
+  };
+  HostTensor y = x;
+  HostTensor newTail = *tail;
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t t = 0; t < tokens; ++t) {
+        double sum = op.getBias() ? scope.get(op.getBias()).values[c] : 0;
+        for (int64_t j = 0; j < taps; ++j)
+          sum += weight.values[c * taps + j] * input(b, t - before + j, c);
+        y.values[(b * tokens + t) * channels + c] =
+            applyActivation(op.getActivation(), sum);
+      }
+      for (int64_t j = 0; j < before; ++j)
+        newTail.values[(b * before + j) * channels + c] =
+            input(b, tokens - before + j, c);
+    }
+  if (Status status = scope.set(op.getResult(), std::move(y)); !status)
+    return status;
+  return scope.set(op.getNewTail(), std::move(newTail));
+}
+
+void addScanOps(OpTable &table) {
+  table.add(evalScan);
+  table.add(evalStep);
+  table.add(evalShortConv);
+}
+
+} // namespace linnet::reference
