@@ -1,0 +1,171 @@
+//===- Glue.cpp - elementwise and reshaping pieces ------------------------===//
+//
+// What needs no pass's recognition: plain arith, math, tensor and linalg.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ModelBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace ::linnet;
+
+static RankedTensorType typeOf(Value x) {
+  return cast<RankedTensorType>(x.getType());
+}
+
+SmallVector<OpFoldResult> ModelBuilder::sizesOf(Value x) {
+  if (!batch) {
+    OpBuilder::InsertionGuard guard(b);
+    Block *body = b.getInsertionBlock();
+    b.setInsertionPointToStart(body);
+    batch = tensor::DimOp::create(b, body->getArgument(0), 0);
+    time = tensor::DimOp::create(b, body->getArgument(0), 1);
+  }
+  SmallVector<OpFoldResult> sizes = {batch, time};
+  for (int64_t size : typeOf(x).getShape().drop_front(2))
+    sizes.push_back(b.getIndexAttr(size));
+  return sizes;
+}
+
+Value ModelBuilder::emptyLike(Value x) {
+  return tensor::EmptyOp::create(b, sizesOf(x), b.getF32Type());
+}
+
+Value ModelBuilder::add(Value x, Value y) {
+  return arith::AddFOp::create(b, x, y);
+}
+
+Value ModelBuilder::mul(Value x, Value y) {
+  return arith::MulFOp::create(b, x, y);
+}
+
+Value ModelBuilder::combineAlong(
+    Value x, Value w, ArrayRef<int64_t> dims,
+    function_ref<Value(OpBuilder &, Location, Value, Value)> body) {
+  unsigned rank = typeOf(x).getRank();
+  AffineMap whole = b.getMultiDimIdentityMap(rank);
+  SmallVector<AffineExpr> along;
+  for (int64_t dim : dims)
+    along.push_back(b.getAffineDimExpr(dim));
+  AffineMap part = AffineMap::get(rank, 0, along, b.getContext());
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(
+      b, typeOf(x), ValueRange{x, w}, ValueRange{emptyLike(x)},
+      ArrayRef<AffineMap>{whole, part, whole}, loops,
+      [&](OpBuilder &nested, Location loc, ValueRange args) {
+        linalg::YieldOp::create(nested, loc,
+                                body(nested, loc, args[0], args[1]));
+      });
+  return op.getResult(0);
+}
+
+Value ModelBuilder::addAlong(Value x, Value w, ArrayRef<int64_t> dims) {
+  return combineAlong(x, w, dims, [](OpBuilder &nested, Location loc, Value l,
+                                     Value r) -> Value {
+    return arith::AddFOp::create(nested, loc, l, r);
+  });
+}
+
+Value ModelBuilder::mulAlong(Value x, Value w, ArrayRef<int64_t> dims) {
+  return combineAlong(x, w, dims, [](OpBuilder &nested, Location loc, Value l,
+                                     Value r) -> Value {
+    return arith::MulFOp::create(nested, loc, l, r);
+  });
+}
+
+Value ModelBuilder::clamp(Value x, double low, double high) {
+  if (!std::isfinite(low) && !std::isfinite(high))
+    return x;
+  unsigned rank = typeOf(x).getRank();
+  AffineMap whole = b.getMultiDimIdentityMap(rank);
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(
+      b, typeOf(x), ValueRange{x}, ValueRange{emptyLike(x)},
+      ArrayRef<AffineMap>{whole, whole}, loops,
+      [&](OpBuilder &nested, Location loc, ValueRange args) {
+        auto constant = [&](double value) -> Value {
+          return arith::ConstantOp::create(nested, loc,
+                                           nested.getF32FloatAttr(value));
+        };
+        Value y = args[0];
+        if (std::isfinite(low))
+          y = arith::MaximumFOp::create(nested, loc, y, constant(low));
+        if (std::isfinite(high))
+          y = arith::MinimumFOp::create(nested, loc, y, constant(high));
+        linalg::YieldOp::create(nested, loc, y);
+      });
+  return op.getResult(0);
+}
+
+Value ModelBuilder::negativeExp(Value x) {
+  return arith::NegFOp::create(b, math::ExpOp::create(b, x).getResult());
+}
+
+Value ModelBuilder::transpose(Value x) {
+  RankedTensorType type = typeOf(x);
+  Value empty = tensor::EmptyOp::create(
+      b, ArrayRef<int64_t>{type.getDimSize(1), type.getDimSize(0)},
+      type.getElementType());
+  AffineMap identity = b.getMultiDimIdentityMap(2);
+  AffineMap swapped = AffineMap::getPermutationMap(ArrayRef<int64_t>{1, 0},
+                                                   b.getContext());
+  SmallVector<utils::IteratorType> loops(2, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(
+      b, empty.getType(), ValueRange{x}, ValueRange{empty},
+      ArrayRef<AffineMap>{swapped, identity}, loops,
+      [](OpBuilder &nested, Location loc, ValueRange args) {
+        linalg::YieldOp::create(nested, loc, args[0]);
+      });
+  return op.getResult(0);
+}
+
+Value ModelBuilder::splitHeads(Value x, int64_t heads) {
+  int64_t width = typeOf(x).getDimSize(2) / heads;
+  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.back() = b.getIndexAttr(heads);
+  sizes.push_back(b.getIndexAttr(width));
+  return tensor::ExpandShapeOp::create(b, activationType({heads, width}), x,
+                                       groups, sizes);
+}
+
+Value ModelBuilder::mergeHeads(Value x) {
+  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}};
+  return tensor::CollapseShapeOp::create(b, x, groups);
+}
+
+Value ModelBuilder::prependUnits(Value x, int64_t count) {
+  RankedTensorType type = typeOf(x);
+  SmallVector<int64_t> shape(count, 1);
+  llvm::append_range(shape, type.getShape());
+  SmallVector<ReassociationIndices> groups(type.getRank());
+  for (int64_t i = 0; i <= count; ++i)
+    groups.front().push_back(i);
+  for (int64_t i = 1; i < type.getRank(); ++i)
+    groups[i].push_back(count + i);
+  return tensor::ExpandShapeOp::create(
+      b, RankedTensorType::get(shape, type.getElementType()), x, groups);
+}
+
+SmallVector<Value> ModelBuilder::split(Value x, ArrayRef<int64_t> widths) {
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0));
+  SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
+  SmallVector<Value> parts;
+  int64_t offset = 0;
+  for (int64_t width : widths) {
+    sizes.back() = b.getIndexAttr(width);
+    offsets.back() = b.getIndexAttr(offset);
+    parts.push_back(
+        tensor::ExtractSliceOp::create(b, x, offsets, sizes, strides));
+    offset += width;
+  }
+  return parts;
+}

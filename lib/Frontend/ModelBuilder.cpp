@@ -1,0 +1,406 @@
+//===- ModelBuilder.cpp - the frame of a model ----------------------------===//
+
+#include "ModelBuilder.h"
+
+#include "linnet/Support/Quote.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/GlobPattern.h"
+
+#include <filesystem>
+
+using namespace mlir;
+using namespace ::linnet;
+
+namespace {
+
+constexpr StringLiteral kNameAttr = "linnet.name";
+constexpr StringLiteral kEmbed = "embed";
+constexpr StringLiteral kHead = "head";
+
+} // namespace
+
+ModelBuilder::ModelBuilder(MLIRContext &context, const Archive &archive,
+                           Config config, std::string modelType,
+                           std::optional<int64_t> maxContext)
+    : archive(archive), configuration(std::move(config)),
+      type(std::move(modelType)), maxContext(maxContext),
+      b(UnknownLoc::get(&context), &context) {
+  context.loadDialect<ir::LinnetDialect, func::FuncDialect,
+                      arith::ArithDialect, math::MathDialect,
+                      tensor::TensorDialect, linalg::LinalgDialect>();
+}
+
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+std::string ModelBuilder::choosePrefix(StringRef probe,
+                                       ArrayRef<StringRef> prefixes) const {
+  for (StringRef candidate : prefixes)
+    if (archive.find((candidate + probe).str()))
+      return candidate.str();
+  return prefixes.front().str();
+}
+
+void ModelBuilder::alias(StringRef ending, StringRef older) {
+  aliases.emplace_back(ending, older);
+}
+
+void ModelBuilder::ignore(StringRef glob) { ignored.push_back(glob.str()); }
+
+bool ModelBuilder::isIgnored(StringRef name) const {
+  return llvm::any_of(ignored, [&](const std::string &glob) {
+    // Patterns are constants of the importers.
+    return llvm::cantFail(llvm::GlobPattern::create(glob)).match(name);
+  });
+}
+
+bool ModelBuilder::isTied(StringRef headKey, bool dflt) {
+  bool stored = archive.find(headKey.str());
+  bool tied = configuration.find("tie_word_embeddings")
+                  ? configuration.flag("tie_word_embeddings", dflt)
+                  : dflt || !stored;
+  if (tied)
+    ignore(headKey);
+  return tied;
+}
+
+bool ModelBuilder::parseLayerName(StringRef name, int64_t &number,
+                                  StringRef &rest) const {
+  if (layerPrefix.empty() || !name.consume_front(layerPrefix))
+    return false;
+  auto [digits, tail] = name.split('.');
+  // A leading zero is another name than the one the model asks for.
+  if (tail.empty() || (digits.size() > 1 && digits.front() == '0') ||
+      digits.getAsInteger(10, number) || number < 0)
+    return false;
+  rest = tail;
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+std::string ModelBuilder::locate(StringRef name) const {
+  std::string key = prefix + name.str();
+  auto exists = [&](StringRef candidate) {
+    return archive.find(ir::resolveWeightKey(candidate, number));
+  };
+  if (exists(key))
+    return key;
+  for (const auto &[ending, older] : aliases) {
+    StringRef stem = key;
+    if (stem.consume_back(ending) && exists((stem + older).str()))
+      return (stem + older).str();
+  }
+  return key;
+}
+
+Type ModelBuilder::elementType(DataType dtype) {
+  switch (dtype) {
+  case DataType::F64:
+    return b.getF64Type();
+  case DataType::F16:
+    return b.getF16Type();
+  case DataType::BF16:
+    return b.getBF16Type();
+  case DataType::F8E4M3:
+    return Float8E4M3FNType::get(b.getContext());
+  case DataType::F8E5M2:
+    return Float8E5M2Type::get(b.getContext());
+  default:
+    return b.getF32Type();
+  }
+}
+
+Value ModelBuilder::weight(StringRef name, ArrayRef<int64_t> shape) {
+  std::string key = locate(name);
+  used.insert({group, key});
+  DataType dtype = DataType::F32;
+  Result<const Archive::Tensor *> found = archive.require(
+      ir::resolveWeightKey(key, number), {shape.begin(), shape.end()});
+  if (!found)
+    configuration.fail(found.error());
+  else if (!isFloat((*found)->dtype))
+    configuration.fail(makeError("tensor ", quoteName((*found)->name), " in ",
+                                 archive.fileOf(**found),
+                                 ": expected a floating-point type, but got ",
+                                 dataTypeName((*found)->dtype)));
+  else
+    dtype = (*found)->dtype;
+  bool ofLayer = StringRef(key).contains("{}");
+  return ir::WeightOp::create(b, NameLoc::get(b.getStringAttr(key)),
+                              RankedTensorType::get(shape, elementType(dtype)),
+                              key, ofLayer ? layer : Value());
+}
+
+Value ModelBuilder::wideWeight(StringRef name, ArrayRef<int64_t> shape) {
+  Value stored = weight(name, shape);
+  auto narrow = cast<RankedTensorType>(stored.getType());
+  auto wide = RankedTensorType::get(shape, b.getF32Type());
+  if (narrow == wide)
+    return stored;
+  if (narrow.getElementTypeBitWidth() > 32)
+    return arith::TruncFOp::create(b, wide, stored);
+  return arith::ExtFOp::create(b, wide, stored);
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+RankedTensorType ModelBuilder::activationType(ArrayRef<int64_t> feature) {
+  SmallVector<int64_t> shape = {ShapedType::kDynamic, ShapedType::kDynamic};
+  llvm::append_range(shape, feature);
+  return RankedTensorType::get(shape, b.getF32Type());
+}
+
+RankedTensorType ModelBuilder::tokensType() {
+  return RankedTensorType::get({ShapedType::kDynamic, ShapedType::kDynamic},
+                               b.getI32Type());
+}
+
+Location ModelBuilder::named(StringRef name) {
+  return NameLoc::get(b.getStringAttr(prefix + name.str()));
+}
+
+Status ModelBuilder::begin(const ModelFacts &modelFacts) {
+  if (Status status = configuration.status(); !status)
+    return status;
+  facts = modelFacts;
+  int64_t context = maxContext.value_or(facts.maxPositions);
+  int64_t limit = facts.fixedPositions ? facts.maxPositions : Config::kMaxContext;
+  if (context < 1 || context > limit)
+    return makeError("maximal context: expected 1 to ", limit,
+                     facts.fixedPositions ? " (the model's learned positions)"
+                                          : "",
+                     ", but got ", context);
+
+  std::error_code code;
+  std::filesystem::path path = std::filesystem::absolute(archive.path(), code);
+  std::string archivePath =
+      code ? archive.path() : path.lexically_normal().string();
+  if (archivePath.size() > 1 && archivePath.back() == '/')
+    archivePath.pop_back();
+
+  // Ids outside of the vocabulary can be neither fed nor produced.
+  auto ids = [&](std::string_view key) {
+    std::vector<int64_t> list = configuration.ids(key);
+    std::erase_if(list, [&](int64_t id) {
+      return id < 0 || id >= facts.vocabulary;
+    });
+    return b.getDenseI64ArrayAttr(list);
+  };
+  module = ModuleOp::create(b.getLoc());
+  (*module)->setAttr(ir::kArchiveAttr, b.getStringAttr(archivePath));
+  (*module)->setAttr(
+      ir::kModelAttr,
+      b.getDictionaryAttr(
+          {b.getNamedAttr("model_type", b.getStringAttr(type)),
+           b.getNamedAttr("kind", b.getStringAttr(facts.encoder ? "encoder"
+                                                                : "causal-lm")),
+           b.getNamedAttr("vocab_size", b.getI64IntegerAttr(facts.vocabulary)),
+           b.getNamedAttr("hidden_size", b.getI64IntegerAttr(facts.hidden)),
+           b.getNamedAttr("max_context", b.getI64IntegerAttr(context)),
+           b.getNamedAttr("num_layers", b.getI64IntegerAttr(facts.layers)),
+           b.getNamedAttr("bos", ids("bos_token_id")),
+           b.getNamedAttr("eos", ids("eos_token_id"))}));
+  return configuration.status();
+}
+
+func::FuncOp ModelBuilder::startFunction(StringRef name, TypeRange inputs,
+                                         bool isPrivate) {
+  batch = time = Value();
+  b.setLoc(NameLoc::get(b.getStringAttr(name)));
+  b.setInsertionPointToEnd(module->getBody());
+  auto function =
+      func::FuncOp::create(b, name, b.getFunctionType(inputs, TypeRange()));
+  if (isPrivate)
+    function.setPrivate();
+  b.setInsertionPointToStart(function.addEntryBlock());
+  return function;
+}
+
+void ModelBuilder::endFunction(Value result) {
+  auto function = cast<func::FuncOp>(b.getInsertionBlock()->getParentOp());
+  func::ReturnOp::create(b, result);
+  function.setType(b.getFunctionType(function.getArgumentTypes(),
+                                     result.getType()));
+}
+
+void ModelBuilder::embed(StringRef namePrefix,
+                         function_ref<Value(const EmbedInputs &)> body) {
+  SmallVector<Type> types = {tokensType(), b.getIndexType()};
+  if (facts.encoder)
+    types.push_back(tokensType());
+  func::FuncOp function = startFunction(kEmbed, types, /*isPrivate=*/true);
+  prefix = namePrefix.str();
+  EmbedInputs inputs{function.getArgument(0), function.getArgument(1), {}};
+  if (facts.encoder)
+    inputs.tokenTypes = function.getArgument(2);
+  endFunction(body(inputs));
+}
+
+std::map<int64_t, std::string> ModelBuilder::signaturesOfLayers() const {
+  std::map<int64_t, std::string> signatures;
+  for (const std::string &name : archive.names()) {
+    int64_t number;
+    StringRef rest;
+    if (!parseLayerName(name, number, rest) || isIgnored(name))
+      continue;
+    const Archive::Tensor *tensor = archive.find(name);
+    std::string &signature = signatures[number];
+    signature += '\n';
+    signature += rest;
+    signature += ' ';
+    signature += dataTypeName(tensor->dtype);
+    signature += formatShape(tensor->shape);
+  }
+  return signatures;
+}
+
+void ModelBuilder::stack(StringRef namePrefix,
+                         const std::vector<std::string> &kinds,
+                         function_ref<Value(const LayerInputs &)> body) {
+  layerPrefix = namePrefix.str();
+  std::map<int64_t, std::string> signatures = signaturesOfLayers();
+  std::map<std::string, int32_t> known;
+  for (int64_t i = 0; i < facts.layers; ++i) {
+    std::string signature = kinds.empty() ? "" : kinds[i];
+    if (auto it = signatures.find(i); it != signatures.end())
+      signature += it->second;
+    auto [entry, isNew] = known.try_emplace(signature, groups.size());
+    if (isNew)
+      groups.push_back({"", i});
+    order.push_back(entry->second);
+  }
+
+  std::set<std::string> taken;
+  for (LayerGroup &entry : groups) {
+    std::string suffix = kinds.empty() ? "" : kinds[entry.first];
+    std::string function =
+        groups.size() == 1 ? "layer" : "layer_" + suffix;
+    if (groups.size() > 1 && (suffix.empty() || taken.count(function)))
+      function += (suffix.empty() ? "" : "_") + std::to_string(entry.first);
+    taken.insert(function);
+    entry.function = function;
+  }
+
+  SmallVector<Type> types = {activationType(facts.hidden), b.getIndexType(),
+                             b.getIndexType()};
+  if (facts.encoder)
+    types.push_back(tokensType());
+  prefix = layerPrefix + "{}.";
+  for (auto [index, entry] : llvm::enumerate(groups)) {
+    if (!configuration.status())
+      return;
+    func::FuncOp function =
+        startFunction(entry.function, types, /*isPrivate=*/true);
+    layer = function.getArgument(1);
+    number = entry.first;
+    group = index;
+    LayerInputs inputs{function.getArgument(0), function.getArgument(2), {},
+                       entry.first};
+    if (facts.encoder)
+      inputs.keyMask = function.getArgument(3);
+    endFunction(body(inputs));
+  }
+  layer = Value();
+  group = -1;
+}
+
+void ModelBuilder::head(StringRef namePrefix, function_ref<Value(Value)> body) {
+  func::FuncOp function =
+      startFunction(kHead, activationType(facts.hidden), /*isPrivate=*/true);
+  prefix = namePrefix.str();
+  endFunction(body(function.getArgument(0)));
+}
+
+void ModelBuilder::writeForward() {
+  SmallVector<Type> types = {tokensType(), b.getIndexType()};
+  SmallVector<StringRef> names = {"tokens", "position"};
+  if (facts.encoder) {
+    types.append({tokensType(), tokensType()});
+    names.append({"token_types", "key_mask"});
+  }
+  func::FuncOp function =
+      startFunction(ir::kForward, types, /*isPrivate=*/false);
+  function->moveBefore(&module->getBody()->front());
+  for (auto [index, name] : llvm::enumerate(names))
+    function.setArgAttr(index, kNameAttr, b.getStringAttr(name));
+
+  SmallVector<Value> invariants = {function.getArgument(1)};
+  SmallVector<Value> embedInputs = {function.getArgument(0),
+                                    function.getArgument(1)};
+  if (facts.encoder) {
+    embedInputs.push_back(function.getArgument(2));
+    invariants.push_back(function.getArgument(3));
+  }
+  Type hidden = activationType(facts.hidden);
+  Value x =
+      func::CallOp::create(b, kEmbed, hidden, embedInputs).getResult(0);
+  SmallVector<Attribute> functions;
+  for (const LayerGroup &entry : groups)
+    functions.push_back(FlatSymbolRefAttr::get(b.getContext(), entry.function));
+  x = ir::StackOp::create(b, TypeRange(hidden), b.getArrayAttr(functions),
+                          ArrayRef<int32_t>(order), x, invariants, ValueRange())
+          .getResult(0);
+  if (!facts.encoder)
+    x = func::CallOp::create(b, kHead, activationType(facts.vocabulary), x)
+            .getResult(0);
+  endFunction(x);
+  function.setResultAttr(0, kNameAttr,
+                         b.getStringAttr(facts.encoder ? "hidden" : "logits"));
+}
+
+Status ModelBuilder::checkLeftovers() const {
+  size_t count = 0;
+  std::string example;
+  for (const std::string &name : archive.names()) {
+    int64_t layerNumber;
+    StringRef rest;
+    bool isUsed = used.count({-1, name});
+    if (!isUsed && parseLayerName(name, layerNumber, rest) &&
+        layerNumber < facts.layers)
+      isUsed = used.count(
+          {order[layerNumber], (layerPrefix + "{}." + rest).str()});
+    if (isUsed || isIgnored(name))
+      continue;
+    if (count++ == 0)
+      example = name;
+  }
+  if (count == 0)
+    return Status();
+  std::string more =
+      count > 1 ? " (and " + std::to_string(count - 1) + " more)" : "";
+  return makeError("unexpected tensor ", quoteName(example), more, " in ",
+                   archive.fileOf(*archive.find(example)), ": a ", type,
+                   " model with this configuration has none of that name");
+}
+
+Result<OwningOpRef<ModuleOp>> ModelBuilder::finish() {
+  if (Status status = configuration.status(); !status)
+    return status.error();
+  if (Status status = checkLeftovers(); !status)
+    return status.error();
+  writeForward();
+
+  std::string messages;
+  ScopedDiagnosticHandler handler(b.getContext(), [&](Diagnostic &diagnostic) {
+    messages += diagnostic.str() + "; ";
+    return success();
+  });
+  if (failed(verify(*module)))
+    return makeError("internal error: the imported module does not verify: ",
+                     messages);
+  return std::move(module);
+}

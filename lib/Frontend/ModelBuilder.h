@@ -1,0 +1,269 @@
+//===- ModelBuilder.h - the frame and the blocks of a model ---*- C++ -*-===//
+//
+// What every importer is written with. An importer calls begin, embed, stack
+// and head in this order; the bodies it passes write one function each with
+// the blocks below, so that they read like the equations of the family.
+//
+// Weights are checked against the archive where they are named. The first
+// problem is kept and the weight gets the expected type, so that bodies need
+// no error paths; finish() reports it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_FRONTEND_MODELBUILDER_H
+#define LIB_FRONTEND_MODELBUILDER_H
+
+#include "Config.h"
+#include "Rope.h"
+
+#include "dialects/Linnet/Linnet.h"
+#include "linnet/Checkpoint/Archive.h"
+#include "linnet/Frontend/HuggingFace.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace linnet {
+
+/// The dialect's operations, attributes and enums.
+namespace ir = mlir::linnet;
+
+/// The context of models whose state does not grow with it, unless an option
+/// says otherwise.
+inline constexpr int64_t kUnboundedContext = int64_t(1) << 20;
+
+/// What a runtime must know of a model.
+struct ModelFacts {
+  /// Encoders see all tokens, take token types and a key mask, and return
+  /// hidden states.
+  bool encoder = false;
+  int64_t vocabulary = 0;
+  int64_t hidden = 0;
+  int64_t layers = 0;
+  /// Tokens the model was made for.
+  int64_t maxPositions = 0;
+  /// Whether it cannot go beyond them (learned positions).
+  bool fixedPositions = false;
+};
+
+/// The arguments of @embed.
+struct EmbedInputs {
+  mlir::Value tokens;     // [B, T] i32
+  mlir::Value position;   // index: number of tokens before the first
+  mlir::Value tokenTypes; // [B, T] i32, encoders only
+};
+
+/// The arguments of a layer function.
+struct LayerInputs {
+  mlir::Value x;        // [B, T, hidden]
+  mlir::Value position; // index
+  mlir::Value keyMask;  // [B, T] i32, encoders only
+  /// One of the layers that the function serves.
+  int64_t number = 0;
+};
+
+/// How a linear map is stored.
+struct LinearOptions {
+  bool bias = false;
+  ir::Storage storage = ir::Storage::OutIn;
+};
+
+/// Softmax attention beyond q, k, v.
+struct AttentionOptions {
+  double scale = 1.0;
+  bool causal = true;
+  std::optional<int64_t> window = std::nullopt;
+  mlir::Value keyMask = {};
+};
+
+class ModelBuilder {
+public:
+  ModelBuilder(mlir::MLIRContext &context, const Archive &archive,
+               Config config, std::string modelType,
+               std::optional<int64_t> maxContext);
+
+  Config &config() { return configuration; }
+  const std::string &modelType() const { return type; }
+  mlir::MLIRContext *context() const { return b.getContext(); }
+
+  /// The activation that `key` of the configuration names.
+  ir::Activation readActivation(std::string_view key, std::string_view dflt);
+
+  //===--- names ---------------------------------------------------------===//
+
+  /// The first of `prefixes` under which the archive has `probe`, else the
+  /// first of all.
+  std::string choosePrefix(llvm::StringRef probe,
+                           llvm::ArrayRef<llvm::StringRef> prefixes) const;
+  /// Weights ending in `ending` may instead end in `older`.
+  void alias(llvm::StringRef ending, llvm::StringRef older);
+  /// Tensors matching `glob` (`*` is any text) need not be used.
+  void ignore(llvm::StringRef glob);
+  /// Whether the head is the embedding: as `tie_word_embeddings` says; without
+  /// it `dflt`, or true if the archive has no `headKey`.
+  bool isTied(llvm::StringRef headKey, bool dflt);
+
+  //===--- the frame -----------------------------------------------------===//
+
+  /// Fails if the configuration had an error; nothing is built before.
+  Status begin(const ModelFacts &facts);
+  /// Writes @embed: names in `body` start with `prefix`.
+  void embed(llvm::StringRef prefix,
+             llvm::function_ref<mlir::Value(const EmbedInputs &)> body);
+  /// Writes one function per distinct layer. Names in `body` start with
+  /// `prefix`, the layer's number and a dot. Two layers are the same if their
+  /// `kinds` (one per layer, or empty) and the types of their tensors agree.
+  void stack(llvm::StringRef prefix, const std::vector<std::string> &kinds,
+             llvm::function_ref<mlir::Value(const LayerInputs &)> body);
+  /// Writes @head, which treats tokens independently: `x` to logits.
+  void head(llvm::StringRef prefix,
+            llvm::function_ref<mlir::Value(mlir::Value x)> body);
+  /// Writes @forward, checks that every tensor is used and hands the module
+  /// over.
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> finish();
+
+  //===--- weights -------------------------------------------------------===//
+
+  /// The tensor at prefix + `name`, as stored.
+  mlir::Value weight(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
+  /// The same in f32, for elementwise use.
+  mlir::Value wideWeight(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
+
+  //===--- blocks (Blocks.cpp) -------------------------------------------===//
+
+  /// Rows of table `name`.weight `[rows, width]`.
+  mlir::Value embedding(mlir::Value ids, llvm::StringRef name, int64_t rows,
+                        int64_t width);
+  /// Absolute positions `[B, T]` of tokens `[B, T]`.
+  mlir::Value positions(mlir::Value tokens, mlir::Value position);
+  /// `name`.weight (and .bias) applied to the last dimension of `x`.
+  mlir::Value linear(mlir::Value x, llvm::StringRef name, int64_t out,
+                     LinearOptions options = {});
+  /// x / sqrt(mean(x^2) + eps) * w, with `unitOffset` * (1 + w).
+  mlir::Value rmsNorm(mlir::Value x, llvm::StringRef name, double eps,
+                      bool unitOffset = false);
+  /// RMS norm with a silu gate before or after it, over `groups` parts.
+  mlir::Value gatedRmsNorm(mlir::Value x, mlir::Value gate,
+                           llvm::StringRef name, double eps,
+                           ir::GateOrder order, int64_t groups = 1);
+  /// (x - mean) / sqrt(var + eps) * w + b.
+  mlir::Value layerNorm(mlir::Value x, llvm::StringRef name, double eps);
+  /// x / sqrt(sum(x^2) + eps).
+  mlir::Value l2Norm(mlir::Value x, double eps);
+  mlir::Value rotary(mlir::Value x, mlir::Value position, const Rope &rope);
+  /// q `[B, T, H, D]`, k and v `[B, T, Hk, D]`.
+  mlir::Value attention(mlir::Value q, mlir::Value k, mlir::Value v,
+                        const AttentionOptions &options);
+  /// down(act(gate(x)) * up(x)) of `name`.{gate,up,down}_proj.
+  mlir::Value gatedMlp(mlir::Value x, llvm::StringRef name, int64_t width,
+                       ir::Activation act, bool bias = false);
+  /// Causal depthwise convolution over time with `taps` taps.
+  mlir::Value shortConv(mlir::Value x, llvm::StringRef name, int64_t taps,
+                        ir::Activation act, bool bias);
+  /// The recurrence; operands as linnet.scan says.
+  mlir::Value scan(mlir::Value q, mlir::Value k, mlir::Value v,
+                   mlir::Attribute transition,
+                   llvm::ArrayRef<mlir::Value> parameters, double scale = 1.0);
+  mlir::Value activation(ir::Activation kind, mlir::Value x);
+  /// act(gate) * up.
+  mlir::Value glu(ir::Activation kind, mlir::Value gate, mlir::Value up);
+
+  //===--- glue (Glue.cpp) -----------------------------------------------===//
+
+  mlir::Value add(mlir::Value x, mlir::Value y);
+  mlir::Value mul(mlir::Value x, mlir::Value y);
+  /// x + w and x * w where dimension j of `w` lies along dimension dims[j] of
+  /// `x`; both f32.
+  mlir::Value addAlong(mlir::Value x, mlir::Value w,
+                       llvm::ArrayRef<int64_t> dims);
+  mlir::Value mulAlong(mlir::Value x, mlir::Value w,
+                       llvm::ArrayRef<int64_t> dims);
+  /// min(max(x, low), high); an infinite bound is left out.
+  mlir::Value clamp(mlir::Value x, double low, double high);
+  /// -exp(x): how rates are stored as logarithms.
+  mlir::Value negativeExp(mlir::Value x);
+  /// `[N, M]` to `[M, N]`.
+  mlir::Value transpose(mlir::Value x);
+  /// `[B, T, H D]` to `[B, T, H, D]` and back.
+  mlir::Value splitHeads(mlir::Value x, int64_t heads);
+  mlir::Value mergeHeads(mlir::Value x);
+  /// Unit dimensions put before a weight of static shape.
+  mlir::Value prependUnits(mlir::Value x, int64_t count);
+  /// Consecutive parts of the last dimension with these widths.
+  llvm::SmallVector<mlir::Value> split(mlir::Value x,
+                                       llvm::ArrayRef<int64_t> widths);
+
+private:
+  struct LayerGroup {
+    std::string function;
+    int64_t first;
+  };
+
+  mlir::func::FuncOp startFunction(llvm::StringRef name, mlir::TypeRange inputs,
+                                   bool isPrivate);
+  void endFunction(mlir::Value result);
+  std::map<int64_t, std::string> signaturesOfLayers() const;
+  void writeForward();
+  Status checkLeftovers() const;
+  /// Whether tensor `name` is layer `number` of this stack and what follows.
+  bool parseLayerName(llvm::StringRef name, int64_t &number,
+                      llvm::StringRef &rest) const;
+  bool isIgnored(llvm::StringRef name) const;
+  std::string locate(llvm::StringRef name) const;
+  const Archive::Tensor *check(llvm::StringRef key, const std::string &shown,
+                               llvm::ArrayRef<int64_t> shape);
+  mlir::Type elementType(DataType dtype);
+  mlir::RankedTensorType activationType(llvm::ArrayRef<int64_t> feature);
+  mlir::RankedTensorType tokensType();
+  mlir::Location named(llvm::StringRef name);
+  /// The sizes of an activation: the function's B and T, then x's own.
+  llvm::SmallVector<mlir::OpFoldResult> sizesOf(mlir::Value x);
+  mlir::Value emptyLike(mlir::Value x);
+  mlir::Value combineAlong(
+      mlir::Value x, mlir::Value w, llvm::ArrayRef<int64_t> dims,
+      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                     mlir::Value, mlir::Value)>
+          body);
+
+  const Archive &archive;
+  Config configuration;
+  std::string type;
+  std::optional<int64_t> maxContext;
+  ModelFacts facts;
+
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::ImplicitLocOpBuilder b;
+
+  std::vector<std::pair<std::string, std::string>> aliases;
+  std::vector<std::string> ignored;
+  std::string layerPrefix;
+  std::vector<LayerGroup> groups;
+  std::vector<int32_t> order; // group of each layer
+
+  // Where the body under construction stands: `prefix` may end in "{}.", and
+  // then `layer` is the layer argument and `number` a layer it serves.
+  std::string prefix;
+  mlir::Value layer;
+  int64_t number = 0;
+  int32_t group = -1; // -1 outside of layers
+  /// B and T of its first argument, built when first needed.
+  mlir::Value batch, time;
+  /// Keys that were named, with the group that named them.
+  std::set<std::pair<int32_t, std::string>> used;
+};
+
+#define LINNET_FAMILY(name, function) Status function(ModelBuilder &);
+#include "Families.def"
+#undef LINNET_FAMILY
+
+} // namespace linnet
+
+#endif // LIB_FRONTEND_MODELBUILDER_H
