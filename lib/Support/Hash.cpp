@@ -109,8 +109,8 @@ uint64_t hashBytes(const void *data, size_t bytes, uint64_t seed) {
   return Hasher(seed).update(data, bytes).finish();
 }
 
-uint64_t hashBytes(std::string_view text, uint64_t seed) {
-  return hashBytes(text.data(), text.size(), seed);
+uint64_t hashBytes(std::string_view text) {
+  return hashBytes(text.data(), text.size());
 }
 
 std::string toHex(uint64_t hash) {

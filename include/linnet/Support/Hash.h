@@ -38,7 +38,7 @@ private:
 };
 
 uint64_t hashBytes(const void *data, size_t bytes, uint64_t seed = 0);
-uint64_t hashBytes(std::string_view text, uint64_t seed = 0);
+uint64_t hashBytes(std::string_view text);
 
 /// Sixteen lower-case hexadecimal digits.
 std::string toHex(uint64_t hash);
