@@ -10,7 +10,9 @@ A test is a .mlir or .test file with RUN lines. In them stand
   %fixtures         the full fixtures, where they are (feature `fixtures`)
   %source, %build   the two roots
   %cc, %cxx         the compilers of the build
-  %python           the interpreter lit runs on
+  %mlir_dir         where the build found MLIR's CMake files
+  %launcher         the build's compiler launcher (ccache), or nothing
+  %python, %lit     the interpreter lit runs on, and lit
 
 Features: avx2, avx512 (this machine has them), sanitize (an ASan and UBSan
 build), fixtures, and one per tool that is built. Parameters: roundtrip=1 makes
@@ -44,7 +46,7 @@ if roundtrip:
 config.environment["PATH"] = os.pathsep.join([config.llvm_tools, os.environ.get("PATH", "")])
 config.environment["HOME"] = os.path.join(config.test_exec_root, "home")
 config.environment["XDG_CACHE_HOME"] = os.path.join(config.test_exec_root, "cache")
-for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR"):
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR", "CCACHE_SLOPPINESS", "CCACHE_BASEDIR", "CCACHE_DIR"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 if config.sanitize:
@@ -75,6 +77,9 @@ config.substitutions += [
     ("%build", build),
     ("%cc", config.c_compiler),
     ("%cxx", config.cxx_compiler),
+    ("%mlir_dir", config.mlir_dir),
+    ("%launcher", config.compiler_launcher),
+    ("%lit", os.path.join(config.llvm_tools, "lit")),
     ("%python", sys.executable),
     ("%limited", limited),
 ]
