@@ -6,6 +6,7 @@
 #include "passes/CPU/Passes.h"
 #include "passes/Form/Passes.h"
 #include "passes/Lower/Passes.h"
+#include "passes/Pipelines/Pipelines.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -24,4 +25,6 @@ void linnet::registerAllPasses() {
   registerLinnetFormPasses();
   registerLinnetLowerPasses();
   registerLinnetCPUPasses();
+  registerLowerToLLVMPipeline();
+  registerCpuPipeline();
 }

@@ -46,4 +46,56 @@ def LowerCpu : Pass<"linnet-lower-cpu", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect"];
 }
 
+def ExpandMath : Pass<"linnet-expand-math"> {
+  let summary = "Write elementary functions as arithmetic";
+  let description = [{
+    Precondition: `math` operations on scalars or vectors of f32, bf16 or f16.
+
+    Effect: functions become polynomials and bit operations, so that compiled
+    code needs no libm and vectors stay vectors. Constant powers become
+    products, square roots and quotients; `math.fma` becomes a product and a sum
+    that may be contracted. What every processor has as an instruction (`sqrt`,
+    `absf`, `copysign`, ...) stays. bf16 and f16 are computed in f32.
+
+    Declines: a function without expansion (`powf` with a variable exponent,
+    ...) or of f64 is an error naming it.
+
+    Exact or approximate: relative error at most 2e-7 for exp, exp2, expm1, log,
+    log1p, tanh and erf, absolute error at most 2e-7 for sin and cos of
+    |x| < 1e6; infinities, NaN, signed zeros and denormal results as in IEEE
+    754. Rounding functions and rsqrt are exact up to f32 rounding.
+
+    Options: none. Statistics: number of functions expanded.
+
+    Example: test/Passes/CPU/expand-math.mlir.
+  }];
+  let statistics = [Statistic<"expanded", "expanded", "functions expanded">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ExpandHalf : Pass<"linnet-expand-half"> {
+  let summary = "Write conversions of f16 and bf16 as integer arithmetic";
+  let description = [{
+    Precondition: `arith.extf` and `arith.truncf` on scalars or vectors.
+
+    Effect: conversions between f32 and bf16, and with `f16` those between f32
+    and f16, become shifts and masks. Processors without such instructions
+    would need a library function otherwise.
+
+    Declines: conversions to and from other types, which stay.
+
+    Exact or approximate: exact; truncation rounds to nearest even.
+
+    Options: `f16`: also for f16 (for targets without F16C). Statistics: number
+    of conversions of f16 rewritten.
+
+    Example: test/Passes/CPU/expand-half.mlir.
+  }];
+  let options = [Option<"f16", "f16", "bool", "false",
+                        "rewrite conversions of f16 as well">];
+  let statistics = [Statistic<"expanded", "expanded", "conversions of f16 rewritten">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
+}
+
 #endif // PASSES_CPU_TD

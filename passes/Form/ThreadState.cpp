@@ -168,6 +168,20 @@ LogicalResult StateThreader::threadStack(StackOp stack, Value position) {
   return success();
 }
 
+/// Marks the state arguments and results of a function with their names.
+static void nameStates(func::FuncOp forward, ArrayRef<ThreadedState> states) {
+  Builder builder(forward.getContext());
+  unsigned firstArgument = forward.getNumArguments() - states.size();
+  unsigned firstResult = forward.getNumResults() - states.size();
+  for (auto [number, state] : llvm::enumerate(states)) {
+    auto name = builder.getStringAttr(state.name);
+    forward.setArgAttr(firstArgument + number, "linnet.state", name);
+    forward.setResultAttr(firstResult + number, "linnet.state", name);
+    if (state.append)
+      forward.setArgAttr(firstArgument + number, "linnet.append", builder.getUnitAttr());
+  }
+}
+
 FailureOr<SmallVector<ThreadedState>> StateThreader::thread(func::FuncOp function,
                                                             int position) {
   current = function;
@@ -194,22 +208,9 @@ FailureOr<SmallVector<ThreadedState>> StateThreader::thread(func::FuncOp functio
     results.push_back(state.type);
   function.setType(FunctionType::get(function.getContext(),
                                      function.getBody().getArgumentTypes(), results));
+  nameStates(function, states);
   done[function.getName()] = states;
   return states;
-}
-
-/// Names the states of the main function for the runtime's tables.
-static void nameStates(func::FuncOp forward, ArrayRef<ThreadedState> states) {
-  Builder builder(forward.getContext());
-  unsigned firstArgument = forward.getNumArguments() - states.size();
-  unsigned firstResult = forward.getNumResults() - states.size();
-  for (auto [number, state] : llvm::enumerate(states)) {
-    auto name = builder.getStringAttr(state.name);
-    forward.setArgAttr(firstArgument + number, "linnet.state", name);
-    forward.setResultAttr(firstResult + number, "linnet.state", name);
-    if (state.append)
-      forward.setArgAttr(firstArgument + number, "linnet.append", builder.getUnitAttr());
-  }
 }
 
 /// The context length: the option, or what the model says.
@@ -254,7 +255,6 @@ struct ThreadState : linnet::impl::ThreadStateBase<ThreadState> {
     auto states = threader.thread(forward, position);
     if (failed(states))
       return signalPassFailure();
-    nameStates(forward, *states);
     recordMaxContext(module, *context);
     threaded += threader.threaded;
   }

@@ -22,6 +22,12 @@ struct Phase {
   bool dynamicTokens;
 };
 
+/// A stacked state carries the layers in dimension 0.
+static bool isStacked(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() > 0 && !tensor.isDynamicDim(0);
+}
+
 /// Sets the batch and, if static, the tokens of every tensor in `function`.
 /// Model functions are dynamic in batch and time only, and states carry the
 /// batch in dimension 0, or 1 when stacked.
@@ -111,14 +117,15 @@ void ShapeSetter::setOp(Operation &op) const {
   if (auto stack = dyn_cast<StackOp>(op))
     stackStates = stack.getCarried().size();
   for (OpResult result : op.getResults())
-    result.setType(set(result.getType(), result.getResultNumber() >= stackStates));
+    result.setType(set(result.getType(), result.getResultNumber() >= stackStates &&
+                                             isStacked(result.getType())));
 }
 
 void ShapeSetter::run(func::FuncOp function) const {
   Block &body = function.getBody().front();
   for (BlockArgument argument : body.getArguments()) {
-    bool stacked = function.getArgAttr(argument.getArgNumber(), "linnet.state") != nullptr;
-    argument.setType(set(argument.getType(), stacked));
+    bool state = function.getArgAttr(argument.getArgNumber(), "linnet.state") != nullptr;
+    argument.setType(set(argument.getType(), state && isStacked(argument.getType())));
   }
   for (Operation &op : llvm::make_early_inc_range(body))
     setOp(op);

@@ -1,0 +1,220 @@
+//===- FunctionLowering.h - one model function to kernel calls -*- C++ -*-===//
+//
+// Lowers the operations of a function in order: every tensor gets a buffer
+// (a slice of the workspace, a weight, a state, or a caller's buffer), every
+// operation calls kernels on them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PASSES_CPU_FUNCTIONLOWERING_H
+#define PASSES_CPU_FUNCTIONLOWERING_H
+
+#include "passes/CPU/KernelBuilder.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <map>
+
+namespace mlir::linnet {
+
+/// Where a tensor lives.
+struct Buffer {
+  /// Address of the first entry (!llvm.ptr).
+  Value pointer;
+  /// Upper-bound shape and strides, offset zero.
+  MemRefType type;
+  /// Dimension 1 holds as many valid entries as the step has tokens.
+  bool dynamicTokens = false;
+  /// What it is part of, for dependences: a workspace range [begin, end) of
+  /// this function's frame, or, if end is 0, the root value's identity.
+  Value root;
+  int64_t begin = 0, end = 0;
+};
+
+/// An argument of a kernel call.
+struct KernelArgument {
+  enum Access { Read, Write, ReadWrite };
+  static KernelArgument read(Buffer b) { return {std::move(b), Read, {}}; }
+  static KernelArgument write(Buffer b) { return {std::move(b), Write, {}}; }
+  static KernelArgument update(Buffer b) { return {std::move(b), ReadWrite, {}}; }
+  static KernelArgument index(Value v) { return {{}, Read, v}; }
+
+  Buffer buffer;
+  Access access;
+  Value indexValue;
+};
+
+/// A weight as the generated code wants it.
+struct WeightSlot {
+  StringAttr key;
+  /// Whether the key has a layer in it.
+  bool perLayer;
+  RankedTensorType type;
+  /// The manifest's layout dictionary.
+  DictionaryAttr layout;
+};
+
+/// A state argument of a function: its physical bytes.
+struct StateSlot {
+  StringAttr name;
+  RankedTensorType type;
+  int64_t bytes;
+  bool append;
+};
+
+/// What a lowered function needs from its caller.
+struct LoweredFunction {
+  func::FuncOp function;
+  SmallVector<WeightSlot> weights;
+  SmallVector<StateSlot> states;
+  /// Trailing arguments (and results) that are states.
+  unsigned stateArguments = 0;
+  int64_t frameBytes = 0;
+};
+
+/// Shared by all functions of a module: the kernels, once each.
+class KernelTable {
+public:
+  KernelTable(ModuleOp module, CpuTarget target)
+      : module(module), target(target) {}
+
+  /// The kernel with this identity; emits it on first use.
+  func::FuncOp get(StringRef name, StringRef identity, Location loc,
+                   ArrayRef<KernelArgumentType> arguments,
+                   llvm::function_ref<void(KernelBuilder &)> emit);
+
+  ModuleOp module;
+  const CpuTarget target;
+  int64_t scratchBytes = 0;
+  int64_t kernels = 0, calls = 0, barriers = 0;
+
+private:
+  llvm::StringMap<func::FuncOp> byIdentity;
+  llvm::StringMap<int> names;
+};
+
+class FunctionLowering {
+public:
+  FunctionLowering(KernelTable &table, func::FuncOp source, int64_t maxTokens);
+
+  /// Lowers the whole function.
+  FailureOr<LoweredFunction>
+  run(const llvm::StringMap<LoweredFunction> &lowered);
+
+  //===--------------------------------------------------------------------===//
+  // For the lowerings of operations
+  //===--------------------------------------------------------------------===//
+
+  const CpuTarget &target() const { return table.target; }
+  ImplicitLocOpBuilder &builder() { return b; }
+
+  /// The buffer of a tensor value; results get one on first use.
+  Buffer buffer(Value tensor);
+  /// The lowered value of a non-tensor (index) value.
+  Value index(Value value);
+  /// A weight operand in a layout of its own (`kind` and parameters); the
+  /// memref type is what the kernel sees. Null pointer if `tensor` is not a
+  /// weight.
+  std::optional<Buffer> weight(Value tensor, ArrayRef<NamedAttribute> layout,
+                               MemRefType type);
+  /// A table the runtime computes, not a checkpoint tensor.
+  Buffer derivedWeight(ArrayRef<NamedAttribute> layout, MemRefType type);
+  /// Workspace until the current operation ends.
+  Buffer temporary(ArrayRef<int64_t> shape, Type element);
+  /// Valid entries of a buffer's dimension: the step's tokens, or its size.
+  Value extent(const Buffer &place, unsigned dim);
+  /// Whether the tensor is a state of the model; if so, sets what its buffer
+  /// physically holds.
+  bool isState(Value tensor) const;
+  Buffer state(Value tensor, MemRefType physical);
+  /// The buffer of a state result: the state itself in a model, an output
+  /// otherwise. Filled with `initial`, or zeros, if it is not the state.
+  Buffer prepareState(Value initial, Value result);
+
+  /// Upper bound of the tokens per step.
+  int64_t maxTokens() const { return tokensBound; }
+
+  /// Calls the kernel `name` for `op`; `identity` distinguishes kernels of
+  /// one name beyond the operation's attributes and the argument types.
+  void call(Operation *op, StringRef name, ArrayRef<KernelArgument> arguments,
+            llvm::function_ref<void(KernelBuilder &)> emit,
+            StringRef identity = "");
+  /// Copies a buffer (equal shapes).
+  void copy(Operation *op, Buffer from, Buffer to);
+
+private:
+  struct Range {
+    Value root;
+    int64_t begin, end;
+  };
+
+  MemRefType boundedType(RankedTensorType type) const;
+  bool hasDynamicTokens(Type type) const;
+  Buffer allocate(Value tensor);
+  int64_t reserve(int64_t bytes);
+  void release(int64_t begin, int64_t bytes);
+  void releaseDead(Operation *op);
+  Buffer viewOf(Operation *op);
+  Value field(unsigned number, Type type);
+  Value tableEntry(unsigned field, Value base, int64_t number);
+  void barrier();
+  void orderAfter(ArrayRef<KernelArgument> arguments);
+  void assignReturns();
+  LogicalResult lowerOp(Operation &op,
+                        const llvm::StringMap<LoweredFunction> &lowered);
+  LogicalResult lowerCall(Operation *op, const LoweredFunction &callee,
+                          ArrayRef<Value> operands,
+                          std::optional<int64_t> layer);
+  LogicalResult lowerFuncCall(func::CallOp call, const LoweredFunction &callee);
+  LogicalResult lowerStack(Operation *stack,
+                           const llvm::StringMap<LoweredFunction> &lowered);
+  void finishReturn(Operation *terminator);
+  bool isHeadCall(Operation *op) const;
+  Buffer contiguous(Operation *op, Buffer place);
+  Value firstRow();
+
+  KernelTable &table;
+  func::FuncOp source;
+  int64_t tokensBound;
+  ImplicitLocOpBuilder b;
+  LoweredFunction result;
+
+  Value invocation, weightBase, stateBase, frame, tokens, thread, threads;
+  DenseMap<Value, Buffer> buffers;
+  DenseMap<Value, Value> indices;
+  DenseMap<Value, unsigned> stateNumbers;
+  DenseMap<Value, Buffer> assigned;
+  SmallVector<Buffer> outputs;
+  llvm::MapVector<std::pair<Attribute, Attribute>, unsigned> weightNumbers;
+
+  /// Free workspace ranges of the frame, by begin.
+  std::map<int64_t, int64_t> freeRanges;
+  int64_t frameEnd = 0;
+  SmallVector<std::pair<int64_t, int64_t>> temporaries;
+  DenseMap<Value, std::pair<int64_t, int64_t>> owned;
+
+  SmallVector<Range> readSince, writtenSince;
+};
+
+/// Lowers one operation by calling kernels.
+using OpLowering = LogicalResult (*)(FunctionLowering &, Operation *);
+
+/// Lowerings by operation name; each kernel file adds its own.
+using OpLoweringMap = llvm::StringMap<OpLowering>;
+void addLinearLowering(OpLoweringMap &map);
+void addAttentionLowering(OpLoweringMap &map);
+void addNormLowering(OpLoweringMap &map);
+void addActivationLowering(OpLoweringMap &map);
+void addRotaryLowering(OpLoweringMap &map);
+void addEmbeddingLowering(OpLoweringMap &map);
+void addShortConvLowering(OpLoweringMap &map);
+void addScanLowering(OpLoweringMap &map);
+void addElementwiseLowering(OpLoweringMap &map);
+
+/// All of them.
+const OpLoweringMap &getOpLowerings();
+
+} // namespace mlir::linnet
+
+#endif // PASSES_CPU_FUNCTIONLOWERING_H

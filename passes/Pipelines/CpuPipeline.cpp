@@ -1,0 +1,55 @@
+//===- CpuPipeline.cpp - a model to kernels for the CPU -------------------===//
+
+#include "passes/CPU/Passes.h"
+#include "passes/Form/Passes.h"
+#include "passes/Lower/Passes.h"
+#include "passes/Pipelines/Pipelines.h"
+
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void linnet::buildThreadStateStage(OpPassManager &pm,
+                                   const CpuPipelineOptions &options) {
+  // States become arguments and results.
+  ThreadStateOptions threadState;
+  threadState.maxContext = options.maxContext;
+  pm.addPass(createThreadState(threadState));
+}
+
+void linnet::buildSpecializeStage(OpPassManager &pm,
+                                  const CpuPipelineOptions &options) {
+  // Structures without a kernel of their own become ones that have it.
+  pm.addPass(createExpandStructures());
+  // One recurrence only.
+  pm.addPass(createExpandStep());
+  // Prefill and decode (or encode), each with its shapes.
+  SpecializePhasesOptions specialize;
+  specialize.batch = options.batch;
+  specialize.blockTokens = options.blockTokens;
+  pm.addPass(createSpecializePhases(specialize));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void linnet::buildLowerCpuStage(OpPassManager &pm,
+                                const CpuPipelineOptions &options) {
+  // Tensors to workspace, operations to kernels.
+  LowerCpuOptions lower;
+  lower.vectorBits = options.vectorBits;
+  lower.vectorRegisters = options.vectorRegisters;
+  pm.addPass(createLowerCpu(lower));
+}
+
+void linnet::buildCpuPipeline(OpPassManager &pm,
+                              const CpuPipelineOptions &options) {
+  buildThreadStateStage(pm, options);
+  buildSpecializeStage(pm, options);
+  buildLowerCpuStage(pm, options);
+}
+
+void linnet::registerCpuPipeline() {
+  PassPipelineRegistration<CpuPipelineOptions>(
+      "linnet-cpu", "Lower a model to kernels for the CPU", buildCpuPipeline);
+}
