@@ -3,11 +3,13 @@
 #include "Model.h"
 
 #include "linnet/Runtime/CpuFeatures.h"
+#include "linnet/Support/File.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
+#include <elf.h>
 #include <unistd.h>
 
 #if defined(__SSE2__)
@@ -16,6 +18,30 @@
 
 namespace linnet {
 namespace {
+
+/// Refuses a file that ends before what its ELF header announces. The loader
+/// maps a truncated library without complaint, and touching the missing pages
+/// kills the process. The section table is the last thing a linker writes, so
+/// its end is the end of the file.
+Outcome checkWhole(const std::string &path) {
+  auto file = MappedFile::open(path);
+  if (!file)
+    return fail(LINNET_ERROR_LIBRARY, file.error().str());
+  Elf64_Ehdr header;
+  if (file->size() < sizeof(header) ||
+      std::memcmp(file->data(), ELFMAG, SELFMAG) != 0)
+    return fail(LINNET_ERROR_LIBRARY, path,
+                ": expected an ELF library, but got something else");
+  std::memcpy(&header, file->data(), sizeof(header));
+  uint64_t tables =
+      std::max(header.e_shoff + uint64_t(header.e_shnum) * header.e_shentsize,
+               header.e_phoff + uint64_t(header.e_phnum) * header.e_phentsize);
+  if (header.e_shoff > file->size() || header.e_phoff > file->size() ||
+      tables > file->size())
+    return fail(LINNET_ERROR_LIBRARY, path, ": expected ", tables,
+                " bytes of a whole library, but got ", file->size());
+  return {};
+}
 
 /// Flushes denormal results and operands to zero for its lifetime: decays
 /// drive recurrent states towards zero, and arithmetic on denormals is up to a
@@ -42,6 +68,8 @@ Library::~Library() {
 }
 
 Outcome Library::open(const std::string &path) {
+  if (Outcome outcome = checkWhole(path); !outcome)
+    return outcome;
   handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle)
     return {};
