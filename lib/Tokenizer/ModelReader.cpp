@@ -8,6 +8,8 @@
 #include "ByteAlphabet.h"
 #include "Model.h"
 
+#include "linnet/Support/Quote.h"
+
 #include <limits>
 
 namespace linnet::tokenizer {
@@ -42,8 +44,9 @@ private:
   Error unsupported(const std::string &section, const std::string &kind,
                     const std::string &supported) const {
     return makeError(
-        what, ": expected ", section, " ", supported, ", but got '", kind,
-        "'; tokenize the text elsewhere and pass its ids by --tokens");
+        what, ": expected ", section, " ", supported, ", but got ",
+        quoteName(kind),
+        "; tokenize the text elsewhere and pass its ids by --tokens");
   }
 
   Result<std::string> kindOf(const Json &object,
@@ -64,8 +67,8 @@ private:
   Result<int32_t> readId(const Json &value, std::string_view token) const {
     if (!value.is_number_integer() || value < 0 ||
         value > std::numeric_limits<int32_t>::max() - 1)
-      return makeError(what, ": token '", token,
-                       "': expected an id that is a 32-bit number, but got ",
+      return makeError(what, ": token ", quoteName(token),
+                       ": expected an id that is a 32-bit number, but got ",
                        describeJson(value));
     return value.get<int32_t>();
   }
@@ -128,7 +131,7 @@ private:
         return id.error();
       if (model.pieces.count(*id))
         return makeError(what, ": expected one token per id, but got id ", *id,
-                         " twice, the second time for '", token, "'");
+                         " twice, the second time for ", quoteName(token));
       model.merger.vocabulary.emplace(token, *id);
       note(*id, token, false);
     }
@@ -173,9 +176,10 @@ private:
                          ": expected two tokens, but got ",
                          describeJson(merge));
       if (!model.merger.addMerge(left, right, rank))
-        return makeError(what, ": merge ", rank, ": expected '", left, "', '",
-                         right, "' and '", left, right,
-                         "' in the vocabulary, but one of them is not");
+        return makeError(what, ": merge ", rank, ": expected ", quoteName(left),
+                         ", ", quoteName(right), " and ",
+                         quoteName(left + right),
+                         " in the vocabulary, but one of them is not");
       ++rank;
     }
     return {};
@@ -251,18 +255,19 @@ private:
         {"normalized", &token.normalized}};
     for (const auto &[key, flag] : flags) {
       const Result<bool> value =
-          getBool(entry, key, what + ": token '" + *content + "'", false);
+          getBool(entry, key, what + ": token " + quoteName(*content), false);
       if (!value)
         return value.error();
       *flag = *value;
     }
     if (const auto known = model.merger.vocabulary.find(*content);
         known != model.merger.vocabulary.end() && known->second != *id)
-      return makeError(what, ": added token '", *content, "': expected id ",
-                       known->second, " as in the vocabulary, but got ", *id);
+      return makeError(what, ": added token ", quoteName(*content),
+                       ": expected id ", known->second,
+                       " as in the vocabulary, but got ", *id);
     if (!model.addedIds.emplace(*content, *id).second)
-      return makeError(what, ": expected added tokens to differ, but got '",
-                       *content, "' twice");
+      return makeError(what, ": expected added tokens to differ, but got ",
+                       quoteName(*content), " twice");
     note(*id, *content, token.special);
     std::string pattern = *content;
     if (token.normalized) {
@@ -446,15 +451,12 @@ private:
         getObject(section, "special_tokens", what + ": template");
     if (!all)
       return all.error();
-    const Result<const Json *> entry =
-        getObject(**all, *name, what + ": special_tokens");
-    if (!entry)
-      return entry.error();
-    const Json *list = findJson(**entry, "ids");
+    const Json *entry = findJson(**all, *name);
+    const Json *list = entry ? findJson(*entry, "ids") : nullptr;
     if (!list || !list->is_array())
-      return makeError(what, ": template token '", *name,
-                       "': expected an array 'ids', but got ",
-                       describeJson(**entry));
+      return makeError(what, ": template token ", quoteName(*name),
+                       ": expected an array 'ids', but got ",
+                       entry ? describeJson(*entry) : "nothing");
     std::vector<int32_t> ids;
     for (const Json &value : *list) {
       const Result<int32_t> id = readId(value, *name);

@@ -2,6 +2,8 @@
 
 #include "Pattern.h"
 
+#include "linnet/Support/Quote.h"
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -49,8 +51,8 @@ private:
   std::string_view rest() const { return pattern.substr(position); }
 
   Error refuse(std::string_view part) const {
-    return makeError("expected a pattern without '", part, "', but got '",
-                     pattern, "'");
+    return makeError("expected a pattern without ", quoteName(part),
+                     ", but got ", quoteName(pattern));
   }
 
   void copy(size_t count) {
@@ -113,8 +115,8 @@ private:
   Status escape() {
     if (position + 1 == pattern.size())
       return makeError(
-          "expected a character after the last '\\', but got the end of '",
-          pattern, "'");
+          "expected a character after the last '\\', but got the end of ",
+          quoteName(pattern));
     const char name = pattern[position + 1];
     const auto replaceBy = [&](const std::string &text) -> Status {
       output += text;
@@ -222,8 +224,8 @@ Result<Pattern> Pattern::compile(const std::string &pattern, bool literal) {
                              translated.size(), options, &errorCode,
                              &errorOffset, context.get());
   if (!code->code)
-    return makeError("expected a valid pattern, but got '", pattern,
-                     "': ", errorText(errorCode));
+    return makeError("expected a valid pattern, but got ", quoteName(pattern),
+                     ": ", errorText(errorCode));
   code->compiledToMachineCode =
       pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE) == 0;
   Pattern result;
@@ -264,8 +266,8 @@ Pattern::findAll(std::string_view text) const {
     if (outcome == PCRE2_ERROR_NOMATCH)
       break;
     if (outcome < 0)
-      return makeError("pattern '", code->source, "' failed at byte ", position,
-                       " of the text: ", errorText(outcome));
+      return makeError("pattern ", quoteName(code->source), " failed at byte ",
+                       position, " of the text: ", errorText(outcome));
     const PCRE2_SIZE *bounds = pcre2_get_ovector_pointer(data.get());
     if (bounds[1] > bounds[0] && bounds[0] >= position) {
       ranges.emplace_back(bounds[0], bounds[1]);

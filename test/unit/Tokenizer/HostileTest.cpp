@@ -139,6 +139,22 @@ TEST(HostileTokenizer, BadPatternsAreErrors) {
       << ids.error().str();
 }
 
+TEST(HostileTokenizer, ErrorsAreOneBoundedLine) {
+  const std::string name = "a\nb" + std::string(5000, 'c');
+  Json tokens = byteTokenizer();
+  tokens["model"]["vocab"][name] = -1;
+  Json kind = byteTokenizer();
+  kind["model"]["type"] = name;
+  Json pattern = byteTokenizer();
+  pattern["pre_tokenizer"] = stepThenBytes(splitBy(("(" + name).c_str()));
+  for (const Json &json : {tokens, kind, pattern}) {
+    const std::string message = loadError(json);
+    EXPECT_FALSE(message.empty());
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    EXPECT_LT(message.size(), 1000u);
+  }
+}
+
 TEST(HostileTokenizer, DirectoriesWithoutOneOfferTokens) {
   const std::string directory = testing::TempDir() + "/linnet-no-tokenizer";
   std::filesystem::remove_all(directory);
