@@ -50,8 +50,11 @@ func::FuncOp KernelTable::get(StringRef name, StringRef identity, Location loc,
 // Buffers
 //===----------------------------------------------------------------------===//
 
-/// Operations that only rename a tensor's entries.
+/// Operations that only rename a tensor's entries. A weight reaches kernels
+/// as f32, so that widening one changes nothing.
 static bool isView(Operation *op) {
+  if (isa_and_nonnull<arith::ExtFOp>(op) && op->getOperand(0).getDefiningOp<WeightOp>())
+    return true;
   return isa_and_nonnull<tensor::ExtractSliceOp, tensor::ExpandShapeOp,
                          tensor::CollapseShapeOp, tensor::CastOp>(op);
 }

@@ -34,7 +34,7 @@ public:
   }
 
 private:
-  bool gatedBefore() const {
+  bool gatedBefore() {
     return gate >= 0 && op.getGateOrder() == GateOrder::Before;
   }
   SmallVector<Value> at(Value column) {

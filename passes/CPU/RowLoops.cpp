@@ -37,11 +37,17 @@ Value linnet::countRows(KernelBuilder &k, unsigned number, int64_t end,
   return rows;
 }
 
-void linnet::forVectors(KernelBuilder &k, unsigned number,
-                        llvm::function_ref<void(ArrayRef<Value>, Value)> body) {
+/// Calls body(coordinates but the last, first column, last column) for this
+/// thread's share of the row blocks of argument `number`; the last column is
+/// rounded down to whole steps of `step` columns. tail(coordinates) is called
+/// once per row if columns are left.
+static void
+forRowBlocks(KernelBuilder &k, unsigned number, int64_t step,
+             llvm::function_ref<void(ArrayRef<Value>, Value, Value)> body,
+             llvm::function_ref<void(ArrayRef<Value>)> tail) {
   MemRefType type = k.argumentType(number);
-  int64_t columns = type.getShape().back(), lanes = k.target.lanes;
-  int64_t blockColumns = kBlockVectors * lanes;
+  int64_t columns = type.getShape().back(), whole = columns / step * step;
+  int64_t blockColumns = kBlockVectors * k.target.lanes;
   int64_t blocks = llvm::divideCeil(columns, blockColumns);
   SmallVector<Value> sizes;
   Value items = countRows(k, number, type.getRank() - 1, sizes);
@@ -49,22 +55,53 @@ void linnet::forVectors(KernelBuilder &k, unsigned number,
   k.share(k.mul(items, sizes.back()), [&](Value item) {
     SmallVector<Value> place = k.delinearize(item, sizes);
     Value block = place.pop_back_val();
-    auto visit = [&](Value column, Value valid) {
-      SmallVector<Value> at = place;
-      at.push_back(column);
-      body(at, valid);
-    };
+    Value first = k.cst(0), last = k.cst(whole);
+    if (blocks > 1) {
+      first = k.mul(block, k.cst(blockColumns));
+      last = k.minimum(k.add(first, k.cst(blockColumns)), last);
+    }
+    if (whole > 0)
+      body(place, first, last);
+    if (whole == columns)
+      return;
     if (blocks == 1)
-      return k.forColumns(columns, visit);
-    int64_t whole = columns / lanes * lanes;
-    Value first = k.mul(block, k.cst(blockColumns));
-    Value last = k.minimum(k.add(first, k.cst(blockColumns)), k.cst(whole));
-    k.loop(first, last, k.cst(lanes),
-           [&](Value column) { visit(column, Value()); });
-    if (whole < columns)
-      k.onlyIf(k.less(k.cst(blocks - 2), block),
-               [&] { visit(k.cst(whole), k.cst(columns - whole)); });
+      return tail(place);
+    k.onlyIf(k.less(k.cst(blocks - 2), block), [&] { tail(place); });
   });
+}
+
+void linnet::forVectors(KernelBuilder &k, unsigned number,
+                        llvm::function_ref<void(ArrayRef<Value>, Value)> body) {
+  int64_t columns = k.argumentType(number).getShape().back();
+  int64_t lanes = k.target.lanes, whole = columns / lanes * lanes;
+  auto visit = [&](ArrayRef<Value> row, Value column, Value valid) {
+    SmallVector<Value> at(row);
+    at.push_back(column);
+    body(at, valid);
+  };
+  forRowBlocks(
+      k, number, lanes,
+      [&](ArrayRef<Value> row, Value first, Value last) {
+        k.loop(first, last, k.cst(lanes),
+               [&](Value column) { visit(row, column, Value()); });
+      },
+      [&](ArrayRef<Value> row) {
+        visit(row, k.cst(whole), k.cst(columns - whole));
+      });
+}
+
+void linnet::forEntries(KernelBuilder &k, unsigned number,
+                        llvm::function_ref<void(ArrayRef<Value>)> body) {
+  forRowBlocks(
+      k, number, 1,
+      [&](ArrayRef<Value> row, Value first, Value last) {
+        k.loop(first, last, k.cst(1), [&](Value column) {
+          SmallVector<Value> at(row);
+          at.push_back(column);
+          body(at);
+        });
+      },
+      [](ArrayRef<Value>) {});
 }
 
 Value linnet::keepValid(KernelBuilder &k, Value value, Value valid) {

@@ -22,6 +22,10 @@ Buffer denseRows(FunctionLowering &f, Operation *op, Value tensor);
 void forVectors(KernelBuilder &k, unsigned number,
                 llvm::function_ref<void(ArrayRef<Value>, Value)> body);
 
+/// The same with body(coordinates) for every single entry.
+void forEntries(KernelBuilder &k, unsigned number,
+                llvm::function_ref<void(ArrayRef<Value>)> body);
+
 /// Sum over [0, columns) of the lanes of term(column, valid), which has to be
 /// zero in the invalid lanes.
 Value sumColumns(KernelBuilder &k, int64_t columns,
