@@ -17,7 +17,9 @@ class Linnet_Enum<string name, string summary, list<I32EnumAttrCase> cases>
   let genSpecializedAttr = 0;
 }
 class Linnet_EnumAttr<EnumAttrInfo info, string mnemonic>
-    : EnumAttr<Linnet_Dialect, info, mnemonic>;
+    : EnumAttr<Linnet_Dialect, info, mnemonic> {
+  let assemblyFormat = "`<` $value `>`";
+}
 
 def Linnet_ActivationKind : Linnet_Enum<"Activation", "pointwise activation", [
   I32EnumAttrCase<"Identity", 0, "identity">, I32EnumAttrCase<"Silu", 1, "silu">,
@@ -96,7 +98,7 @@ def Linnet_DeltaAttr : Linnet_Transition<"DeltaTransition", "delta"> {
     (Yang et al. 2024), Gated DeltaNet, KDA.
   }];
   let parameters = (ins StringRefParameter<"none, scalar or diagonal">:$decay);
-  let assemblyFormat = "`<` $decay `>`";
+  let assemblyFormat = "`<` custom<Keyword>($decay) `>`";
   let genVerifyDecl = 1;
 }
 

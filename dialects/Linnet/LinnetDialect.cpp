@@ -15,6 +15,16 @@ using namespace mlir::linnet;
 #include "dialects/Linnet/LinnetAttrInterfaces.cpp.inc"
 #include "dialects/Linnet/LinnetOpInterfaces.cpp.inc"
 
+/// Words that stand bare inside an attribute's angle brackets.
+static ParseResult parseKeyword(AsmParser &parser, std::string &word) {
+  StringRef keyword;
+  if (parser.parseKeyword(&keyword))
+    return failure();
+  word = keyword.str();
+  return success();
+}
+static void printKeyword(AsmPrinter &printer, StringRef word) { printer << word; }
+
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Linnet/LinnetAttributes.cpp.inc"
 

@@ -136,18 +136,16 @@ static Status evalAttention(ir::AttentionOp op, Scope &scope) {
   if (!op.getCache().empty()) {
     position = scope.getIndex(op.getPosition());
     keys += position;
-    for (auto [cache, tokens, result] :
-         llvm::zip(op.getCache(), llvm::ArrayRef<Value>{keySource, valueSource},
-                   op.getNewCache())) {
-      Result<HostTensor> updated =
-          appendToCache(scope.get(cache), scope.get(tokens), position);
+    Value *const sources[] = {&keySource, &valueSource};
+    for (auto [number, source] : llvm::enumerate(sources)) {
+      Result<HostTensor> updated = appendToCache(
+          scope.get(op.getCache()[number]), scope.get(*source), position);
       if (!updated)
         return updated.error();
-      if (Status status = scope.set(result, updated.take()); !status)
+      *source = op.getNewCache()[number];
+      if (Status status = scope.set(*source, updated.take()); !status)
         return status;
     }
-    keySource = op.getNewCache()[0];
-    valueSource = op.getNewCache()[1];
   }
   std::optional<double> softCap;
   if (op.getSoftCap())

@@ -163,16 +163,15 @@ static Status evalInsertSlice(tensor::InsertSliceOp op, Scope &scope) {
 static Status evalConcat(tensor::ConcatOp op, Scope &scope) {
   int64_t dim = op.getDim();
   std::vector<int64_t> dims = scope.get(op.getInputs()[0]).shape;
-  dims[dim] = 0;
+  int64_t total = 0;
   for (Value input : op.getInputs()) {
-    std::vector<int64_t> expected = scope.get(input).shape;
-    dims[dim] += expected[dim];
-    std::swap(expected[dim], dims[dim]);
-    Status status = expectShape("an input", expected, dims);
-    std::swap(expected[dim], dims[dim]);
-    if (!status)
+    ArrayRef<int64_t> shape = scope.get(input).shape;
+    dims[dim] = shape[dim];
+    if (Status status = expectShape("an input", shape, dims); !status)
       return status;
+    total += shape[dim];
   }
+  dims[dim] = total;
   Result<HostTensor> y = makeZeros(dims);
   if (!y)
     return y.error();
