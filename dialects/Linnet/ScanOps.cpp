@@ -131,7 +131,7 @@ std::string ScanOp::getStreamingObstacle() {
 }
 
 ValueRange ScanOp::getStates() {
-  return getInitial() ? ValueRange(getInitialMutable()[0].get()) : ValueRange();
+  return OperandRange(getInitialMutable());
 }
 
 SmallVector<unsigned> ScanOp::getTimeOperands() {
@@ -211,7 +211,7 @@ SmallVector<StateSpec> ShortConvOp::getStateSpecs(int64_t) {
 std::string ShortConvOp::getStreamingObstacle() { return ""; }
 
 ValueRange ShortConvOp::getStates() {
-  return getTail() ? ValueRange(getTailMutable()[0].get()) : ValueRange();
+  return OperandRange(getTailMutable());
 }
 
 SmallVector<unsigned> ShortConvOp::getTimeOperands() { return {0}; }

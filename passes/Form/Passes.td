@@ -18,8 +18,8 @@ def ThreadState : Pass<"linnet-thread-state", "::mlir::ModuleOp"> {
     layer of the function. Existing tokens-before arguments become the
     position.
 
-    Declines: nothing silently. A module without stateful operations is left
-    as it is; an operation that cannot run token by token (say, attention
+    Declines: encoders (with a remark). A module without stateful operations
+    is left as it is; in a causal model an operation that cannot run token by token (say, attention
     without causal mask) is an error naming the operation and the reason.
 
     Exact or approximate: exact.

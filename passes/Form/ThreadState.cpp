@@ -225,6 +225,13 @@ static FailureOr<int64_t> findMaxContext(ModuleOp module, int64_t option) {
   return attr.getInt();
 }
 
+/// Encoders have no token by token form.
+static bool isEncoder(ModuleOp module) {
+  auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+  auto kind = model ? model.getAs<StringAttr>("kind") : StringAttr();
+  return kind && kind.getValue() == "encoder";
+}
+
 /// Records the context that the states were made for.
 static void recordMaxContext(ModuleOp module, int64_t maxContext) {
   Builder builder(module.getContext());
@@ -247,6 +254,11 @@ struct ThreadState : linnet::impl::ThreadStateBase<ThreadState> {
     auto context = findMaxContext(module, maxContext);
     if (failed(context))
       return signalPassFailure();
+    if (isEncoder(module)) {
+      forward.emitRemark("no state threaded: an encoder reads the whole "
+                         "sequence at once");
+      return;
+    }
     int position = -1;
     for (unsigned i = 0, e = forward.getNumArguments(); i < e; ++i)
       if (forward.getArgument(i).getType().isIndex())
