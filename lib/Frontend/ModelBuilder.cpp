@@ -24,6 +24,8 @@ namespace {
 constexpr StringLiteral kNameAttr = "linnet.name";
 constexpr StringLiteral kEmbed = "embed";
 constexpr StringLiteral kHead = "head";
+/// No model has more kinds of layers, and each costs a function.
+constexpr size_t kMaxDistinctLayers = 4096;
 
 } // namespace
 
@@ -282,6 +284,13 @@ void ModelBuilder::stack(StringRef namePrefix,
     if (isNew)
       groups.push_back({"", i});
     order.push_back(entry->second);
+  }
+
+  if (groups.size() > kMaxDistinctLayers) {
+    configuration.fail(makeError(archive.path(), ": expected at most ",
+                                 kMaxDistinctLayers,
+                                 " distinct layers, but got ", groups.size()));
+    return;
   }
 
   std::set<std::string> taken;

@@ -84,6 +84,9 @@ Rope linnet::readRope(Config &config, int64_t headDim, int64_t maxPositions,
   // Newer files put everything into one object, whose values win.
   bool newer = config.find("rope_parameters");
   Config rope = config.object(newer ? "rope_parameters" : "rope_scaling");
+  // Families with one set of frequencies per kind of layer.
+  rope.unsupported("full_attention");
+  rope.unsupported("sliding_attention");
   double theta =
       rope.positive("rope_theta", config.positive("rope_theta", defaults.theta));
   double partial = rope.positive(
