@@ -315,10 +315,12 @@ std::optional<int64_t> elementCount(const std::vector<int64_t> &shape) {
 }
 
 std::string formatShape(const std::vector<int64_t> &shape) {
+  // A hostile file may claim thousands of dimensions; messages stay short.
+  constexpr size_t kMaxShown = 16;
   std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i)
+  for (size_t i = 0; i < shape.size() && i < kMaxShown; ++i)
     text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
+  return text + (shape.size() > kMaxShown ? ", ...]" : "]");
 }
 
 } // namespace linnet

@@ -68,7 +68,7 @@ void convertFromF64(const double *values, DataType type, void *out, size_t n);
 /// exceeds int64. The empty shape has one element.
 std::optional<int64_t> elementCount(const std::vector<int64_t> &shape);
 
-/// "[2, 3]".
+/// "[2, 3]", for messages: dimensions beyond the sixteenth are "...".
 std::string formatShape(const std::vector<int64_t> &shape);
 
 } // namespace linnet

@@ -187,7 +187,7 @@ TEST_F(ArchiveOverlay, AFailedSaveLosesNothing) {
   ASSERT_TRUE(
       succeeds(archive.overlay("c", DataType::U8, {1}, bytesOf<char>({'x'}))));
   EXPECT_TRUE(failsWith(archive.saveOverlay(dir.file("no/o")), "no such file"));
-  EXPECT_TRUE(failsWith(archive.saveOverlay("/dev/full"), "no space left"));
+  EXPECT_TRUE(failsWith(archive.saveAll(dir.str()), "is a directory"));
   EXPECT_TRUE(archive.hasUnsavedOverlay());
   EXPECT_NE(archive.find("c"), nullptr);
   EXPECT_EQ(dir.list(), Names{"model.safetensors"});

@@ -216,7 +216,7 @@ TEST(Npy, ReportsUnwritablePlaces) {
   TemporaryDirectory dir;
   NpyArray array = NpyArray::fromF32({2}, {1, 2});
   EXPECT_TRUE(failsWith(writeNpy(dir.file("no/f"), array), "no such file"));
-  EXPECT_TRUE(failsWith(writeNpy("/dev/full", array), "no space left"));
+  EXPECT_TRUE(failsWith(writeNpy(dir.str(), array), "is a directory"));
 }
 
 TEST(NpyDeathTest, AFullDiskLeavesNothing) {

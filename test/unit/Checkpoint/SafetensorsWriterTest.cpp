@@ -162,8 +162,8 @@ TEST(SafetensorsWriter, RefusesUnwritablePlaces) {
   TemporaryDirectory dir;
   EXPECT_TRUE(
       failsWith(SafetensorsWriter::create(dir.file("no/t"), {}), "no such"));
-  EXPECT_TRUE(failsWith(SafetensorsWriter::create("/dev/full", {}),
-                        "no space left on device"));
+  EXPECT_TRUE(
+      failsWith(SafetensorsWriter::create(dir.str(), {}), "is a directory"));
 }
 
 TEST(SafetensorsWriterDeathTest, AFullDiskLeavesNothing) {
