@@ -1,0 +1,42 @@
+// RUN: linnet-opt %s --split-input-file --linnet-lower-cpu --verify-diagnostics
+
+// expected-error@+1 {{expected a function with linnet.phase (run linnet-specialize-phases)}}
+module {
+}
+
+// -----
+
+// expected-error@+1 {{expected linnet.max_tokens on a phase}}
+func.func @linnet_function(%x: tensor<1x40xf32>) -> tensor<1x40xf32> attributes {linnet.phase = "function"} {
+  return %x : tensor<1x40xf32>
+}
+
+// -----
+
+func.func @linnet_function(%x: tensor<40x1xf32>) -> tensor<1xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  // expected-error@+1 {{expected an operation with a CPU kernel}}
+  %y = tensor.generate {
+  ^bb0(%i: index):
+    %z = arith.constant 0.0 : f32
+    tensor.yield %z : f32
+  } : tensor<1xf32>
+  return %y : tensor<1xf32>
+}
+
+// -----
+
+func.func @linnet_function(%x: tensor<1x32xf32>, %u: tensor<40x4xf32>, %v: tensor<4x32xf32>) -> tensor<1x40xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  // expected-error@+1 {{expected a dense structure (run linnet-expand-structures), but got #linnet.low_rank}}
+  %y = linnet.linear #linnet.low_rank %x, %u, %v : (tensor<1x32xf32>, tensor<40x4xf32>, tensor<4x32xf32>) -> tensor<1x40xf32>
+  return %y : tensor<1x40xf32>
+}
+
+// -----
+
+func.func @linnet_function(%q: tensor<1x1x2x16xf32>, %k: tensor<1x8x2x16xf32>, %p: index) -> tensor<1x1x2x16xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  // expected-error@+1 {{expected the cache to be a state of the model}}
+  %o, %c:2 = linnet.attention %q, %q, %q cache(%k, %k) at %p {causal, scale = 0.25 : f64}
+    : (tensor<1x1x2x16xf32>, tensor<1x1x2x16xf32>, tensor<1x1x2x16xf32>, tensor<1x8x2x16xf32>, tensor<1x8x2x16xf32>, index)
+      -> (tensor<1x1x2x16xf32>, tensor<1x8x2x16xf32>, tensor<1x8x2x16xf32>)
+  return %o : tensor<1x1x2x16xf32>
+}

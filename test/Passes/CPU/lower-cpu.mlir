@@ -1,0 +1,87 @@
+// RUN: linnet-opt %s --split-input-file --linnet-lower-cpu="vector-bits=256 vector-registers=16" | FileCheck %s
+// RUN: linnet-opt %s --split-input-file --linnet-lower-cpu="vector-bits=512 vector-registers=32" | FileCheck %s --check-prefix=WIDE
+
+// Two layers of one kind: one function, called with the base slots of each
+// layer; the kernels of both linear maps are one.
+
+// CHECK: linnet.slots = [
+// CHECK-SAME: {dtype = "BF16", key = "w.0", layout = {kind = "panel", transposed = false, width = 16 : i64}, shape = array<i64: 40, 40>}
+// CHECK-SAME: key = "v.0"
+// CHECK-SAME: key = "w.1"
+// CHECK-SAME: key = "v.1"
+// WIDE: key = "w.0", layout = {kind = "panel", transposed = false, width = 64 : i64}
+module {
+  // CHECK-LABEL: func.func @linnet_function(%{{.*}}: !llvm.ptr, %{{.*}}: i64, %{{.*}}: i64)
+  // CHECK-SAME: linnet.inputs = [{dtype = "F32", name = "0", shape = array<i64: 1, -1, 40>}]
+  // CHECK-SAME: linnet.max_tokens = 9 : i64
+  // CHECK-SAME: linnet.phase = "function"
+  // CHECK-SAME: linnet.workspace_bytes
+  // CHECK: call @layer(
+  // CHECK: llvm.call %{{.*}} : !llvm.ptr, (!llvm.ptr) -> ()
+  // CHECK: call @layer(
+  func.func @linnet_function(%x: tensor<1x?x40xf32>) -> tensor<1x?x40xf32> attributes {linnet.phase = "function", linnet.max_tokens = 9 : i64} {
+    %y = linnet.stack [@layer] order [0, 0] carry(%x) : (tensor<1x?x40xf32>) -> tensor<1x?x40xf32>
+    return %y : tensor<1x?x40xf32>
+  }
+  // CHECK-LABEL: func.func private @layer(
+  // CHECK: call @kernel_linear_0(
+  // A barrier stands between the map and the one that reads its result.
+  // CHECK: llvm.call %{{.*}} : !llvm.ptr, (!llvm.ptr) -> ()
+  // CHECK: call @kernel_linear_0(
+  func.func private @layer(%x: tensor<1x?x40xf32>, %layer: index) -> tensor<1x?x40xf32> {
+    %w = linnet.weight "w.{}"[%layer] : tensor<40x40xbf16>
+    %v = linnet.weight "v.{}"[%layer] : tensor<40x40xbf16>
+    %y = linnet.linear #linnet.dense %x, %w : (tensor<1x?x40xf32>, tensor<40x40xbf16>) -> tensor<1x?x40xf32>
+    %z = linnet.linear #linnet.dense %y, %v : (tensor<1x?x40xf32>, tensor<40x40xbf16>) -> tensor<1x?x40xf32>
+    return %z : tensor<1x?x40xf32>
+  }
+  // CHECK-LABEL: func.func private @kernel_linear_0(
+  // CHECK: vector.fma {{.*}} vector<8xf32>
+  // WIDE: vector.fma {{.*}} vector<16xf32>
+  // CHECK-NOT: @kernel_linear_1
+}
+
+// -----
+
+// One token streams several panels at once; a map of it is another kernel.
+
+// CHECK-LABEL: func.func @linnet_function
+// CHECK: call @kernel_linear_row_0(
+// CHECK-LABEL: func.func private @kernel_linear_row_0(
+func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x70xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %w = linnet.weight "w" : tensor<70x40xf32>
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<1x1x40xf32>, tensor<70x40xf32>) -> tensor<1x1x70xf32>
+  return %y : tensor<1x1x70xf32>
+}
+
+// -----
+
+// Independent maps need no barrier between them.
+
+// CHECK-LABEL: func.func @linnet_function
+// CHECK: call @kernel_linear_row_0(
+// CHECK-NOT: llvm.call %
+// CHECK: call @kernel_linear_row_0(
+// CHECK: return
+func.func @linnet_function(%x: tensor<1x1x40xf32>) -> (tensor<1x1x40xf32>, tensor<1x1x40xf32>) attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %w = linnet.weight "w" : tensor<40x40xf32>
+  %v = linnet.weight "v" : tensor<40x40xf32>
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %z = linnet.linear #linnet.dense %x, %v : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  return %y, %z : tensor<1x1x40xf32>, tensor<1x1x40xf32>
+}
+
+// -----
+
+// A state is updated where it lies; its bytes are those of the packed cache.
+
+// CHECK: linnet.states = [{append = true, bytes = 8192 : i64, name = "keys", shape = array<i64: 1, 64, 2, 16>}
+func.func @linnet_prefill(%q: tensor<1x?x2x16xf32> {linnet.name = "q"}, %p: index,
+    %k: tensor<1x64x2x16xf32> {linnet.state = "keys", linnet.append}, %v: tensor<1x64x2x16xf32> {linnet.state = "values", linnet.append})
+    -> (tensor<1x?x2x16xf32>, tensor<1x64x2x16xf32> {linnet.state = "keys"}, tensor<1x64x2x16xf32> {linnet.state = "values"})
+    attributes {linnet.phase = "prefill", linnet.max_tokens = 32 : i64} {
+  %o, %c:2 = linnet.attention %q, %q, %q cache(%k, %v) at %p {causal, scale = 0.25 : f64}
+    : (tensor<1x?x2x16xf32>, tensor<1x?x2x16xf32>, tensor<1x?x2x16xf32>, tensor<1x64x2x16xf32>, tensor<1x64x2x16xf32>, index)
+      -> (tensor<1x?x2x16xf32>, tensor<1x64x2x16xf32>, tensor<1x64x2x16xf32>)
+  return %o, %c#0, %c#1 : tensor<1x?x2x16xf32>, tensor<1x64x2x16xf32>, tensor<1x64x2x16xf32>
+}
