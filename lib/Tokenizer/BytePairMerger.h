@@ -41,6 +41,9 @@ public:
   /// Fills the byte table; call when `vocabulary` is complete.
   void finishVocabulary();
 
+  /// Says how many merges will be added.
+  void reserveMerges(size_t count) { merges.reserve(count); }
+
   /// Adds the merge of rank `rank`. A false return: the two tokens or their
   /// concatenation are not in the vocabulary.
   bool addMerge(std::string_view left, std::string_view right, int32_t rank);

@@ -125,6 +125,7 @@ private:
     if (!vocabulary)
       return vocabulary.error();
     model.merger.vocabulary.reserve((*vocabulary)->size());
+    model.pieces.reserve((*vocabulary)->size());
     for (const auto &[token, value] : (*vocabulary)->items()) {
       const Result<int32_t> id = readId(value, token);
       if (!id)
@@ -155,6 +156,7 @@ private:
     if (!merges || !merges->is_array())
       return makeError(what, ": key 'merges': expected an array, but got ",
                        merges ? describeJson(*merges) : "nothing");
+    model.merger.reserveMerges(merges->size());
     int32_t rank = 0;
     for (const Json &merge : *merges) {
       std::string left, right;
