@@ -28,41 +28,101 @@ static bool agree(int64_t a, int64_t b) {
   return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
 }
 
+/// C1 and C2: what query, key and value must have in common.
+static LogicalResult verifyHeads(AttentionOp op, RankedTensorType q,
+                                 RankedTensorType k, RankedTensorType v) {
+  if (q.getRank() != 4 || k.getRank() != 4 || v.getRank() != 4)
+    return op.emitOpError("expected query, key and value of rank 4, but got ")
+           << q << ", " << k << " and " << v;
+  if (!agree(q.getDimSize(0), k.getDimSize(0)) ||
+      !agree(q.getDimSize(0), v.getDimSize(0)))
+    return op.emitOpError("expected query, key and value of one batch, but got ")
+           << q << ", " << k << " and " << v;
+  if (!agree(q.getDimSize(3), k.getDimSize(3)))
+    return op.emitOpError("expected query and key of equal width, but got ")
+           << q << " and " << k;
+  if (!agree(k.getDimSize(2), v.getDimSize(2)) ||
+      !agree(k.getDimSize(1), v.getDimSize(1)))
+    return op.emitOpError(
+               "expected key and value of equal heads and length, but got ")
+           << k << " and " << v;
+  for (RankedTensorType type : {q, k, v})
+    if (type.isDynamicDim(2) || type.isDynamicDim(3))
+      return op.emitOpError("expected static heads and widths, but got ") << type;
+  if (k.getDimSize(2) == 0 || q.getDimSize(2) % k.getDimSize(2))
+    return op.emitOpError("expected the key heads to divide ")
+           << q.getDimSize(2) << " query heads, but got " << k.getDimSize(2);
+  return success();
+}
+
+/// C5: bias [B or 1, H or 1, T, S] and key mask [B, S].
+static LogicalResult verifyMasks(AttentionOp op, RankedTensorType q,
+                                 RankedTensorType k) {
+  if (Value bias = op.getBias()) {
+    auto type = cast<RankedTensorType>(bias.getType());
+    auto fits = [&](int64_t d, int64_t full) {
+      return agree(type.getDimSize(d), full);
+    };
+    if (type.getRank() != 4 ||
+        !(type.getDimSize(0) == 1 || fits(0, q.getDimSize(0))) ||
+        !(type.getDimSize(1) == 1 || fits(1, q.getDimSize(2))) ||
+        !fits(2, q.getDimSize(1)) || !fits(3, k.getDimSize(1)))
+      return op.emitOpError("expected a bias [B or 1, H or 1, T, S], but got ")
+             << type;
+  }
+  if (Value mask = op.getKeyMask()) {
+    auto type = cast<RankedTensorType>(mask.getType());
+    if (type.getRank() != 2 || !agree(type.getDimSize(0), k.getDimSize(0)) ||
+        !agree(type.getDimSize(1), k.getDimSize(1)) ||
+        !type.getElementType().isIntOrIndex())
+      return op.emitOpError("expected an integer key_mask [B, S], but got ")
+             << type;
+  }
+  return success();
+}
+
+/// C3: the cache, its position, and what a cache excludes.
+static LogicalResult verifyCache(AttentionOp op, RankedTensorType q,
+                                 RankedTensorType k) {
+  if (op.getCache().empty() && !op.getPosition())
+    return success();
+  if (op.getCache().size() != 2 || !op.getPosition())
+    return op.emitOpError("expected a cache of keys and values and a position, but got ")
+           << op.getCache().size() << " caches and "
+           << (op.getPosition() ? "a" : "no") << " position";
+  if (op.getBias() || op.getKeyMask())
+    return op.emitOpError("expected no bias and no key_mask with a cache");
+  if (!agree(q.getDimSize(1), k.getDimSize(1)))
+    return op.emitOpError("expected as many keys as queries with a cache, but got ")
+           << k << " and " << q;
+  Value tokens[] = {op.getKey(), op.getValue()};
+  for (auto [cache, tensor] : llvm::zip(op.getCache(), tokens)) {
+    auto have = cast<RankedTensorType>(cache.getType());
+    auto want = cast<RankedTensorType>(tensor.getType());
+    if (have.getRank() != 4 || !agree(have.getDimSize(0), want.getDimSize(0)) ||
+        have.getShape().drop_front(2) != want.getShape().drop_front(2))
+      return op.emitOpError("expected a cache [B, C, ")
+             << want.getDimSize(2) << ", " << want.getDimSize(3)
+             << "], but got " << have;
+  }
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
   auto q = cast<RankedTensorType>(getQuery().getType());
   auto k = cast<RankedTensorType>(getKey().getType());
   auto v = cast<RankedTensorType>(getValue().getType());
-  if (q.getRank() != 4 || k.getRank() != 4 || v.getRank() != 4)
-    return emitOpError("expected query, key and value of rank 4, but got ")
-           << q << ", " << k << " and " << v;
-  if (!agree(q.getDimSize(3), k.getDimSize(3)))
-    return emitOpError("expected query and key of equal width, but got ")
-           << q.getDimSize(3) << " and " << k.getDimSize(3);
-  if (!agree(k.getDimSize(2), v.getDimSize(2)) || !agree(k.getDimSize(1), v.getDimSize(1)))
-    return emitOpError("expected key and value of equal heads and length, but got ")
-           << k << " and " << v;
-  if (k.getDimSize(2) <= 0 || q.getDimSize(2) % k.getDimSize(2))
-    return emitOpError("expected the key heads to divide ")
-           << q.getDimSize(2) << " query heads, but got " << k.getDimSize(2);
-  if (getWindow() && *getWindow() <= 0)
-    return emitOpError("expected a positive window, but got ") << *getWindow();
-  if (getSoftCap() && getSoftCap()->convertToDouble() <= 0)
-    return emitOpError("expected a positive soft_cap");
-  if (getCache().empty())
-    return success();
-  if (getCache().size() != 2 || !getPosition())
-    return emitOpError("expected a cache of keys and values and a position, but got ")
-           << getCache().size() << " caches";
-  if (getBias() || getKeyMask())
-    return emitOpError("expected no bias and no key_mask with a cache");
-  for (auto [cache, tensor] : llvm::zip(getCache(), ValueRange{getKey(), getValue()})) {
-    auto have = cast<RankedTensorType>(cache.getType());
-    auto want = cast<RankedTensorType>(tensor.getType());
-    if (have.getRank() != 4 || have.getShape().drop_front(2) != want.getShape().drop_front(2))
-      return emitOpError("expected a cache [B, C, ")
-             << want.getDimSize(2) << ", " << want.getDimSize(3) << "], but got " << have;
-  }
-  return success();
+  if (failed(verifyHeads(*this, q, k, v)))
+    return failure();
+  if (getWindow() && static_cast<int64_t>(*getWindow()) <= 0)
+    return emitOpError("expected a positive window, but got ")
+           << static_cast<int64_t>(*getWindow());
+  if (getSoftCap() && !(getSoftCap()->convertToDouble() > 0))
+    return emitOpError("expected a positive soft_cap, but got ")
+           << getSoftCap()->convertToDouble();
+  if (failed(verifyMasks(*this, q, k)))
+    return failure();
+  return verifyCache(*this, q, k);
 }
 
 SmallVector<StateSpec> AttentionOp::getStateSpecs(int64_t maxContext) {

@@ -27,16 +27,16 @@ LogicalResult LinearOp::verify() {
                                          [&] { return emitOpError(); });
   if (failed(shape))
     return failure();
-  int64_t width = cast<ShapedType>(getInput().getType()).getShape().back();
-  if (width != shape->in)
+  auto input = cast<RankedTensorType>(getInput().getType());
+  if (input.getShape().back() != shape->in)
     return emitOpError("expected the input's last dimension to be ")
-           << shape->in << ", but got " << width;
+           << shape->in << ", but got " << input;
   if (!getBias())
     return success();
   ArrayRef<int64_t> bias = cast<ShapedType>(getBias().getType()).getShape();
   if (bias != ArrayRef<int64_t>{shape->out})
     return emitOpError("expected the bias to have shape [")
-           << shape->out << "], but got [" << bias << "]";
+           << shape->out << "], but got " << getBias().getType();
   return success();
 }
 

@@ -70,7 +70,7 @@ def Linnet_EmbeddingOp : Linnet_InferredOp<"embedding"> {
            : (tensor<?x?xi32>, tensor<96x32xbf16>) -> tensor<?x?x32xf32>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$ids, 2DTensorOf<[AnyFloat]>:$table);
+  let arguments = (ins RankedTensorOf<[AnyInteger]>:$ids, 2DTensorOf<[AnyFloat]>:$table);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
     $ids `,` $table attr-dict `:` functional-type(operands, results)

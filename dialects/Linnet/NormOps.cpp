@@ -55,8 +55,9 @@ LogicalResult RotaryOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
 
 LogicalResult RotaryOp::verify() {
   auto type = cast<RankedTensorType>(getInput().getType());
-  if (type.getRank() != 4)
-    return emitOpError("expected an input [B, T, H, D], but got ") << type;
+  if (type.getRank() != 4 || type.isDynamicDim(3))
+    return emitOpError("expected an input [B, T, H, D] of static D, but got ")
+           << type;
   int64_t pairs = getInverseFrequencies().size();
   if (2 * pairs > type.getDimSize(3))
     return emitOpError("expected at most ")

@@ -69,6 +69,12 @@ LogicalResult StackOp::verifySymbolUses(SymbolTableCollection &symbols) {
       return emitOpError("expected ")
              << name << " to take the carried values, a layer number and the "
              << "invariant values, but got " << callee.getFunctionType();
+    SmallVector<Type> returned(getCarried().getTypes());
+    llvm::append_range(returned, inputs.drop_front(expected.size()));
+    if (callee.getResultTypes() != ArrayRef<Type>(returned))
+      return emitOpError("expected ")
+             << name << " to return the carried values and its states, but got "
+             << callee.getFunctionType();
     int64_t layers = llvm::count(getOrder(), int32_t(number));
     for (Type type : inputs.drop_front(expected.size())) {
       if (state >= getStates().size())
@@ -76,7 +82,8 @@ LogicalResult StackOp::verifySymbolUses(SymbolTableCollection &symbols) {
       auto stacked = cast<RankedTensorType>(getStates()[state].getType());
       auto single = dyn_cast<RankedTensorType>(type);
       if (!single || stacked.getRank() == 0 || stacked.getDimSize(0) != layers ||
-          stacked.getShape().drop_front() != single.getShape())
+          stacked.getShape().drop_front() != single.getShape() ||
+          stacked.getElementType() != single.getElementType())
         return emitOpError("expected state ")
                << state << " to be " << layers << " times " << type
                << ", but got " << stacked;
