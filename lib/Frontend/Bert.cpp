@@ -18,9 +18,9 @@ using mlir::Value;
 
 Status linnet::importBert(ModelBuilder &m) {
   Config &c = m.config();
-  int64_t vocabulary = c.size("vocab_size", std::nullopt, Config::kMaxVocabulary);
+  int64_t vocabulary = c.vocabulary();
   int64_t d = c.size("hidden_size");
-  int64_t layers = c.size("num_hidden_layers", std::nullopt, Config::kMaxLayers);
+  int64_t layers = c.layerCount("num_hidden_layers");
   int64_t heads = c.size("num_attention_heads");
   c.divides("hidden_size", d, "num_attention_heads", heads);
   int64_t inner = c.size("intermediate_size");

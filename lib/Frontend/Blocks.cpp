@@ -53,8 +53,7 @@ Value ModelBuilder::linear(Value x, StringRef name, int64_t out,
   Value bias;
   if (options.bias)
     bias = weight((name + ".bias").str(), {out});
-  auto structure =
-      ir::DenseStructureAttr::get(b.getContext(), options.storage);
+  auto structure = ir::DenseStructureAttr::get(b.getContext(), options.storage);
   return ir::LinearOp::create(b, named(name), x, ValueRange{factor}, bias,
                               structure);
 }

@@ -92,9 +92,8 @@ std::vector<int64_t> Config::ids(std::string_view key) {
   return {take(getInt(json, key, what), int64_t(0))};
 }
 
-std::vector<std::string>
-Config::kinds(std::string_view key, int64_t count,
-              const std::vector<std::string> &known) {
+std::vector<std::string> Config::kinds(std::string_view key, int64_t count,
+                                       const std::vector<std::string> &known) {
   if (!find(key))
     return {};
   std::vector<std::string> list =

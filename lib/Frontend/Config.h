@@ -40,9 +40,16 @@ public:
   bool isNull(std::string_view key) const;
 
   /// An integer in [1, max]. Without a default the key is required.
-  int64_t size(std::string_view key,
-               std::optional<int64_t> dflt = std::nullopt,
+  int64_t size(std::string_view key, std::optional<int64_t> dflt = std::nullopt,
                int64_t max = kMaxSize);
+  /// The required `vocab_size`.
+  int64_t vocabulary() {
+    return size("vocab_size", std::nullopt, kMaxVocabulary);
+  }
+  /// The required number of layers at `key`.
+  int64_t layerCount(std::string_view key) {
+    return size(key, std::nullopt, kMaxLayers);
+  }
   /// A finite number above zero.
   double positive(std::string_view key,
                   std::optional<double> dflt = std::nullopt);

@@ -67,17 +67,19 @@ Value ModelBuilder::combineAlong(
 }
 
 Value ModelBuilder::addAlong(Value x, Value w, ArrayRef<int64_t> dims) {
-  return combineAlong(x, w, dims, [](OpBuilder &nested, Location loc, Value l,
-                                     Value r) -> Value {
-    return arith::AddFOp::create(nested, loc, l, r);
-  });
+  return combineAlong(
+      x, w, dims,
+      [](OpBuilder &nested, Location loc, Value l, Value r) -> Value {
+        return arith::AddFOp::create(nested, loc, l, r);
+      });
 }
 
 Value ModelBuilder::mulAlong(Value x, Value w, ArrayRef<int64_t> dims) {
-  return combineAlong(x, w, dims, [](OpBuilder &nested, Location loc, Value l,
-                                     Value r) -> Value {
-    return arith::MulFOp::create(nested, loc, l, r);
-  });
+  return combineAlong(
+      x, w, dims,
+      [](OpBuilder &nested, Location loc, Value l, Value r) -> Value {
+        return arith::MulFOp::create(nested, loc, l, r);
+      });
 }
 
 Value ModelBuilder::clamp(Value x, double low, double high) {
@@ -114,8 +116,8 @@ Value ModelBuilder::transpose(Value x) {
       b, ArrayRef<int64_t>{type.getDimSize(1), type.getDimSize(0)},
       type.getElementType());
   AffineMap identity = b.getMultiDimIdentityMap(2);
-  AffineMap swapped = AffineMap::getPermutationMap(ArrayRef<int64_t>{1, 0},
-                                                   b.getContext());
+  AffineMap swapped =
+      AffineMap::getPermutationMap(ArrayRef<int64_t>{1, 0}, b.getContext());
   SmallVector<utils::IteratorType> loops(2, utils::IteratorType::parallel);
   auto op = linalg::GenericOp::create(
       b, empty.getType(), ValueRange{x}, ValueRange{empty},

@@ -18,9 +18,9 @@ using mlir::Value;
 
 Status linnet::importGpt2(ModelBuilder &m) {
   Config &c = m.config();
-  int64_t vocabulary = c.size("vocab_size", std::nullopt, Config::kMaxVocabulary);
+  int64_t vocabulary = c.vocabulary();
   int64_t d = c.size("n_embd");
-  int64_t layers = c.size("n_layer", std::nullopt, Config::kMaxLayers);
+  int64_t layers = c.layerCount("n_layer");
   int64_t heads = c.size("n_head");
   c.divides("n_embd", d, "n_head", heads);
   int64_t inner = c.size("n_inner", 4 * d, 4 * Config::kMaxSize);
@@ -63,11 +63,10 @@ Status linnet::importGpt2(ModelBuilder &m) {
     AttentionOptions options{.scale = scale};
     if (scaleByLayer)
       options.scale /= double(in.number + 1);
-    Value o = m.attention(m.splitHeads(qkv[0], heads),
-                          m.splitHeads(qkv[1], heads),
-                          m.splitHeads(qkv[2], heads), options);
-    Value x =
-        m.add(in.x, m.linear(m.mergeHeads(o), "attn.c_proj", d, conv1d));
+    Value o =
+        m.attention(m.splitHeads(qkv[0], heads), m.splitHeads(qkv[1], heads),
+                    m.splitHeads(qkv[2], heads), options);
+    Value x = m.add(in.x, m.linear(m.mergeHeads(o), "attn.c_proj", d, conv1d));
 
     h = m.linear(m.layerNorm(x, "ln_2", eps), "mlp.c_fc", inner, conv1d);
     h = m.activation(act, h);

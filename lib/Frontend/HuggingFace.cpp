@@ -64,7 +64,8 @@ linnet::importHuggingFace(mlir::MLIRContext &context, const std::string &dir,
   const Family *family = nullptr;
   std::string supported;
   for (const Family &candidate : kFamilies) {
-    supported += (supported.empty() ? "" : ", ") + std::string(candidate.modelType);
+    supported +=
+        (supported.empty() ? "" : ", ") + std::string(candidate.modelType);
     if (type == candidate.modelType)
       family = &candidate;
   }

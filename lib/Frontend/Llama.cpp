@@ -64,10 +64,10 @@ WindowPlan readWindows(Config &c, Windows windows, int64_t layers) {
     return plan;
   plan.kinds = c.kinds("layer_types", layers, {kFull, kSliding});
   if (plan.kinds.empty()) {
-    int64_t first = c.find("max_window_layers") &&
-                            c.number("max_window_layers") == 0
-                        ? 0
-                        : c.size("max_window_layers", 28);
+    int64_t first =
+        c.find("max_window_layers") && c.number("max_window_layers") == 0
+            ? 0
+            : c.size("max_window_layers", 28);
     for (int64_t i = 0; i < layers; ++i)
       plan.kinds.push_back(i >= first ? kSliding : kFull);
   }
@@ -83,9 +83,9 @@ Status linnet::importLlama(ModelBuilder &m) {
     variant = std::begin(kVariants);
 
   Config &c = m.config();
-  int64_t vocabulary = c.size("vocab_size", std::nullopt, Config::kMaxVocabulary);
+  int64_t vocabulary = c.vocabulary();
   int64_t d = c.size("hidden_size");
-  int64_t layers = c.size("num_hidden_layers", std::nullopt, Config::kMaxLayers);
+  int64_t layers = c.layerCount("num_hidden_layers");
   int64_t inner = c.size("intermediate_size");
   int64_t heads = c.size("num_attention_heads");
   int64_t kvDefault = variant->keyValueHeads && !c.has("num_key_value_heads")
@@ -95,8 +95,9 @@ Status linnet::importLlama(ModelBuilder &m) {
   c.divides("num_attention_heads", heads, "num_key_value_heads", kvHeads);
   if (!c.find("head_dim") && !variant->headDim)
     c.divides("hidden_size", d, "num_attention_heads", heads);
-  int64_t headDim = c.size(
-      "head_dim", variant->headDim ? variant->headDim : std::max<int64_t>(d / heads, 1));
+  int64_t headDim =
+      c.size("head_dim", variant->headDim ? variant->headDim
+                                          : std::max<int64_t>(d / heads, 1));
   double eps = c.positive("rms_norm_eps", 1e-6);
   ir::Activation act = m.readActivation("hidden_act", "silu");
   bool bias = variant->readsBiases && c.flag("attention_bias", false);

@@ -17,12 +17,13 @@ using mlir::Value;
 
 Status linnet::importMamba(ModelBuilder &m) {
   Config &c = m.config();
-  int64_t vocabulary = c.size("vocab_size", std::nullopt, Config::kMaxVocabulary);
+  int64_t vocabulary = c.vocabulary();
   int64_t d = c.size("hidden_size");
-  int64_t layers = c.size("num_hidden_layers", std::nullopt, Config::kMaxLayers);
+  int64_t layers = c.layerCount("num_hidden_layers");
   int64_t inner = c.size("expand", 2) * d;
   if (c.find("intermediate_size") && c.size("intermediate_size") != inner)
-    c.reject("intermediate_size", "expand * hidden_size, " + std::to_string(inner));
+    c.reject("intermediate_size",
+             "expand * hidden_size, " + std::to_string(inner));
   int64_t states = c.size("state_size", 16);
   int64_t taps = c.size("conv_kernel", 4);
   const Json *rankValue = c.find("time_step_rank");
@@ -54,9 +55,9 @@ Status linnet::importMamba(ModelBuilder &m) {
     Value u = m.shortConv(uz[0], "mixer.conv1d", taps, act, convBias);
     auto dtBC = m.split(m.linear(u, "mixer.x_proj", rank + 2 * states),
                         {rank, states, states});
-    Value delta = m.activation(
-        ir::Activation::Softplus,
-        m.linear(dtBC[0], "mixer.dt_proj", inner, {.bias = true}));
+    Value delta =
+        m.activation(ir::Activation::Softplus,
+                     m.linear(dtBC[0], "mixer.dt_proj", inner, {.bias = true}));
     // A_log is stored [I, N]; the scan wants [1, 1, 1, N, I].
     Value rate = m.negativeExp(m.wideWeight("mixer.A_log", {inner, states}));
     rate = m.prependUnits(m.transpose(rate), 3);

@@ -17,9 +17,9 @@ using mlir::Value;
 
 Status linnet::importMamba2(ModelBuilder &m) {
   Config &c = m.config();
-  int64_t vocabulary = c.size("vocab_size", std::nullopt, Config::kMaxVocabulary);
+  int64_t vocabulary = c.vocabulary();
   int64_t d = c.size("hidden_size");
-  int64_t layers = c.size("num_hidden_layers", std::nullopt, Config::kMaxLayers);
+  int64_t layers = c.layerCount("num_hidden_layers");
   int64_t heads = c.size("num_heads");
   int64_t headDim = c.size("head_dim", 64);
   int64_t inner = heads * headDim;
@@ -44,7 +44,8 @@ Status linnet::importMamba2(ModelBuilder &m) {
     limit = {0.0, 1.0};
   }
   // A softplus is positive: a lower bound of zero does nothing.
-  double low = limit[0] > 0 ? limit[0] : -std::numeric_limits<double>::infinity();
+  double low =
+      limit[0] > 0 ? limit[0] : -std::numeric_limits<double>::infinity();
 
   bool tied = m.isTied("lm_head.weight", false);
   m.alias("backbone.embeddings.weight", "backbone.embedding.weight");
@@ -67,10 +68,12 @@ Status linnet::importMamba2(ModelBuilder &m) {
         m.linear(h, "mixer.in_proj", inner + mixed + heads, {.bias = bias}),
         {inner, mixed, heads});
     Value z = parts[0];
-    auto xBC = m.split(m.shortConv(parts[1], "mixer.conv1d", taps, act, convBias),
-                       {inner, groups * states, groups * states});
+    auto xBC =
+        m.split(m.shortConv(parts[1], "mixer.conv1d", taps, act, convBias),
+                {inner, groups * states, groups * states});
     Value x = m.splitHeads(xBC[0], heads);
-    Value dt = m.addAlong(parts[2], m.wideWeight("mixer.dt_bias", {heads}), {2});
+    Value dt =
+        m.addAlong(parts[2], m.wideWeight("mixer.dt_bias", {heads}), {2});
     Value delta =
         m.clamp(m.activation(ir::Activation::Softplus, dt), low, limit[1]);
     Value rate = m.negativeExp(m.wideWeight("mixer.A_log", {heads}));

@@ -35,130 +35,10 @@ ModelBuilder::ModelBuilder(MLIRContext &context, const Archive &archive,
     : archive(archive), configuration(std::move(config)),
       type(std::move(modelType)), maxContext(maxContext),
       b(UnknownLoc::get(&context), &context) {
-  context.loadDialect<ir::LinnetDialect, func::FuncDialect,
-                      arith::ArithDialect, math::MathDialect,
-                      tensor::TensorDialect, linalg::LinalgDialect>();
+  context.loadDialect<ir::LinnetDialect, func::FuncDialect, arith::ArithDialect,
+                      math::MathDialect, tensor::TensorDialect,
+                      linalg::LinalgDialect>();
 }
-
-//===----------------------------------------------------------------------===//
-// Names
-//===----------------------------------------------------------------------===//
-
-std::string ModelBuilder::choosePrefix(StringRef probe,
-                                       ArrayRef<StringRef> prefixes) const {
-  for (StringRef candidate : prefixes)
-    if (archive.find((candidate + probe).str()))
-      return candidate.str();
-  return prefixes.front().str();
-}
-
-void ModelBuilder::alias(StringRef ending, StringRef older) {
-  aliases.emplace_back(ending, older);
-}
-
-void ModelBuilder::ignore(StringRef glob) { ignored.push_back(glob.str()); }
-
-bool ModelBuilder::isIgnored(StringRef name) const {
-  return llvm::any_of(ignored, [&](const std::string &glob) {
-    // Patterns are constants of the importers.
-    return llvm::cantFail(llvm::GlobPattern::create(glob)).match(name);
-  });
-}
-
-bool ModelBuilder::isTied(StringRef headKey, bool dflt) {
-  bool stored = archive.find(headKey.str());
-  bool tied = configuration.find("tie_word_embeddings")
-                  ? configuration.flag("tie_word_embeddings", dflt)
-                  : dflt || !stored;
-  if (tied)
-    ignore(headKey);
-  return tied;
-}
-
-bool ModelBuilder::parseLayerName(StringRef name, int64_t &number,
-                                  StringRef &rest) const {
-  if (layerPrefix.empty() || !name.consume_front(layerPrefix))
-    return false;
-  auto [digits, tail] = name.split('.');
-  // A leading zero is another name than the one the model asks for.
-  if (tail.empty() || (digits.size() > 1 && digits.front() == '0') ||
-      digits.getAsInteger(10, number) || number < 0)
-    return false;
-  rest = tail;
-  return true;
-}
-
-//===----------------------------------------------------------------------===//
-// Weights
-//===----------------------------------------------------------------------===//
-
-std::string ModelBuilder::locate(StringRef name) const {
-  std::string key = prefix + name.str();
-  auto exists = [&](StringRef candidate) {
-    return archive.find(ir::resolveWeightKey(candidate, number));
-  };
-  if (exists(key))
-    return key;
-  for (const auto &[ending, older] : aliases) {
-    StringRef stem = key;
-    if (stem.consume_back(ending) && exists((stem + older).str()))
-      return (stem + older).str();
-  }
-  return key;
-}
-
-Type ModelBuilder::elementType(DataType dtype) {
-  switch (dtype) {
-  case DataType::F64:
-    return b.getF64Type();
-  case DataType::F16:
-    return b.getF16Type();
-  case DataType::BF16:
-    return b.getBF16Type();
-  case DataType::F8E4M3:
-    return Float8E4M3FNType::get(b.getContext());
-  case DataType::F8E5M2:
-    return Float8E5M2Type::get(b.getContext());
-  default:
-    return b.getF32Type();
-  }
-}
-
-Value ModelBuilder::weight(StringRef name, ArrayRef<int64_t> shape) {
-  std::string key = locate(name);
-  used.insert({group, key});
-  DataType dtype = DataType::F32;
-  Result<const Archive::Tensor *> found = archive.require(
-      ir::resolveWeightKey(key, number), {shape.begin(), shape.end()});
-  if (!found)
-    configuration.fail(found.error());
-  else if (!isFloat((*found)->dtype))
-    configuration.fail(makeError("tensor ", quoteName((*found)->name), " in ",
-                                 archive.fileOf(**found),
-                                 ": expected a floating-point type, but got ",
-                                 dataTypeName((*found)->dtype)));
-  else
-    dtype = (*found)->dtype;
-  bool ofLayer = StringRef(key).contains("{}");
-  return ir::WeightOp::create(b, NameLoc::get(b.getStringAttr(key)),
-                              RankedTensorType::get(shape, elementType(dtype)),
-                              key, ofLayer ? layer : Value());
-}
-
-Value ModelBuilder::wideWeight(StringRef name, ArrayRef<int64_t> shape) {
-  Value stored = weight(name, shape);
-  auto narrow = cast<RankedTensorType>(stored.getType());
-  auto wide = RankedTensorType::get(shape, b.getF32Type());
-  if (narrow == wide)
-    return stored;
-  if (narrow.getElementTypeBitWidth() > 32)
-    return arith::TruncFOp::create(b, wide, stored);
-  return arith::ExtFOp::create(b, wide, stored);
-}
-
-//===----------------------------------------------------------------------===//
-// Functions
-//===----------------------------------------------------------------------===//
 
 RankedTensorType ModelBuilder::activationType(ArrayRef<int64_t> feature) {
   SmallVector<int64_t> shape = {ShapedType::kDynamic, ShapedType::kDynamic};
@@ -180,7 +60,8 @@ Status ModelBuilder::begin(const ModelFacts &modelFacts) {
     return status;
   facts = modelFacts;
   int64_t context = maxContext.value_or(facts.maxPositions);
-  int64_t limit = facts.fixedPositions ? facts.maxPositions : Config::kMaxContext;
+  int64_t limit =
+      facts.fixedPositions ? facts.maxPositions : Config::kMaxContext;
   if (context < 1 || context > limit)
     return makeError("maximal context: expected 1 to ", limit,
                      facts.fixedPositions ? " (the model's learned positions)"
@@ -197,9 +78,8 @@ Status ModelBuilder::begin(const ModelFacts &modelFacts) {
   // Ids outside of the vocabulary can be neither fed nor produced.
   auto ids = [&](std::string_view key) {
     std::vector<int64_t> list = configuration.ids(key);
-    std::erase_if(list, [&](int64_t id) {
-      return id < 0 || id >= facts.vocabulary;
-    });
+    std::erase_if(list,
+                  [&](int64_t id) { return id < 0 || id >= facts.vocabulary; });
     return b.getDenseI64ArrayAttr(list);
   };
   module = ModuleOp::create(b.getLoc());
@@ -235,8 +115,8 @@ func::FuncOp ModelBuilder::startFunction(StringRef name, TypeRange inputs,
 void ModelBuilder::endFunction(Value result) {
   auto function = cast<func::FuncOp>(b.getInsertionBlock()->getParentOp());
   func::ReturnOp::create(b, result);
-  function.setType(b.getFunctionType(function.getArgumentTypes(),
-                                     result.getType()));
+  function.setType(
+      b.getFunctionType(function.getArgumentTypes(), result.getType()));
 }
 
 void ModelBuilder::embed(StringRef namePrefix,
@@ -296,8 +176,7 @@ void ModelBuilder::stack(StringRef namePrefix,
   std::set<std::string> taken;
   for (LayerGroup &entry : groups) {
     std::string suffix = kinds.empty() ? "" : kinds[entry.first];
-    std::string function =
-        groups.size() == 1 ? "layer" : "layer_" + suffix;
+    std::string function = groups.size() == 1 ? "layer" : "layer_" + suffix;
     if (groups.size() > 1 && (suffix.empty() || taken.count(function)))
       function += (suffix.empty() ? "" : "_") + std::to_string(entry.first);
     taken.insert(function);
@@ -317,8 +196,8 @@ void ModelBuilder::stack(StringRef namePrefix,
     layer = function.getArgument(1);
     number = entry.first;
     group = index;
-    LayerInputs inputs{function.getArgument(0), function.getArgument(2), {},
-                       entry.first};
+    LayerInputs inputs{
+        function.getArgument(0), function.getArgument(2), {}, entry.first};
     if (facts.encoder)
       inputs.keyMask = function.getArgument(3);
     endFunction(body(inputs));
@@ -355,8 +234,7 @@ void ModelBuilder::writeForward() {
     invariants.push_back(function.getArgument(3));
   }
   Type hidden = activationType(facts.hidden);
-  Value x =
-      func::CallOp::create(b, kEmbed, hidden, embedInputs).getResult(0);
+  Value x = func::CallOp::create(b, kEmbed, hidden, embedInputs).getResult(0);
   SmallVector<Attribute> functions;
   for (const LayerGroup &entry : groups)
     functions.push_back(FlatSymbolRefAttr::get(b.getContext(), entry.function));
@@ -380,8 +258,8 @@ Status ModelBuilder::checkLeftovers() const {
     bool isUsed = used.count({-1, name});
     if (!isUsed && parseLayerName(name, layerNumber, rest) &&
         layerNumber < facts.layers)
-      isUsed = used.count(
-          {order[layerNumber], (layerPrefix + "{}." + rest).str()});
+      isUsed =
+          used.count({order[layerNumber], (layerPrefix + "{}." + rest).str()});
     if (isUsed || isIgnored(name))
       continue;
     if (count++ == 0)

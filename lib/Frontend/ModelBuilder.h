@@ -97,7 +97,8 @@ public:
   /// The activation that `key` of the configuration names.
   ir::Activation readActivation(std::string_view key, std::string_view dflt);
 
-  //===--- names ---------------------------------------------------------===//
+  //===--- names (Weights.cpp)
+  //---------------------------------------------===//
 
   /// The first of `prefixes` under which the archive has `probe`, else the
   /// first of all.
@@ -130,7 +131,8 @@ public:
   /// over.
   Result<mlir::OwningOpRef<mlir::ModuleOp>> finish();
 
-  //===--- weights -------------------------------------------------------===//
+  //===--- weights
+  //(Weights.cpp)--------------------------------------------===//
 
   /// The tensor at prefix + `name`, as stored.
   mlir::Value weight(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
@@ -227,11 +229,11 @@ private:
   /// The sizes of an activation: the function's B and T, then x's own.
   llvm::SmallVector<mlir::OpFoldResult> sizesOf(mlir::Value x);
   mlir::Value emptyLike(mlir::Value x);
-  mlir::Value combineAlong(
-      mlir::Value x, mlir::Value w, llvm::ArrayRef<int64_t> dims,
-      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
-                                     mlir::Value, mlir::Value)>
-          body);
+  mlir::Value
+  combineAlong(mlir::Value x, mlir::Value w, llvm::ArrayRef<int64_t> dims,
+               llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                              mlir::Value, mlir::Value)>
+                   body);
 
   const Archive &archive;
   Config configuration;

@@ -47,21 +47,19 @@ Value linearMixer(ModelBuilder &m, Value h, const Shape &s) {
   Value k = m.l2Norm(m.splitHeads(qkv[1], s.keyHeads), kUnitLengthEps);
   Value v = m.splitHeads(qkv[2], s.valueHeads);
 
-  Value beta = m.activation(
-      ir::Activation::Sigmoid,
-      m.linear(h, "linear_attn.in_proj_b", s.valueHeads));
-  Value dt = m.addAlong(m.linear(h, "linear_attn.in_proj_a", s.valueHeads),
-                        m.wideWeight("linear_attn.dt_bias", {s.valueHeads}),
-                        {2});
-  Value rate =
-      m.negativeExp(m.wideWeight("linear_attn.A_log", {s.valueHeads}));
+  Value beta = m.activation(ir::Activation::Sigmoid,
+                            m.linear(h, "linear_attn.in_proj_b", s.valueHeads));
+  Value dt =
+      m.addAlong(m.linear(h, "linear_attn.in_proj_a", s.valueHeads),
+                 m.wideWeight("linear_attn.dt_bias", {s.valueHeads}), {2});
+  Value rate = m.negativeExp(m.wideWeight("linear_attn.A_log", {s.valueHeads}));
   Value g = m.mulAlong(m.activation(ir::Activation::Softplus, dt), rate, {2});
 
   auto transition = ir::DeltaTransitionAttr::get(m.context(), "scalar");
-  Value o = m.scan(q, k, v, transition, {beta, g},
-                   1 / std::sqrt(double(s.keyDim)));
-  Value z = m.splitHeads(m.linear(h, "linear_attn.in_proj_z", values),
-                         s.valueHeads);
+  Value o =
+      m.scan(q, k, v, transition, {beta, g}, 1 / std::sqrt(double(s.keyDim)));
+  Value z =
+      m.splitHeads(m.linear(h, "linear_attn.in_proj_z", values), s.valueHeads);
   o = m.gatedRmsNorm(o, z, "linear_attn.norm", s.eps, ir::GateOrder::After);
   return m.linear(m.mergeHeads(o), "linear_attn.out_proj", s.d);
 }
@@ -70,24 +68,24 @@ Value fullMixer(ModelBuilder &m, Value h, Value position, const Shape &s) {
   Value qGate = m.linear(h, "self_attn.q_proj", s.heads * 2 * s.headDim,
                          {.bias = s.bias});
   auto parts = m.split(m.splitHeads(qGate, s.heads), {s.headDim, s.headDim});
-  Value k = m.linear(h, "self_attn.k_proj", s.kvHeads * s.headDim,
-                     {.bias = s.bias});
-  Value v = m.linear(h, "self_attn.v_proj", s.kvHeads * s.headDim,
-                     {.bias = s.bias});
+  Value k =
+      m.linear(h, "self_attn.k_proj", s.kvHeads * s.headDim, {.bias = s.bias});
+  Value v =
+      m.linear(h, "self_attn.v_proj", s.kvHeads * s.headDim, {.bias = s.bias});
   Value q = m.rmsNorm(parts[0], "self_attn.q_norm", s.eps, /*unitOffset=*/true);
   k = m.rmsNorm(m.splitHeads(k, s.kvHeads), "self_attn.k_norm", s.eps,
                 /*unitOffset=*/true);
-  Value o = m.attention(m.rotary(q, position, s.rope),
-                        m.rotary(k, position, s.rope),
-                        m.splitHeads(v, s.kvHeads),
-                        {.scale = 1 / std::sqrt(double(s.headDim))});
+  Value o = m.attention(
+      m.rotary(q, position, s.rope), m.rotary(k, position, s.rope),
+      m.splitHeads(v, s.kvHeads), {.scale = 1 / std::sqrt(double(s.headDim))});
   o = m.glu(ir::Activation::Sigmoid, parts[1], o);
   return m.linear(m.mergeHeads(o), "self_attn.o_proj", s.d, {.bias = s.bias});
 }
 
 /// Without a list every n-th layer is a full one.
 std::vector<std::string> layerKinds(Config &c, int64_t layers) {
-  std::vector<std::string> kinds = c.kinds("layer_types", layers, {kLinear, kFull});
+  std::vector<std::string> kinds =
+      c.kinds("layer_types", layers, {kLinear, kFull});
   int64_t interval = c.size("full_attention_interval", 4);
   if (kinds.empty())
     for (int64_t i = 0; i < layers; ++i)
@@ -103,9 +101,9 @@ Status linnet::importQwen35(ModelBuilder &m) {
   c = c.overlaid("text_config");
 
   Shape s;
-  int64_t vocabulary = c.size("vocab_size", std::nullopt, Config::kMaxVocabulary);
+  int64_t vocabulary = c.vocabulary();
   s.d = c.size("hidden_size");
-  int64_t layers = c.size("num_hidden_layers", std::nullopt, Config::kMaxLayers);
+  int64_t layers = c.layerCount("num_hidden_layers");
   int64_t inner = c.size("intermediate_size");
   s.heads = c.size("num_attention_heads");
   s.kvHeads = c.size("num_key_value_heads", s.heads);

@@ -66,7 +66,8 @@ double scaleYarn(std::vector<double> &frequencies, Config &rope, double theta,
   for (size_t m = 0; m < frequencies.size(); ++m) {
     double ramp =
         std::clamp((static_cast<double>(m) - low) / (high - low), 0.0, 1.0);
-    frequencies[m] = frequencies[m] / factor * ramp + frequencies[m] * (1 - ramp);
+    frequencies[m] =
+        frequencies[m] / factor * ramp + frequencies[m] * (1 - ramp);
   }
   if (rope.find("attention_factor"))
     return rope.positive("attention_factor");
@@ -87,11 +88,11 @@ Rope linnet::readRope(Config &config, int64_t headDim, int64_t maxPositions,
   // Families with one set of frequencies per kind of layer.
   rope.unsupported("full_attention");
   rope.unsupported("sliding_attention");
-  double theta =
-      rope.positive("rope_theta", config.positive("rope_theta", defaults.theta));
-  double partial = rope.positive(
-      "partial_rotary_factor",
-      config.positive("partial_rotary_factor", defaults.partial));
+  double theta = rope.positive("rope_theta",
+                               config.positive("rope_theta", defaults.theta));
+  double partial =
+      rope.positive("partial_rotary_factor",
+                    config.positive("partial_rotary_factor", defaults.partial));
   if (theta <= 1)
     (rope.find("rope_theta") ? rope : config)
         .reject("rope_theta", "a number above 1");
@@ -99,9 +100,11 @@ Rope linnet::readRope(Config &config, int64_t headDim, int64_t maxPositions,
   // int(headDim * partial): truncation, as published models were trained.
   double rotated = std::trunc(static_cast<double>(headDim) * partial);
   if (partial > 1 || rotated < 2 || std::fmod(rotated, 2) != 0) {
-    config.fail(makeError(config.file(), ": expected to rotate an even number "
-                          "of the ", headDim, " entries of a head, but got ",
-                          rotated, " (partial_rotary_factor ", partial, ")"));
+    config.fail(makeError(config.file(),
+                          ": expected to rotate an even number "
+                          "of the ",
+                          headDim, " entries of a head, but got ", rotated,
+                          " (partial_rotary_factor ", partial, ")"));
     return {};
   }
   std::vector<double> frequencies(static_cast<size_t>(rotated) / 2);
@@ -117,8 +120,8 @@ Rope linnet::readRope(Config &config, int64_t headDim, int64_t maxPositions,
   } else if (type == "llama3") {
     scaleLlama3(frequencies, rope);
   } else if (type == "yarn") {
-    result.scaling = static_cast<float>(scaleYarn(
-        frequencies, rope, theta, static_cast<double>(maxPositions)));
+    result.scaling = static_cast<float>(
+        scaleYarn(frequencies, rope, theta, static_cast<double>(maxPositions)));
   } else if (type != "default") {
     rope.reject(rope.find("rope_type") ? "rope_type" : "type",
                 "default, linear, llama3 or yarn");

@@ -22,16 +22,17 @@ TEST_P(FixtureTest, ComputesTheReferenceOutput) {
   EXPECT_LE(TestCheckpoint(GetParam()).errorAgainstFixture(), kTolerance);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, FixtureTest,
-    testing::Values("llama", "llama-sharded", "llama-tied-llama3rope",
-                    "mistral", "qwen2", "qwen3", "qwen3_5", "gpt2", "bert",
-                    "mamba", "mamba2", "mamba2-groups", "mamba2-dtlimit"),
-    [](const auto &info) {
-      std::string name = info.param;
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(All, FixtureTest,
+                         testing::Values("llama", "llama-sharded",
+                                         "llama-tied-llama3rope", "mistral",
+                                         "qwen2", "qwen3", "qwen3_5", "gpt2",
+                                         "bert", "mamba", "mamba2",
+                                         "mamba2-groups", "mamba2-dtlimit"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 TEST(Layout, Gpt2WithoutPrefixAndWithMaskBuffers) {
   TestCheckpoint checkpoint("gpt2");

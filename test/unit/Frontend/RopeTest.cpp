@@ -106,8 +106,7 @@ TEST(Rope, RefusesWhatItDoesNotImplement) {
                    "linear, llama3 or yarn, but got \"dynamic\"");
   read({{"rope_parameters", {{"rope_type", "longrope"}}}}, 8, 32, &error);
   EXPECT_NE(error.find("key 'rope_type'"), std::string::npos) << error;
-  read({{"rope_parameters",
-         {{"full_attention", {{"rope_type", "default"}}}}}},
+  read({{"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}},
        8, 32, &error);
   EXPECT_NE(error.find("full_attention"), std::string::npos) << error;
 }
@@ -130,8 +129,7 @@ TEST(Rope, RefusesImpossibleNumbers) {
   read({{"rope_scaling", {{"type", "linear"}}}}, 8, 32, &error);
   EXPECT_NE(error.find("missing key 'factor'"), std::string::npos) << error;
   read({{"rope_scaling", 3}}, 8, 32, &error);
-  EXPECT_NE(error.find("'rope_scaling': expected an object"),
-            std::string::npos)
+  EXPECT_NE(error.find("'rope_scaling': expected an object"), std::string::npos)
       << error;
 }
 

@@ -81,7 +81,8 @@ TEST(TensorErrors, Unexpected) {
 
 TEST(TensorErrors, UnexpectedLayer) {
   for (const char *name :
-       {"model.layers.2.mlp.up_proj.weight", "model.layers.00.mlp.up_proj.weight",
+       {"model.layers.2.mlp.up_proj.weight",
+        "model.layers.00.mlp.up_proj.weight",
         "model.layers.-1.mlp.up_proj.weight",
         "model.layers.99999999999999999999.mlp.up_proj.weight",
         "model.layers.{}.mlp.up_proj.weight", "model.layers.0.", "x"}) {

@@ -30,7 +30,8 @@ TestCheckpoint::TestCheckpoint(std::string_view fixture)
   config = json.take();
   for (const std::string &name : archive->names()) {
     const Archive::Tensor *tensor = archive->find(name);
-    tensors[name] = {tensor->dtype, tensor->shape,
+    tensors[name] = {tensor->dtype,
+                     tensor->shape,
                      {tensor->data, tensor->data + tensor->bytes}};
   }
 }

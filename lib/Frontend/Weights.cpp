@@ -1,0 +1,120 @@
+//===- Weights.cpp - from names in equations to stored tensors ------------===//
+
+#include "ModelBuilder.h"
+
+#include "linnet/Support/Quote.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/GlobPattern.h"
+
+using namespace mlir;
+using namespace ::linnet;
+
+std::string ModelBuilder::choosePrefix(StringRef probe,
+                                       ArrayRef<StringRef> prefixes) const {
+  for (StringRef candidate : prefixes)
+    if (archive.find((candidate + probe).str()))
+      return candidate.str();
+  return prefixes.front().str();
+}
+
+void ModelBuilder::alias(StringRef ending, StringRef older) {
+  aliases.emplace_back(ending, older);
+}
+
+void ModelBuilder::ignore(StringRef glob) { ignored.push_back(glob.str()); }
+
+bool ModelBuilder::isIgnored(StringRef name) const {
+  return llvm::any_of(ignored, [&](const std::string &glob) {
+    // Patterns are constants of the importers.
+    return llvm::cantFail(llvm::GlobPattern::create(glob)).match(name);
+  });
+}
+
+bool ModelBuilder::isTied(StringRef headKey, bool dflt) {
+  bool stored = archive.find(headKey.str());
+  bool tied = configuration.find("tie_word_embeddings")
+                  ? configuration.flag("tie_word_embeddings", dflt)
+                  : dflt || !stored;
+  if (tied)
+    ignore(headKey);
+  return tied;
+}
+
+bool ModelBuilder::parseLayerName(StringRef name, int64_t &number,
+                                  StringRef &rest) const {
+  if (layerPrefix.empty() || !name.consume_front(layerPrefix))
+    return false;
+  auto [digits, tail] = name.split('.');
+  // A leading zero is another name than the one the model asks for.
+  if (tail.empty() || (digits.size() > 1 && digits.front() == '0') ||
+      digits.getAsInteger(10, number) || number < 0)
+    return false;
+  rest = tail;
+  return true;
+}
+
+std::string ModelBuilder::locate(StringRef name) const {
+  std::string key = prefix + name.str();
+  auto exists = [&](StringRef candidate) {
+    return archive.find(ir::resolveWeightKey(candidate, number));
+  };
+  if (exists(key))
+    return key;
+  for (const auto &[ending, older] : aliases) {
+    StringRef stem = key;
+    if (stem.consume_back(ending) && exists((stem + older).str()))
+      return (stem + older).str();
+  }
+  return key;
+}
+
+Type ModelBuilder::elementType(DataType dtype) {
+  switch (dtype) {
+  case DataType::F64:
+    return b.getF64Type();
+  case DataType::F16:
+    return b.getF16Type();
+  case DataType::BF16:
+    return b.getBF16Type();
+  case DataType::F8E4M3:
+    return Float8E4M3FNType::get(b.getContext());
+  case DataType::F8E5M2:
+    return Float8E5M2Type::get(b.getContext());
+  default:
+    return b.getF32Type();
+  }
+}
+
+Value ModelBuilder::weight(StringRef name, ArrayRef<int64_t> shape) {
+  std::string key = locate(name);
+  used.insert({group, key});
+  DataType dtype = DataType::F32;
+  Result<const Archive::Tensor *> found = archive.require(
+      ir::resolveWeightKey(key, number), {shape.begin(), shape.end()});
+  if (!found)
+    configuration.fail(found.error());
+  else if (!isFloat((*found)->dtype))
+    configuration.fail(makeError("tensor ", quoteName((*found)->name), " in ",
+                                 archive.fileOf(**found),
+                                 ": expected a floating-point type, but got ",
+                                 dataTypeName((*found)->dtype)));
+  else
+    dtype = (*found)->dtype;
+  bool ofLayer = StringRef(key).contains("{}");
+  return ir::WeightOp::create(b, NameLoc::get(b.getStringAttr(key)),
+                              RankedTensorType::get(shape, elementType(dtype)),
+                              key, ofLayer ? layer : Value());
+}
+
+Value ModelBuilder::wideWeight(StringRef name, ArrayRef<int64_t> shape) {
+  Value stored = weight(name, shape);
+  auto narrow = cast<RankedTensorType>(stored.getType());
+  auto wide = RankedTensorType::get(shape, b.getF32Type());
+  if (narrow == wide)
+    return stored;
+  if (narrow.getElementTypeBitWidth() > 32)
+    return arith::TruncFOp::create(b, wide, stored);
+  return arith::ExtFOp::create(b, wide, stored);
+}
