@@ -35,12 +35,17 @@
 #define LINNET_API
 #endif
 
+/* Any int may arrive where an enumeration is expected; with a fixed type that
+   is a value to refuse in C++, too, not undefined behaviour. */
 #ifdef __cplusplus
+#define LINNET_ENUM_TYPE : int
 extern "C" {
+#else
+#define LINNET_ENUM_TYPE
 #endif
 
 /** What a call came to. */
-typedef enum linnet_status {
+typedef enum linnet_status LINNET_ENUM_TYPE {
   LINNET_OK = 0,
   /** A null pointer, a count out of range, an input the model lacks. */
   LINNET_ERROR_ARGUMENT = 1,
@@ -69,7 +74,7 @@ typedef enum linnet_status {
   LINNET_ERROR_INTERNAL = 12
 } linnet_status;
 
-typedef enum linnet_kind {
+typedef enum linnet_kind LINNET_ENUM_TYPE {
   /** Tokens in, logits of the next token out: prefill and decode. */
   LINNET_KIND_CAUSAL_LM = 0,
   /** A whole sequence in, its hidden states out: encode. */
@@ -79,7 +84,7 @@ typedef enum linnet_kind {
 } linnet_kind;
 
 /** Which rows of a prefill's outputs are wanted. */
-typedef enum linnet_rows {
+typedef enum linnet_rows LINNET_ENUM_TYPE {
   /** The last token's: outputs are [batch][1][width]. */
   LINNET_ROWS_LAST = 0,
   /** Every token's: outputs are [batch][n][width]. */

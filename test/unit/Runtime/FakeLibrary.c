@@ -63,7 +63,8 @@ static void step(const LinnetInvocation *call, int64_t thread, int64_t threads,
   /* The last thread continues what the first one wrote. */
   if (thread == threads - 1)
     for (int64_t b = 0; b < FAKE_BATCH; ++b) {
-      int64_t sum = 0;
+      /* A new session must start from zeros. */
+      int64_t sum = call->position == 0 ? sums[b] : 0;
       for (int64_t p = 0; p < call->position + n; ++p) {
         sum += cache[b * kMaxContext + p];
         if (p >= call->position)
