@@ -30,9 +30,10 @@ def Linnet_AttentionOp : Linnet_InferredOp<"attention", [
     Corner cases: a row with every key masked gives zeros. NaN in q or k of a
     visible pair gives NaN.
 
-    Constraints: C1: ranks are 4. C2: Hk divides H and widths agree. C3: the
-    cache needs a position and fits k and v. C4: window and soft_cap are
-    positive. C5: bias and key_mask have their shapes, and not with a cache.
+    Constraints: C1: ranks are 4. C2: Hk divides H and widths agree. C3: cache
+    and position come together; the cache fits k and v. C4: window and
+    soft_cap are positive. C5: bias and key_mask have their shapes, and not
+    with a cache.
 
     Streamable if causal. Lifespan: created by import; gone after
     `linnet-lower-cpu`. Source: Vaswani et al. 2017; Ainslie et al. 2023.

@@ -28,7 +28,7 @@ LogicalResult LinearOp::verify() {
   if (failed(shape))
     return failure();
   auto input = cast<RankedTensorType>(getInput().getType());
-  if (input.getShape().back() != shape->in)
+  if (input.getRank() == 0 || input.getShape().back() != shape->in)
     return emitOpError("expected the input's last dimension to be ")
            << shape->in << ", but got " << input;
   if (!getBias())

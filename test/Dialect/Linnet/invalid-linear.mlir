@@ -1,0 +1,104 @@
+// RUN: linnet-opt %s --split-input-file --verify-diagnostics
+
+func.func @linear_c1_factor_count(%x: tensor<5x3xf32>, %w: tensor<4x3xf32>) {
+  // expected-error @+1 {{expected 2 factors, but got 1}}
+  %y = linnet.linear #linnet.low_rank %x, %w : (tensor<5x3xf32>, tensor<4x3xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_factor_rank(%x: tensor<5x3xf32>, %w: tensor<4x3x1xf32>) {
+  // expected-error @+1 {{expected factor 0 to be a static matrix, but got 'tensor<4x3x1xf32>'}}
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<5x3xf32>, tensor<4x3x1xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_factor_dynamic(%x: tensor<5x3xf32>, %w: tensor<?x3xf32>) {
+  // expected-error @+1 {{expected factor 0 to be a static matrix, but got 'tensor<?x3xf32>'}}
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<5x3xf32>, tensor<?x3xf32>) -> tensor<5x?xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_low_rank(%x: tensor<5x3xf32>, %u: tensor<4x2xf32>, %v: tensor<1x3xf32>) {
+  // expected-error @+1 {{expected both factors to have the same rank, but got 2 and 1}}
+  %y = linnet.linear #linnet.low_rank %x, %u, %v : (tensor<5x3xf32>, tensor<4x2xf32>, tensor<1x3xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2(%x: tensor<5x3xf32>, %w: tensor<3x4xf32>) {
+  // expected-error @+1 {{expected the input's last dimension to be 4, but got 'tensor<5x3xf32>'}}
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<5x3xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2_dynamic(%x: tensor<5x?xf32>, %w: tensor<3x4xf32>) {
+  // expected-error @+1 {{expected the input's last dimension to be 4, but got 'tensor<5x?xf32>'}}
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<5x?xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2_scalar(%x: tensor<f32>, %w: tensor<3x4xf32>) {
+  // expected-error @+1 {{expected the input's last dimension to be 4, but got 'tensor<f32>'}}
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<f32>, tensor<3x4xf32>) -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c3(%x: tensor<5x3xf32>, %w: tensor<4x3xf32>, %b: tensor<3xf32>) {
+  // expected-error @+1 {{expected the bias to have shape [4], but got 'tensor<3xf32>'}}
+  %y = linnet.linear #linnet.dense %x, %w bias(%b) : (tensor<5x3xf32>, tensor<4x3xf32>, tensor<3xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_result(%x: tensor<5x3xf32>, %w: tensor<4x3xf32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{inferred type(s) 'tensor<5x4xf32>' are incompatible with return type(s) of operation 'tensor<5x5xf32>'}}
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<5x3xf32>, tensor<4x3xf32>) -> tensor<5x5xf32>
+  return
+}
+
+// -----
+
+func.func @linear_unknown_structure(%x: tensor<5x3xf32>, %w: tensor<4x3xf32>) {
+  // expected-error @+1 {{invalid kind of attribute specified}}
+  %y = linnet.linear #linnet.none %x, %w : (tensor<5x3xf32>, tensor<4x3xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @embedding_ids(%ids: tensor<2xf32>, %table: tensor<4x3xf32>) {
+  // expected-error @+1 {{operand #0 must be ranked tensor of integer values, but got 'tensor<2xf32>'}}
+  %y = linnet.embedding %ids, %table : (tensor<2xf32>, tensor<4x3xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @embedding_table(%ids: tensor<2xi32>, %table: tensor<4xf32>) {
+  // expected-error @+1 {{operand #1 must be 2D tensor of floating-point values, but got 'tensor<4xf32>'}}
+  %y = linnet.embedding %ids, %table : (tensor<2xi32>, tensor<4xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @positions_rank(%ids: tensor<2xi32>, %p: index) {
+  // expected-error @+1 {{operand #0 must be 2D tensor of integer values, but got 'tensor<2xi32>'}}
+  %y = linnet.positions %ids, %p : (tensor<2xi32>, index) -> tensor<2xi32>
+  return
+}

@@ -1,0 +1,231 @@
+// RUN: linnet-opt %s --split-input-file --verify-diagnostics
+
+func.func @scan_c1_width(%q: tensor<2x5x2x4xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>) {
+  // expected-error @+1 {{expected the query of shape [B, T, H, K] (or a size that broadcasts), but got 'tensor<2x5x2x4xf32>'}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v : (tensor<2x5x2x4xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c1_rank(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x3xf32>, %v: tensor<2x5x4x6xf32>) {
+  // expected-error @+1 {{expected key and value of rank 4}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x5x3xf32>, tensor<2x5x4x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x5x4x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c1_query_rank(%q: tensor<2x5x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>) {
+  // expected-error @+1 {{expected the query of shape [B, T, H, K]}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v : (tensor<2x5x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c2_time(%q: tensor<2x5x2x3xf32>, %k: tensor<2x4x2x3xf32>, %v: tensor<2x5x4x6xf32>) {
+  // expected-error @+1 {{expected the key of shape [B, T, H, K] (or a size that broadcasts), but got 'tensor<2x4x2x3xf32>'}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x4x2x3xf32>, tensor<2x5x4x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c2_heads(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x3x3xf32>, %v: tensor<2x5x4x6xf32>) {
+  // expected-error @+1 {{expected the key of shape [B, T, H, K] (or a size that broadcasts), but got 'tensor<2x5x3x3xf32>'}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x5x3x3xf32>, tensor<2x5x4x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c2_batch(%q: tensor<3x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>) {
+  // expected-error @+1 {{expected the query of shape [B, T, H, K] (or a size that broadcasts), but got 'tensor<3x5x2x3xf32>'}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v : (tensor<3x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c2_parameter(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<2x5x3xf32>) {
+  // expected-error @+1 {{expected transition operand 0 of shape [B, T, H] (or a size that broadcasts), but got 'tensor<2x5x3xf32>'}}
+  %o, %s = linnet.scan #linnet.scalar(%a) %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<2x5x3xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c2_parameter_rank(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<2x5x4xf32>) {
+  // expected-error @+1 {{expected transition operand 0 of shape [B, T, H, K] (or a size that broadcasts), but got 'tensor<2x5x4xf32>'}}
+  %o, %s = linnet.scan #linnet.diagonal(%a) %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<2x5x4xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c2_full_rate(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<2x5x4x6xf32>, %b: tensor<1x1x4x6x3xf32>) {
+  // expected-error @+1 {{expected transition operand 1 of shape [B, T, H, K, V] (or a size that broadcasts), but got 'tensor<1x1x4x6x3xf32>'}}
+  %o, %s = linnet.scan #linnet.full(%a, %b) %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<2x5x4x6xf32>, tensor<1x1x4x6x3xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c3_initial(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<2x4x6x3xf32>) {
+  // expected-error @+1 {{expected a state [B, 4, 3, 6], but got 'tensor<2x4x6x3xf32>'}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v initial(%a) : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<2x4x6x3xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c3_initial_rank(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<4x3x6xf32>) {
+  // expected-error @+1 {{expected a state [B, 4, 3, 6], but got 'tensor<4x3x6xf32>'}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v initial(%a) : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<4x3x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c3_result(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>) {
+  // expected-error @+1 {{expected a state [B, 4, 3, 6], but got 'tensor<2x4x6x3xf32>'}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x6x3xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c4(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<1x1x4x3xf32>) {
+  // expected-error @+1 {{expected readout pre with a bonus}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v bonus(%a) : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<1x1x4x3xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c4_shape(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<4x3xf32>) {
+  // expected-error @+1 {{expected the bonus of shape [B, T, H, K] (or a size that broadcasts), but got 'tensor<4x3xf32>'}}
+  %o, %s = linnet.scan #linnet.none %q, %k, %v bonus(%a) {readout = #linnet.readout<pre>} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<4x3xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c5_missing(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>) {
+  // expected-error @+1 {{expected 1 transition operands, but got 0}}
+  %o, %s = linnet.scan #linnet.scalar %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c5_extra(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<2x5x4xf32>) {
+  // expected-error @+1 {{expected 0 transition operands, but got 1}}
+  %o, %s = linnet.scan #linnet.none(%a) %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<2x5x4xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c5_delta(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<2x5x4xf32>) {
+  // expected-error @+1 {{expected 2 transition operands, but got 1}}
+  %o, %s = linnet.scan #linnet.delta<scalar>(%a) %q, %k, %v : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<2x5x4xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c1_rank(%q: tensor<2x5x2x3xf32>, %k: tensor<2x5x2x3xf32>, %v: tensor<2x5x4x6xf32>, %a: tensor<2x4x3x6xf32>) {
+  // expected-error @+1 {{expected key and value of rank 3}}
+  %o, %s = linnet.step #linnet.none %q, %k, %v initial(%a) : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c2_heads(%q: tensor<2x2x3xf32>, %k: tensor<2x3x3xf32>, %v: tensor<2x4x6xf32>, %a: tensor<2x4x3x6xf32>) {
+  // expected-error @+1 {{expected the key of shape [B, H, K] (or a size that broadcasts), but got 'tensor<2x3x3xf32>'}}
+  %o, %s = linnet.step #linnet.none %q, %k, %v initial(%a) : (tensor<2x2x3xf32>, tensor<2x3x3xf32>, tensor<2x4x6xf32>, tensor<2x4x3x6xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c3(%q: tensor<2x2x3xf32>, %k: tensor<2x2x3xf32>, %v: tensor<2x4x6xf32>, %a: tensor<2x4x3x5xf32>) {
+  // expected-error @+1 {{expected a state [B, 4, 3, 6], but got 'tensor<2x4x3x5xf32>'}}
+  %o, %s = linnet.step #linnet.none %q, %k, %v initial(%a) : (tensor<2x2x3xf32>, tensor<2x2x3xf32>, tensor<2x4x6xf32>, tensor<2x4x3x5xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c5(%q: tensor<2x2x3xf32>, %k: tensor<2x2x3xf32>, %v: tensor<2x4x6xf32>, %a: tensor<2x4x3x6xf32>) {
+  // expected-error @+1 {{expected 1 transition operands, but got 0}}
+  %o, %s = linnet.step #linnet.diagonal %q, %k, %v initial(%a) : (tensor<2x2x3xf32>, tensor<2x2x3xf32>, tensor<2x4x6xf32>, tensor<2x4x3x6xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_low_rank(%x: tensor<2xf32>) {
+  // expected-error @+1 {{expected key and value of rank 4, but got 'tensor<2xf32>' and 'tensor<2xf32>'}}
+  %o, %s = linnet.scan #linnet.none %x, %x, %x : (tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> (tensor<2xf32>, tensor<2xf32>)
+  return
+}
+
+// -----
+
+func.func @delta_decay(%q: tensor<2x5x2x3xf32>, %b: tensor<2x5x2xf32>) {
+  // expected-error @+1 {{expected the delta transition's decay to be none, scalar or diagonal, but got full}}
+  %o, %s = linnet.scan #linnet.delta<full>(%b) %q, %q, %q : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @short_conv_c1_channels(%x: tensor<2x5x3xf32>, %w: tensor<4x1x4xf32>) {
+  // expected-error @+1 {{expected a weight [3, 1, W], but got 'tensor<4x1x4xf32>'}}
+  %y, %t = linnet.short_conv %x, %w : (tensor<2x5x3xf32>, tensor<4x1x4xf32>) -> (tensor<2x5x3xf32>, tensor<2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @short_conv_c1_depthwise(%x: tensor<2x5x3xf32>, %w: tensor<3x3x4xf32>) {
+  // expected-error @+1 {{expected a weight [3, 1, W], but got 'tensor<3x3x4xf32>'}}
+  %y, %t = linnet.short_conv %x, %w : (tensor<2x5x3xf32>, tensor<3x3x4xf32>) -> (tensor<2x5x3xf32>, tensor<2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @short_conv_c1_width(%x: tensor<2x5x3xf32>, %w: tensor<3x1x0xf32>) {
+  // expected-error @+1 {{expected a weight [3, 1, W], but got 'tensor<3x1x0xf32>'}}
+  %y, %t = linnet.short_conv %x, %w : (tensor<2x5x3xf32>, tensor<3x1x0xf32>) -> (tensor<2x5x3xf32>, tensor<2x0x3xf32>)
+  return
+}
+
+// -----
+
+func.func @short_conv_c1_dynamic(%x: tensor<2x5x3xf32>, %w: tensor<3x1x?xf32>) {
+  // expected-error @+1 {{expected a weight [3, 1, W], but got 'tensor<3x1x?xf32>'}}
+  %y, %t = linnet.short_conv %x, %w : (tensor<2x5x3xf32>, tensor<3x1x?xf32>) -> (tensor<2x5x3xf32>, tensor<2x?x3xf32>)
+  return
+}
+
+// -----
+
+func.func @short_conv_c2(%x: tensor<2x5x3xf32>, %w: tensor<3x1x4xf32>, %b: tensor<4xf32>) {
+  // expected-error @+1 {{expected a bias [3], but got 'tensor<4xf32>'}}
+  %y, %t = linnet.short_conv %x, %w bias(%b) : (tensor<2x5x3xf32>, tensor<3x1x4xf32>, tensor<4xf32>) -> (tensor<2x5x3xf32>, tensor<2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @short_conv_c3(%x: tensor<2x5x3xf32>, %w: tensor<3x1x4xf32>, %s: tensor<2x4x3xf32>) {
+  // expected-error @+1 {{expected a tail 'tensor<2x3x3xf32>', but got 'tensor<2x4x3xf32>'}}
+  %y, %t = linnet.short_conv %x, %w tail(%s) : (tensor<2x5x3xf32>, tensor<3x1x4xf32>, tensor<2x4x3xf32>) -> (tensor<2x5x3xf32>, tensor<2x3x3xf32>)
+  return
+}

@@ -1,0 +1,36 @@
+// RUN: linnet-opt %s | linnet-opt | FileCheck %s
+// RUN: linnet-opt %s --mlir-print-op-generic | linnet-opt | FileCheck %s
+
+// CHECK-LABEL: func.func @linear(
+func.func @linear(%x: tensor<2x5x32xf32>, %w: tensor<40x32xf32>, %t: tensor<32x40xbf16>, %u: tensor<40x4xf32>, %v: tensor<4x32xf32>, %b: tensor<40xf32>, %row: tensor<32xf32>, %open: tensor<?x?x32xf32>) {
+  // CHECK: linnet.linear #linnet.dense %{{.*}}, %{{.*}} : (tensor<2x5x32xf32>, tensor<40x32xf32>) -> tensor<2x5x40xf32>
+  %0 = linnet.linear #linnet.dense %x, %w : (tensor<2x5x32xf32>, tensor<40x32xf32>) -> tensor<2x5x40xf32>
+  // CHECK: linnet.linear #linnet.dense<in_out> %{{.*}}, %{{.*}} bias(%{{.*}}) : (tensor<2x5x32xf32>, tensor<32x40xbf16>, tensor<40xf32>) -> tensor<2x5x40xf32>
+  %1 = linnet.linear #linnet.dense<in_out> %x, %t bias(%b) : (tensor<2x5x32xf32>, tensor<32x40xbf16>, tensor<40xf32>) -> tensor<2x5x40xf32>
+  // CHECK: linnet.linear #linnet.low_rank %{{.*}}, %{{.*}}, %{{.*}} bias(%{{.*}}) : (tensor<2x5x32xf32>, tensor<40x4xf32>, tensor<4x32xf32>, tensor<40xf32>) -> tensor<2x5x40xf32>
+  %2 = linnet.linear #linnet.low_rank %x, %u, %v bias(%b) : (tensor<2x5x32xf32>, tensor<40x4xf32>, tensor<4x32xf32>, tensor<40xf32>) -> tensor<2x5x40xf32>
+  // CHECK: linnet.linear #linnet.dense %{{.*}}, %{{.*}} : (tensor<32xf32>, tensor<40x32xf32>) -> tensor<40xf32>
+  %3 = linnet.linear #linnet.dense %row, %w : (tensor<32xf32>, tensor<40x32xf32>) -> tensor<40xf32>
+  // CHECK: linnet.linear #linnet.dense %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x32xf32>) -> tensor<?x?x40xf32>
+  %4 = linnet.linear #linnet.dense %open, %w : (tensor<?x?x32xf32>, tensor<40x32xf32>) -> tensor<?x?x40xf32>
+  return
+}
+
+// The default storage is not printed.
+// CHECK-LABEL: func.func @default_storage(
+func.func @default_storage(%x: tensor<3xf32>, %w: tensor<4x3xf32>) {
+  // CHECK: linnet.linear #linnet.dense %{{.*}}, %{{.*}} :
+  %0 = linnet.linear #linnet.dense<out_in> %x, %w : (tensor<3xf32>, tensor<4x3xf32>) -> tensor<4xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @lookups(
+func.func @lookups(%tokens: tensor<?x?xi32>, %wide: tensor<2xi64>, %table: tensor<96x32xbf16>, %position: index) {
+  // CHECK: linnet.embedding %{{.*}}, %{{.*}} : (tensor<?x?xi32>, tensor<96x32xbf16>) -> tensor<?x?x32xf32>
+  %x = linnet.embedding %tokens, %table : (tensor<?x?xi32>, tensor<96x32xbf16>) -> tensor<?x?x32xf32>
+  // CHECK: linnet.embedding %{{.*}}, %{{.*}} : (tensor<2xi64>, tensor<96x32xbf16>) -> tensor<2x32xf32>
+  %y = linnet.embedding %wide, %table : (tensor<2xi64>, tensor<96x32xbf16>) -> tensor<2x32xf32>
+  // CHECK: linnet.positions %{{.*}}, %{{.*}} : (tensor<?x?xi32>, index) -> tensor<?x?xi32>
+  %p = linnet.positions %tokens, %position : (tensor<?x?xi32>, index) -> tensor<?x?xi32>
+  return
+}
