@@ -73,7 +73,7 @@ TEST(Layout, MambaWithAnAutomaticRank) {
   EXPECT_LE(checkpoint.errorAgainstFixture(), kTolerance);
 }
 
-TEST(Layout, Mamba2WithABareInfinity) {
+TEST(Layout, Mamba2WithoutTimeStepLimit) {
   TestCheckpoint checkpoint("mamba2");
   checkpoint.config.erase("time_step_limit");
   EXPECT_LE(checkpoint.errorAgainstFixture(), kTolerance);

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 using namespace linnet;
 using namespace linnet::test;
 
@@ -91,6 +93,21 @@ TEST(Structure, FactsForTheRuntime) {
   auto archive = (*module)->getOperation()->getAttrOfType<mlir::StringAttr>(
       mlir::linnet::kArchiveAttr);
   EXPECT_EQ(archive.getValue(), checkpoint.directory());
+}
+
+TEST(Structure, GenerationConfigurationNamesTheEnd) {
+  TestCheckpoint checkpoint("llama");
+  ASSERT_TRUE(checkpoint.import());
+  std::ofstream(checkpoint.directory() + "/generation_config.json")
+      << R"({"eos_token_id": [7, 8], "temperature": 0.6})";
+  auto module = checkpoint.import();
+  ASSERT_TRUE(module);
+  auto facts = (*module)->getOperation()->getAttrOfType<mlir::DictionaryAttr>(
+      mlir::linnet::kModelAttr);
+  EXPECT_EQ(facts.getAs<mlir::DenseI64ArrayAttr>("eos").asArrayRef(),
+            llvm::ArrayRef<int64_t>({7, 8}));
+  EXPECT_EQ(facts.getAs<mlir::DenseI64ArrayAttr>("bos").asArrayRef(),
+            llvm::ArrayRef<int64_t>({1}));
 }
 
 } // namespace
