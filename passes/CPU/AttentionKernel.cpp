@@ -46,7 +46,8 @@ private:
 
   void emitItem(Value batch, Value keyHead, Value head, Value firstToken,
                 Value firstHead, unsigned rows);
-  TileAccumulators scores(ArrayRef<Row> tile, Value batch, Value keyHead, Value block);
+  TileAccumulators scores(ArrayRef<Row> tile, Value batch, Value keyHead,
+                          Value block);
   void mask(TileAccumulators &s, ArrayRef<Row> tile, Value batch, Value block);
   void accumulate(unsigned rows, Value batch, Value keyHead, Value block,
                   ArrayRef<Value> correction);
@@ -69,17 +70,20 @@ TileAccumulators AttendEmitter::scores(ArrayRef<Row> tile, Value batch,
   TileAccumulators s = multiplyTile(
       k, tile.size(), keyVectors, k.cst(0), k.cst(shape.keyWidth), 1, zero,
       [&](unsigned r, Value d) {
-        return k.loadScalar(k.argument(Query), {batch, tile[r].token, tile[r].head, d});
+        return k.loadScalar(k.argument(Query),
+                            {batch, tile[r].token, tile[r].head, d});
       },
       [&](unsigned v, Value d) {
-        return k.load(k.argument(Keys), {batch, keyHead, block, d, k.cst(v * lanes)}, lanes);
+        return k.load(k.argument(Keys),
+                      {batch, keyHead, block, d, k.cst(v * lanes)}, lanes);
       });
   Value scale = k.splat(op.getScale().convertToDouble(), lanes);
   for (Value &value : s) {
     value = k.mul(value, scale);
     if (op.getSoftCap()) {
       double cap = op.getSoftCap()->convertToDouble();
-      Value inner = math::TanhOp::create(k, k.mul(value, k.splat(1 / cap, lanes)));
+      Value inner =
+          math::TanhOp::create(k, k.mul(value, k.splat(1 / cap, lanes)));
       value = k.mul(inner, k.splat(cap, lanes));
     }
   }
@@ -100,13 +104,18 @@ void AttendEmitter::mask(TileAccumulators &s, ArrayRef<Row> tile, Value batch,
   for (int64_t v = 0; v < keyVectors; ++v) {
     Value first = k.add(k.mul(block, k.cst(keyBlock)), k.cst(v * lanes));
     Value key = arith::AddIOp::create(k, toVector(first), iota);
-    Value visible = arith::CmpIOp::create(k, arith::CmpIPredicate::slt, key, limit);
+    Value visible =
+        arith::CmpIOp::create(k, arith::CmpIPredicate::slt, key, limit);
     if (maskNumber >= 0) {
       // Lanes beyond the keys are not read.
-      Value inside = k.maximum(k.cst(0), k.minimum(k.cst(lanes), k.sub(keyCount, first)));
-      Value given = k.load(k.argument(maskNumber), {batch, first}, lanes, inside);
-      Value zero = arith::ConstantOp::create(k, cast<TypedAttr>(k.getZeroAttr(given.getType())));
-      Value kept = arith::CmpIOp::create(k, arith::CmpIPredicate::ne, given, zero);
+      Value inside =
+          k.maximum(k.cst(0), k.minimum(k.cst(lanes), k.sub(keyCount, first)));
+      Value given =
+          k.load(k.argument(maskNumber), {batch, first}, lanes, inside);
+      Value zero = arith::ConstantOp::create(
+          k, cast<TypedAttr>(k.getZeroAttr(given.getType())));
+      Value kept =
+          arith::CmpIOp::create(k, arith::CmpIPredicate::ne, given, zero);
       visible = arith::AndIOp::create(k, visible, kept);
     }
     for (auto [r, row] : llvm::enumerate(tile)) {
@@ -114,13 +123,16 @@ void AttendEmitter::mask(TileAccumulators &s, ArrayRef<Row> tile, Value batch,
       Value &entry = s[r * keyVectors + v];
       Value seen = visible;
       auto restrict = [&](arith::CmpIPredicate predicate, Value x, Value y) {
-        seen = arith::AndIOp::create(k, seen, arith::CmpIOp::create(k, predicate, x, y));
+        seen = arith::AndIOp::create(k, seen,
+                                     arith::CmpIOp::create(k, predicate, x, y));
       };
       if (op.getCausal())
         restrict(arith::CmpIPredicate::sle, key, query);
       if (op.getWindow()) {
-        Value window = k.splat(arith::ConstantOp::create(
-            k, k.getI32IntegerAttr(std::min<int64_t>(*op.getWindow(), INT32_MAX))), lanes);
+        Value window = k.splat(
+            arith::ConstantOp::create(k, k.getI32IntegerAttr(std::min<int64_t>(
+                                             *op.getWindow(), INT32_MAX))),
+            lanes);
         restrict(arith::CmpIPredicate::slt, k.sub(query, key), window);
         if (!op.getCausal())
           restrict(arith::CmpIPredicate::slt, k.sub(key, query), window);
@@ -130,10 +142,12 @@ void AttendEmitter::mask(TileAccumulators &s, ArrayRef<Row> tile, Value batch,
         auto at = [&](unsigned d, Value index) {
           return type.getDimSize(d) == 1 ? k.cst(0) : index;
         };
-        Value inside = k.maximum(k.cst(0), k.minimum(k.cst(lanes), k.sub(keyCount, first)));
-        entry = k.add(entry, k.load(k.argument(biasNumber),
-                                    {at(0, batch), at(1, row.head), row.token, first},
-                                    lanes, inside));
+        Value inside = k.maximum(
+            k.cst(0), k.minimum(k.cst(lanes), k.sub(keyCount, first)));
+        entry = k.add(entry,
+                      k.load(k.argument(biasNumber),
+                             {at(0, batch), at(1, row.head), row.token, first},
+                             lanes, inside));
       }
       entry = arith::SelectOp::create(k, seen, entry, never);
     }
@@ -146,26 +160,29 @@ void AttendEmitter::accumulate(unsigned rows, Value batch, Value keyHead,
   // Values beyond the last key may be anything, so they are not read.
   Value count = k.minimum(k.cst(keyBlock), k.sub(keyCount, first));
   for (int64_t column = 0; column < paddedValue;) {
-    unsigned vectors = std::min<int64_t>(keyVectors, (paddedValue - column) / lanes);
+    unsigned vectors =
+        std::min<int64_t>(keyVectors, (paddedValue - column) / lanes);
     TileAccumulators sums;
     for (unsigned r = 0; r < rows; ++r)
       for (unsigned v = 0; v < vectors; ++v)
-        sums.push_back(k.mul(
-            k.load(outputs, {k.cst(r), k.cst(column + v * lanes)}, lanes),
-            k.splat(correction[r], lanes)));
+        sums.push_back(
+            k.mul(k.load(outputs, {k.cst(r), k.cst(column + v * lanes)}, lanes),
+                  k.splat(correction[r], lanes)));
     sums = multiplyTile(
         k, rows, vectors, k.cst(0), count, 1, sums,
         [&](unsigned r, Value key) {
           return k.loadScalar(probabilities, {k.cst(r), key});
         },
         [&](unsigned v, Value key) {
-          return k.load(k.argument(Values),
-                        {batch, keyHead, k.add(first, key), k.cst(column + v * lanes)},
-                        lanes);
+          return k.load(
+              k.argument(Values),
+              {batch, keyHead, k.add(first, key), k.cst(column + v * lanes)},
+              lanes);
         });
     for (unsigned r = 0; r < rows; ++r)
       for (unsigned v = 0; v < vectors; ++v)
-        k.store(sums[r * vectors + v], outputs, {k.cst(r), k.cst(column + v * lanes)});
+        k.store(sums[r * vectors + v], outputs,
+                {k.cst(r), k.cst(column + v * lanes)});
     column += vectors * lanes;
   }
 }
@@ -176,11 +193,14 @@ void AttendEmitter::emitItem(Value batch, Value keyHead, Value head,
   SmallVector<Row> tile;
   for (unsigned r = 0; r < rows; ++r) {
     if (head) {
-      tile.push_back({k.minimum(k.add(firstToken, k.cst(r)), k.sub(queries, k.cst(1))), head});
+      tile.push_back(
+          {k.minimum(k.add(firstToken, k.cst(r)), k.sub(queries, k.cst(1))),
+           head});
     } else {
       Value last = k.cst(shape.group() - 1);
       Value member = k.minimum(k.add(firstHead, k.cst(r)), last);
-      tile.push_back({firstToken, k.add(k.mul(keyHead, k.cst(shape.group())), member)});
+      tile.push_back(
+          {firstToken, k.add(k.mul(keyHead, k.cst(shape.group())), member)});
     }
   }
   Value never = k.f32(-std::numeric_limits<double>::infinity());
@@ -190,53 +210,65 @@ void AttendEmitter::emitItem(Value batch, Value keyHead, Value head,
 
   Value lower = k.cst(0), upper = k.ceilDiv(keyCount, keyBlock);
   if (op.getCausal())
-    upper = k.minimum(upper, k.ceilDiv(k.add(k.add(position, tile.back().token), k.cst(1)), keyBlock));
+    upper = k.minimum(
+        upper, k.ceilDiv(k.add(k.add(position, tile.back().token), k.cst(1)),
+                         keyBlock));
   if (op.getWindow()) {
-    Value oldest = k.sub(k.add(position, tile.front().token), k.cst(*op.getWindow() - 1));
-    lower = arith::DivUIOp::create(k, k.maximum(oldest, k.cst(0)), k.cst(keyBlock));
+    Value oldest =
+        k.sub(k.add(position, tile.front().token), k.cst(*op.getWindow() - 1));
+    lower =
+        arith::DivUIOp::create(k, k.maximum(oldest, k.cst(0)), k.cst(keyBlock));
   }
   SmallVector<Value> carried(rows, never);
   carried.append(rows, k.f32(0));
-  auto final = k.loop(lower, upper, k.cst(1), carried, [&](Value block, ValueRange state) {
-    TileAccumulators s = scores(tile, batch, keyHead, block);
-    mask(s, tile, batch, block);
-    SmallVector<Value> maxima, sums, correction;
-    for (unsigned r = 0; r < rows; ++r) {
-      Value peak = s[r * keyVectors];
-      for (int64_t v = 1; v < keyVectors; ++v)
-        peak = k.maximum(peak, s[r * keyVectors + v]);
-      Value before = state[r];
-      Value maximum = k.maximum(before, k.reduceMax(peak));
-      // Nothing visible yet: any finite reference gives zero weights.
-      Value none = arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, maximum, never);
-      Value reference = arith::SelectOp::create(k, none, k.f32(0), maximum);
-      Value factor = math::ExpOp::create(k, k.sub(before, reference));
-      Value total = k.splat(0.0, lanes);
-      for (int64_t v = 0; v < keyVectors; ++v) {
-        Value p = math::ExpOp::create(k, k.sub(s[r * keyVectors + v], k.splat(reference, lanes)));
-        k.store(p, probabilities, {k.cst(r), k.cst(v * lanes)});
-        total = k.add(total, p);
-      }
-      maxima.push_back(maximum);
-      correction.push_back(factor);
-      sums.push_back(k.add(k.mul(state[rows + r], factor), k.reduceSum(total)));
-    }
-    accumulate(rows, batch, keyHead, block, correction);
-    llvm::append_range(maxima, sums);
-    return maxima;
-  });
+  auto final = k.loop(
+      lower, upper, k.cst(1), carried, [&](Value block, ValueRange state) {
+        TileAccumulators s = scores(tile, batch, keyHead, block);
+        mask(s, tile, batch, block);
+        SmallVector<Value> maxima, sums, correction;
+        for (unsigned r = 0; r < rows; ++r) {
+          Value peak = s[r * keyVectors];
+          for (int64_t v = 1; v < keyVectors; ++v)
+            peak = k.maximum(peak, s[r * keyVectors + v]);
+          Value before = state[r];
+          Value maximum = k.maximum(before, k.reduceMax(peak));
+          // Nothing visible yet: any finite reference gives zero weights.
+          Value none = arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ,
+                                             maximum, never);
+          Value reference = arith::SelectOp::create(k, none, k.f32(0), maximum);
+          Value factor = math::ExpOp::create(k, k.sub(before, reference));
+          Value total = k.splat(0.0, lanes);
+          for (int64_t v = 0; v < keyVectors; ++v) {
+            Value p = math::ExpOp::create(
+                k, k.sub(s[r * keyVectors + v], k.splat(reference, lanes)));
+            k.store(p, probabilities, {k.cst(r), k.cst(v * lanes)});
+            total = k.add(total, p);
+          }
+          maxima.push_back(maximum);
+          correction.push_back(factor);
+          sums.push_back(
+              k.add(k.mul(state[rows + r], factor), k.reduceSum(total)));
+        }
+        accumulate(rows, batch, keyHead, block, correction);
+        llvm::append_range(maxima, sums);
+        return maxima;
+      });
 
   for (unsigned r = 0; r < rows; ++r) {
     Value sum = final[rows + r];
-    Value empty = arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, sum, k.f32(0));
+    Value empty =
+        arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, sum, k.f32(0));
     Value factor = arith::SelectOp::create(
         k, empty, k.f32(0), arith::DivFOp::create(k, k.f32(1), sum));
-    Value valid = head ? k.less(k.add(firstToken, k.cst(r)), queries)
-                       : k.less(k.add(firstHead, k.cst(r)), k.cst(shape.group()));
+    Value valid =
+        head ? k.less(k.add(firstToken, k.cst(r)), queries)
+             : k.less(k.add(firstHead, k.cst(r)), k.cst(shape.group()));
     k.onlyIf(valid, [&] {
       k.forColumns(shape.valueWidth, [&](Value column, Value lanesValid) {
-        Value value = k.mul(k.load(outputs, {k.cst(r), column}, lanes), k.splat(factor, lanes));
-        k.storeColumns(value, k.argument(Output), {batch, tile[r].token, tile[r].head, column},
+        Value value = k.mul(k.load(outputs, {k.cst(r), column}, lanes),
+                            k.splat(factor, lanes));
+        k.storeColumns(value, k.argument(Output),
+                       {batch, tile[r].token, tile[r].head, column},
                        lanesValid);
       });
     });
@@ -264,7 +296,8 @@ void AttendEmitter::emit() {
     k.share(k.mul(k.mul(batches, sizes[1]), tiles), [&](Value item) {
       SmallVector<Value> at = k.delinearize(item, sizes);
       Value keyHead = arith::DivUIOp::create(k, at[1], k.cst(shape.group()));
-      emitItem(at[0], keyHead, at[1], k.mul(at[2], k.cst(largest)), Value(), largest);
+      emitItem(at[0], keyHead, at[1], k.mul(at[2], k.cst(largest)), Value(),
+               largest);
     });
     return;
   }
@@ -294,7 +327,8 @@ static void emitStore(KernelBuilder &k, const AttentionShape &shape) {
       k.storeScalar(value, k.argument(Keys), {at[0], at[2], block, d, lane});
     });
     k.forColumns(shape.valueWidth, [&](Value column, Value valid) {
-      Value value = k.loadColumns(k.argument(Val), {at[0], at[1], at[2], column}, valid);
+      Value value =
+          k.loadColumns(k.argument(Val), {at[0], at[1], at[2], column}, valid);
       k.store(value, k.argument(Values), {at[0], at[2], slot, column});
     });
   });
@@ -311,14 +345,17 @@ static LogicalResult lowerAttention(FunctionLowering &f, Operation *operation) {
   if (cached && !f.isState(op.getCache()[0]))
     return op.emitOpError("expected the cache to be a state of the model");
   ImplicitLocOpBuilder &b = f.builder();
-  int64_t length = cached
-                       ? cast<RankedTensorType>(op.getCache()[0].getType()).getDimSize(1)
-                       : key.type.getDimSize(1);
+  int64_t length =
+      cached ? cast<RankedTensorType>(op.getCache()[0].getType()).getDimSize(1)
+             : key.type.getDimSize(1);
   int64_t width = f.target().panelWidth();
   int64_t padded = llvm::alignTo(shape.valueWidth, f.target().lanes);
   int64_t blocks = (length + width - 1) / width;
-  auto keysType = MemRefType::get({shape.batch, shape.keyHeads, blocks, shape.keyWidth, width}, b.getF32Type());
-  auto valuesType = MemRefType::get({shape.batch, shape.keyHeads, blocks * width, padded}, b.getF32Type());
+  auto keysType = MemRefType::get(
+      {shape.batch, shape.keyHeads, blocks, shape.keyWidth, width},
+      b.getF32Type());
+  auto valuesType = MemRefType::get(
+      {shape.batch, shape.keyHeads, blocks * width, padded}, b.getF32Type());
   Buffer keys, values;
   Value position;
   if (cached) {
@@ -330,18 +367,20 @@ static LogicalResult lowerAttention(FunctionLowering &f, Operation *operation) {
     values = f.temporary(valuesType.getShape(), b.getF32Type());
     position = arith::ConstantIndexOp::create(b, 0);
   }
-  f.call(op, "attention_store",
-         {KernelArgument::read(key), KernelArgument::read(value),
-          KernelArgument::update(keys), KernelArgument::update(values),
-          KernelArgument::index(position)},
-         [&](KernelBuilder &k) { emitStore(k, shape); }, "store");
+  f.call(
+      op, "attention_store",
+      {KernelArgument::read(key), KernelArgument::read(value),
+       KernelArgument::update(keys), KernelArgument::update(values),
+       KernelArgument::index(position)},
+      [&](KernelBuilder &k) { emitStore(k, shape); }, "store");
   // Without a cache the kernel needs the number of keys, with one the position.
   Value lengthOrPosition = position;
   if (!cached)
     lengthOrPosition = f.extent(key, 1);
   SmallVector<KernelArgument> arguments{
-      KernelArgument::read(q), KernelArgument::read(keys), KernelArgument::read(values),
-      KernelArgument::write(out), KernelArgument::index(lengthOrPosition)};
+      KernelArgument::read(q), KernelArgument::read(keys),
+      KernelArgument::read(values), KernelArgument::write(out),
+      KernelArgument::index(lengthOrPosition)};
   int64_t maskNumber = -1, biasNumber = -1;
   if (op.getKeyMask()) {
     maskNumber = arguments.size();
@@ -351,9 +390,10 @@ static LogicalResult lowerAttention(FunctionLowering &f, Operation *operation) {
     biasNumber = arguments.size();
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
   }
-  f.call(op, cached ? "attention_cached" : "attention", arguments, [&](KernelBuilder &k) {
-    AttendEmitter(k, op, shape, cached, maskNumber, biasNumber).emit();
-  });
+  f.call(op, cached ? "attention_cached" : "attention", arguments,
+         [&](KernelBuilder &k) {
+           AttendEmitter(k, op, shape, cached, maskNumber, biasNumber).emit();
+         });
   return success();
 }
 

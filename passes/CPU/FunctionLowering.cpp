@@ -53,7 +53,8 @@ func::FuncOp KernelTable::get(StringRef name, StringRef identity, Location loc,
 /// Operations that only rename a tensor's entries. A weight reaches kernels
 /// as f32, so that widening one changes nothing.
 static bool isView(Operation *op) {
-  if (isa_and_nonnull<arith::ExtFOp>(op) && op->getOperand(0).getDefiningOp<WeightOp>())
+  if (isa_and_nonnull<arith::ExtFOp>(op) &&
+      op->getOperand(0).getDefiningOp<WeightOp>())
     return true;
   return isa_and_nonnull<tensor::ExtractSliceOp, tensor::ExpandShapeOp,
                          tensor::CollapseShapeOp, tensor::CastOp>(op);
@@ -78,7 +79,8 @@ Value FunctionLowering::field(unsigned number, Type type) {
   return LLVM::LoadOp::create(b, type, address);
 }
 
-Value FunctionLowering::tableEntry(unsigned number, Value base, int64_t offset) {
+Value FunctionLowering::tableEntry(unsigned number, Value base,
+                                   int64_t offset) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   Value tablePointer = field(number, pointer);
   Value slot = arith::AddIOp::create(
@@ -92,27 +94,33 @@ Buffer FunctionLowering::viewOf(Operation *op) {
   Buffer source = buffer(op->getOperand(0));
   auto [strides, offset] = source.type.getStridesAndOffset();
   SmallVector<int64_t> newStrides;
-  MemRefType bounded = boundedType(cast<RankedTensorType>(op->getResult(0).getType()));
+  MemRefType bounded =
+      boundedType(cast<RankedTensorType>(op->getResult(0).getType()));
   int64_t start = 0;
   if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
     auto dropped = slice.getDroppedDims();
     for (int64_t d = 0, rank = strides.size(); d < rank; ++d) {
-      int64_t begin = getConstantIntValue(slice.getMixedOffsets()[d]).value_or(0);
-      int64_t step = getConstantIntValue(slice.getMixedStrides()[d]).value_or(1);
+      int64_t begin =
+          getConstantIntValue(slice.getMixedOffsets()[d]).value_or(0);
+      int64_t step =
+          getConstantIntValue(slice.getMixedStrides()[d]).value_or(1);
       if (begin)
         start += begin * strides[d];
       if (!dropped.test(d))
-        newStrides.push_back(ShapedType::isDynamic(strides[d]) ? strides[d] : strides[d] * step);
+        newStrides.push_back(
+            ShapedType::isDynamic(strides[d]) ? strides[d] : strides[d] * step);
     }
   } else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
-    for (auto [group, stride] : llvm::zip(expand.getReassociationIndices(), strides)) {
+    for (auto [group, stride] :
+         llvm::zip(expand.getReassociationIndices(), strides)) {
       SmallVector<int64_t> inner(group.size(), stride);
       for (int64_t i = int64_t(group.size()) - 2; i >= 0; --i)
         inner[i] = inner[i + 1] * bounded.getDimSize(group[i + 1]);
       llvm::append_range(newStrides, inner);
     }
   } else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op)) {
-    for (const ReassociationIndices &group : collapse.getReassociationIndices()) {
+    for (const ReassociationIndices &group :
+         collapse.getReassociationIndices()) {
       // A group is as dense as its last dimension of more than one entry.
       int64_t stride = strides[group.back()];
       for (int64_t d : llvm::reverse(group))
@@ -126,16 +134,22 @@ Buffer FunctionLowering::viewOf(Operation *op) {
     newStrides = SmallVector<int64_t>(strides);
   }
   Buffer view = source;
-  view.type = MemRefType::get(bounded.getShape(), bounded.getElementType(),
-                              StridedLayoutAttr::get(b.getContext(), 0, newStrides));
   // A weight read as f32 stays f32 whatever the tensor says.
-  view.type = MemRefType::get(view.type.getShape(), source.type.getElementType(), view.type.getLayout());
+  view.type = MemRefType::get(bounded.getShape(), source.type.getElementType());
+  // Only entries that lie apart need a layout.
+  auto [dense, denseOffset] = bounded.getStridesAndOffset();
+  for (auto [size, stride, denseStride] :
+       llvm::zip(bounded.getShape(), newStrides, dense))
+    if (size != 1 && stride != denseStride)
+      view.type = MemRefType::get(
+          bounded.getShape(), source.type.getElementType(),
+          StridedLayoutAttr::get(b.getContext(), 0, newStrides));
   view.dynamicTokens = hasDynamicTokens(op->getResult(0).getType());
   if (start) {
     int64_t bytes = source.type.getElementTypeBitWidth() / 8;
-    view.pointer = LLVM::GEPOp::create(b, source.pointer.getType(), b.getI8Type(),
-                                       source.pointer,
-                                       ArrayRef<LLVM::GEPArg>{int32_t(start * bytes)});
+    view.pointer = LLVM::GEPOp::create(
+        b, source.pointer.getType(), b.getI8Type(), source.pointer,
+        ArrayRef<LLVM::GEPArg>{int32_t(start * bytes)});
   }
   return view;
 }
@@ -153,7 +167,8 @@ Buffer FunctionLowering::buffer(Value tensor) {
     fresh = *weight(tensor, {b.getNamedAttr("kind", b.getStringAttr("f32"))},
                     MemRefType::get(type.getShape(), b.getF32Type()));
   } else if (isState(tensor)) {
-    fresh = state(tensor, boundedType(cast<RankedTensorType>(tensor.getType())));
+    fresh =
+        state(tensor, boundedType(cast<RankedTensorType>(tensor.getType())));
   } else {
     auto preset = assigned.find(tensor);
     fresh = preset != assigned.end() ? preset->second : allocate(tensor);
@@ -188,7 +203,8 @@ std::optional<Buffer> FunctionLowering::weight(Value tensor,
       {op.getKeyAttr(), dictionary}, result.weights.size());
   if (inserted)
     result.weights.push_back({op.getKeyAttr(), bool(op.getLayer()),
-                              cast<RankedTensorType>(tensor.getType()), dictionary});
+                              cast<RankedTensorType>(tensor.getType()),
+                              dictionary});
   Buffer fresh;
   fresh.pointer = tableEntry(0, weightBase, entry->second);
   fresh.type = type;
@@ -202,7 +218,8 @@ Buffer FunctionLowering::derivedWeight(ArrayRef<NamedAttribute> layout,
   auto [entry, inserted] =
       weightNumbers.try_emplace({key, dictionary}, result.weights.size());
   if (inserted)
-    result.weights.push_back({key, false, RankedTensorType::get({0}, b.getF32Type()), dictionary});
+    result.weights.push_back(
+        {key, false, RankedTensorType::get({0}, b.getF32Type()), dictionary});
   Buffer fresh;
   fresh.pointer = tableEntry(0, weightBase, entry->second);
   fresh.type = type;
@@ -227,12 +244,16 @@ Buffer FunctionLowering::state(Value tensor, MemRefType physical) {
     auto name = dyn_cast_or_null<StringAttr>(
         source.getArgAttr(argument.getArgNumber(), "linnet.state"));
     if (!name)
-      name = b.getStringAttr(source.getName() + "." + Twine(argument.getArgNumber()));
+      name = b.getStringAttr(source.getName() + "." +
+                             Twine(argument.getArgNumber()));
     number = stateNumbers[tensor] = result.states.size();
-    bool append = source.getArgAttr(argument.getArgNumber(), "linnet.append") != nullptr;
-    result.states.push_back({name, cast<RankedTensorType>(tensor.getType()), 0, append});
+    bool append =
+        source.getArgAttr(argument.getArgNumber(), "linnet.append") != nullptr;
+    result.states.push_back(
+        {name, cast<RankedTensorType>(tensor.getType()), 0, append});
   }
-  int64_t bytes = physical.getNumElements() * physical.getElementTypeBitWidth() / 8;
+  int64_t bytes =
+      physical.getNumElements() * physical.getElementTypeBitWidth() / 8;
   result.states[number].bytes = std::max(result.states[number].bytes, bytes);
   Buffer fresh;
   fresh.pointer = tableEntry(1, stateBase, number);
@@ -253,15 +274,18 @@ Buffer FunctionLowering::prepareState(Value initial, Value stateResult) {
     copy(op, buffer(initial), place);
     return place;
   }
-  call(op, "zero", {KernelArgument::write(place)}, [](KernelBuilder &k) {
-    MemRefType type = k.argumentType(0);
-    k.share(k.cst(type.getNumElements()), [&](Value item) {
-      SmallVector<Value> sizes;
-      for (int64_t size : type.getShape())
-        sizes.push_back(k.cst(size));
-      k.storeScalar(k.f32(0), k.argument(0), k.delinearize(item, sizes));
-    });
-  }, "zero");
+  call(
+      op, "zero", {KernelArgument::write(place)},
+      [](KernelBuilder &k) {
+        MemRefType type = k.argumentType(0);
+        k.share(k.cst(type.getNumElements()), [&](Value item) {
+          SmallVector<Value> sizes;
+          for (int64_t size : type.getShape())
+            sizes.push_back(k.cst(size));
+          k.storeScalar(k.f32(0), k.argument(0), k.delinearize(item, sizes));
+        });
+      },
+      "zero");
   return place;
 }
 
@@ -273,7 +297,8 @@ void FunctionLowering::barrier() {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   Value function = field(10, pointer);
   Value argument = field(11, pointer);
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer});
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(b.getContext()), {pointer});
   LLVM::CallOp::create(b, type, ValueRange{function, argument});
   readSince.clear();
   writtenSince.clear();
@@ -323,7 +348,10 @@ void FunctionLowering::call(Operation *op, StringRef name,
     op->getAttrDictionary().print(stream);
     // Regions (linalg.generic) are part of what the kernel computes.
     if (op->getNumRegions())
-      op->print(stream, OpPrintingFlags().useLocalScope().printGenericOpForm().skipRegions(false));
+      op->print(
+          stream,
+          OpPrintingFlags().useLocalScope().printGenericOpForm().skipRegions(
+              false));
   }
   SmallVector<KernelArgumentType> types;
   SmallVector<Value> operands;
@@ -336,7 +364,8 @@ void FunctionLowering::call(Operation *op, StringRef name,
     }
     types.push_back({argument.buffer.type, argument.buffer.dynamicTokens});
     operands.push_back(argument.buffer.pointer);
-    stream << ';' << argument.buffer.type << (argument.buffer.dynamicTokens ? "t" : "");
+    stream << ';' << argument.buffer.type
+           << (argument.buffer.dynamicTokens ? "t" : "");
   }
   orderAfter(arguments);
   func::FuncOp kernel = table.get(name, key, op->getLoc(), types, emit);
@@ -353,27 +382,28 @@ void FunctionLowering::call(Operation *op, StringRef name,
 }
 
 void FunctionLowering::copy(Operation *op, Buffer from, Buffer to) {
-  call(op, "copy", {KernelArgument::read(from), KernelArgument::write(to)},
-       [](KernelBuilder &k) {
-         MemRefType type = k.argumentType(1);
-         int64_t rank = type.getRank();
-         SmallVector<Value> sizes;
-         Value rows = k.cst(1);
-         for (int64_t d = 0; d + 1 < rank; ++d) {
-           sizes.push_back(k.extent(1, d));
-           rows = k.mul(rows, sizes.back());
-         }
-         Value columns = rank ? k.extent(1, rank - 1) : k.cst(1);
-         k.share(rows, [&](Value row) {
-           SmallVector<Value> place = k.delinearize(row, sizes);
-           k.loop(columns, [&](Value column) {
-             SmallVector<Value> entry = place;
-             if (rank)
-               entry.push_back(column);
-             Value value = memref::LoadOp::create(k, k.argument(0), entry);
-             k.storeScalar(value, k.argument(1), entry);
-           });
-         });
-       },
-       "copy");
+  call(
+      op, "copy", {KernelArgument::read(from), KernelArgument::write(to)},
+      [](KernelBuilder &k) {
+        MemRefType type = k.argumentType(1);
+        int64_t rank = type.getRank();
+        SmallVector<Value> sizes;
+        Value rows = k.cst(1);
+        for (int64_t d = 0; d + 1 < rank; ++d) {
+          sizes.push_back(k.extent(1, d));
+          rows = k.mul(rows, sizes.back());
+        }
+        Value columns = rank ? k.extent(1, rank - 1) : k.cst(1);
+        k.share(rows, [&](Value row) {
+          SmallVector<Value> place = k.delinearize(row, sizes);
+          k.loop(columns, [&](Value column) {
+            SmallVector<Value> entry = place;
+            if (rank)
+              entry.push_back(column);
+            Value value = memref::LoadOp::create(k, k.argument(0), entry);
+            k.storeScalar(value, k.argument(1), entry);
+          });
+        });
+      },
+      "copy");
 }

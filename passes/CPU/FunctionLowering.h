@@ -37,7 +37,9 @@ struct KernelArgument {
   enum Access { Read, Write, ReadWrite };
   static KernelArgument read(Buffer b) { return {std::move(b), Read, {}}; }
   static KernelArgument write(Buffer b) { return {std::move(b), Write, {}}; }
-  static KernelArgument update(Buffer b) { return {std::move(b), ReadWrite, {}}; }
+  static KernelArgument update(Buffer b) {
+    return {std::move(b), ReadWrite, {}};
+  }
   static KernelArgument index(Value v) { return {{}, Read, v}; }
 
   Buffer buffer;

@@ -37,8 +37,8 @@ void KernelBuilder::finish() { func::ReturnOp::create(*this); }
 Value KernelBuilder::makeMemRef(Value pointer, MemRefType type) {
   LLVMTypeConverter converter(getContext());
   auto [strides, offset] = type.getStridesAndOffset();
-  auto descriptor = MemRefDescriptor::poison(*this, getLoc(),
-                                             converter.convertType(type));
+  auto descriptor =
+      MemRefDescriptor::poison(*this, getLoc(), converter.convertType(type));
   descriptor.setAllocatedPtr(*this, getLoc(), pointer);
   descriptor.setAlignedPtr(*this, getLoc(), pointer);
   descriptor.setConstantOffset(*this, getLoc(), 0);
@@ -135,7 +135,8 @@ Value KernelBuilder::less(Value a, Value b) {
 // Control flow
 //===----------------------------------------------------------------------===//
 
-void KernelBuilder::loop(Value lower, Value upper, Value step, IndexedBody body) {
+void KernelBuilder::loop(Value lower, Value upper, Value step,
+                         IndexedBody body) {
   auto forOp = scf::ForOp::create(*this, lower, upper, step);
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(forOp.getBody());
@@ -154,7 +155,8 @@ SmallVector<Value> KernelBuilder::loop(Value lower, Value upper, Value step,
   auto forOp = scf::ForOp::create(*this, lower, upper, step, carried);
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(forOp.getBody());
-  SmallVector<Value> next = body(forOp.getInductionVar(), forOp.getRegionIterArgs());
+  SmallVector<Value> next =
+      body(forOp.getInductionVar(), forOp.getRegionIterArgs());
   if (!carried.empty())
     scf::YieldOp::create(*this, next);
   return SmallVector<Value>(forOp.getResults());
@@ -176,7 +178,8 @@ void KernelBuilder::share(Value count, IndexedBody body) {
   auto [lower, upper] = shareBounds(count);
   loop(lower, upper, cst(1), body);
 }
-SmallVector<Value> KernelBuilder::delinearize(Value index, ArrayRef<Value> sizes) {
+SmallVector<Value> KernelBuilder::delinearize(Value index,
+                                              ArrayRef<Value> sizes) {
   SmallVector<Value> coordinates(sizes.size());
   for (int64_t d = sizes.size() - 1; d > 0; --d) {
     coordinates[d] = arith::RemUIOp::create(*this, index, sizes[d]);
@@ -224,21 +227,28 @@ Value KernelBuilder::load(Value memref, ValueRange indices, int64_t lanes) {
 void KernelBuilder::store(Value value, Value memref, ValueRange indices) {
   vector::StoreOp::create(*this, value, memref, indices);
 }
-Value KernelBuilder::load(Value memref, ValueRange indices, int64_t lanes, Value valid) {
-  Value mask = vector::CreateMaskOp::create(*this, vector(lanes, getI1Type()), valid);
+Value KernelBuilder::load(Value memref, ValueRange indices, int64_t lanes,
+                          Value valid) {
+  Value mask =
+      vector::CreateMaskOp::create(*this, vector(lanes, getI1Type()), valid);
   auto type = vector(lanes, elementType(memref));
-  Value zero = arith::ConstantOp::create(*this, cast<TypedAttr>(getZeroAttr(type)));
-  return widen(vector::MaskedLoadOp::create(*this, type, memref, indices, mask, zero));
+  Value zero =
+      arith::ConstantOp::create(*this, cast<TypedAttr>(getZeroAttr(type)));
+  return widen(
+      vector::MaskedLoadOp::create(*this, type, memref, indices, mask, zero));
 }
-void KernelBuilder::store(Value value, Value memref, ValueRange indices, Value valid) {
+void KernelBuilder::store(Value value, Value memref, ValueRange indices,
+                          Value valid) {
   int64_t lanes = cast<VectorType>(value.getType()).getDimSize(0);
-  Value mask = vector::CreateMaskOp::create(*this, vector(lanes, getI1Type()), valid);
+  Value mask =
+      vector::CreateMaskOp::create(*this, vector(lanes, getI1Type()), valid);
   vector::MaskedStoreOp::create(*this, memref, indices, mask, value);
 }
 Value KernelBuilder::loadScalar(Value memref, ValueRange indices) {
   return widen(memref::LoadOp::create(*this, memref, indices));
 }
-void KernelBuilder::storeScalar(Value scalar, Value memref, ValueRange indices) {
+void KernelBuilder::storeScalar(Value scalar, Value memref,
+                                ValueRange indices) {
   memref::StoreOp::create(*this, scalar, memref, indices);
 }
 
@@ -253,7 +263,8 @@ void KernelBuilder::forColumns(int64_t columns,
   if (whole < columns)
     body(cst(whole), cst(columns - whole));
 }
-Value KernelBuilder::loadColumns(Value memref, ValueRange indices, Value valid) {
+Value KernelBuilder::loadColumns(Value memref, ValueRange indices,
+                                 Value valid) {
   return valid ? load(memref, indices, target.lanes, valid)
                : load(memref, indices, target.lanes);
 }
@@ -267,5 +278,6 @@ Value KernelBuilder::reduceSum(Value value) {
                                      arith::FastMathFlags::reassoc);
 }
 Value KernelBuilder::reduceMax(Value value) {
-  return vector::ReductionOp::create(*this, vector::CombiningKind::MAXIMUMF, value);
+  return vector::ReductionOp::create(*this, vector::CombiningKind::MAXIMUMF,
+                                     value);
 }

@@ -43,8 +43,7 @@ struct KernelArgumentType {
 class KernelBuilder : public ImplicitLocOpBuilder {
 public:
   using IndexedBody = llvm::function_ref<void(Value)>;
-  using CarriedBody =
-      llvm::function_ref<SmallVector<Value>(Value, ValueRange)>;
+  using CarriedBody = llvm::function_ref<SmallVector<Value>(Value, ValueRange)>;
 
   /// Starts the kernel `function` (no body yet), made for `arguments`.
   KernelBuilder(func::FuncOp function, ArrayRef<KernelArgumentType> arguments,
@@ -122,8 +121,7 @@ public:
   /// Calls body(column, width, valid) over [0, columns): whole vectors of
   /// `lanes` with a null `valid`, then, if columns is no multiple, one with
   /// the number of valid lanes.
-  void forColumns(int64_t columns,
-                  llvm::function_ref<void(Value, Value)> body);
+  void forColumns(int64_t columns, llvm::function_ref<void(Value, Value)> body);
   /// Load/store that is masked only if `valid` is set.
   Value loadColumns(Value memref, ValueRange indices, Value valid);
   void storeColumns(Value vectorValue, Value memref, ValueRange indices,

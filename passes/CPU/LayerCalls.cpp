@@ -66,12 +66,14 @@ FunctionLowering::run(const llvm::StringMap<LoweredFunction> &lowered) {
   } else {
     types = {pointer, i64, i64, i64, index, index, index};
     for (unsigned i = 0; i < plainArguments; ++i)
-      types.push_back(source.getArgument(i).getType().isIndex() ? index : pointer);
+      types.push_back(source.getArgument(i).getType().isIndex() ? index
+                                                                : pointer);
     types.append(plainResults, pointer);
   }
   std::string name = source.getName().str();
   b.setInsertionPointAfter(source);
-  auto target = func::FuncOp::create(b, name + "_lowered", FunctionType::get(context, types, {}));
+  auto target = func::FuncOp::create(b, name + "_lowered",
+                                     FunctionType::get(context, types, {}));
   if (!phase)
     target.setPrivate();
   Block *entry = target.addEntryBlock();
@@ -125,7 +127,8 @@ FunctionLowering::run(const llvm::StringMap<LoweredFunction> &lowered) {
     }
     auto type = cast<RankedTensorType>(argument.getType());
     Buffer place;
-    place.pointer = phase ? tableEntry(2, constant(0), input++) : entry->getArgument(7 + i);
+    place.pointer =
+        phase ? tableEntry(2, constant(0), input++) : entry->getArgument(7 + i);
     place.type = external(type);
     place.dynamicTokens = hasDynamicTokens(type);
     place.root = argument;
@@ -163,15 +166,17 @@ FunctionLowering::run(const llvm::StringMap<LoweredFunction> &lowered) {
 
 void FunctionLowering::assignReturns() {
   Operation *terminator = source.getBody().front().getTerminator();
-  bool selectsRows = source->getAttrOfType<StringAttr>("linnet.phase") &&
-                     source->getAttrOfType<StringAttr>("linnet.phase").getValue() == "prefill";
+  bool selectsRows =
+      source->getAttrOfType<StringAttr>("linnet.phase") &&
+      source->getAttrOfType<StringAttr>("linnet.phase").getValue() == "prefill";
   for (auto [i, place] : llvm::enumerate(outputs)) {
     Value value = terminator->getOperand(i);
     Operation *op = value.getDefiningOp();
     // Values that are views, arguments, weights or returned twice are copied;
     // so is what a prefill returns, unless it comes from the head.
     bool direct = op && !assigned.contains(value) &&
-                  op->getName().getDialectNamespace() != "tensor" && !isa<WeightOp>(op);
+                  op->getName().getDialectNamespace() != "tensor" &&
+                  !isa<WeightOp>(op);
     if (selectsRows)
       direct &= isHeadCall(op) && place.type.getDimSize(0) == 1;
     if (isa_and_nonnull<CallOpInterface, StackOp>(op))
@@ -190,7 +195,8 @@ bool FunctionLowering::isHeadCall(Operation *op) const {
 
 /// The first row wanted (index), at most the tokens of the step.
 Value FunctionLowering::firstRow() {
-  Value row = arith::IndexCastOp::create(b, b.getIndexType(), field(9, b.getI64Type()));
+  Value row =
+      arith::IndexCastOp::create(b, b.getIndexType(), field(9, b.getI64Type()));
   return arith::MinSIOp::create(b, row, tokens);
 }
 
@@ -201,8 +207,9 @@ static Buffer fromRow(ImplicitLocOpBuilder &b, Buffer place, Value row) {
   Value offsetBytes = arith::MulIOp::create(
       b, arith::IndexCastOp::create(b, b.getI64Type(), row),
       arith::ConstantOp::create(b, b.getI64IntegerAttr(bytes)));
-  place.pointer = LLVM::GEPOp::create(b, place.pointer.getType(), b.getI8Type(),
-                                      place.pointer, ArrayRef<LLVM::GEPArg>{offsetBytes});
+  place.pointer =
+      LLVM::GEPOp::create(b, place.pointer.getType(), b.getI8Type(),
+                          place.pointer, ArrayRef<LLVM::GEPArg>{offsetBytes});
   return place;
 }
 
@@ -240,7 +247,8 @@ FunctionLowering::lowerOp(Operation &op,
   if (auto call = dyn_cast<func::CallOp>(op)) {
     auto callee = lowered.find(call.getCallee());
     if (callee == lowered.end())
-      return op.emitOpError("expected a lowered function @") << call.getCallee();
+      return op.emitOpError("expected a lowered function @")
+             << call.getCallee();
     return lowerFuncCall(call, callee->second);
   }
   if (isa<StackOp>(op))
@@ -274,8 +282,8 @@ LogicalResult FunctionLowering::lowerCall(Operation *op,
       slot.name = b.getStringAttr(slot.name.getValue() + "." + Twine(*layer));
     result.states.push_back(slot);
   }
-  SmallVector<Value> arguments{invocation, weights, states,
-                               at(frame, frameEnd), tokens, thread, threads};
+  SmallVector<Value> arguments{invocation, weights, states, at(frame, frameEnd),
+                               tokens,     thread,  threads};
   llvm::append_range(arguments, operands);
   barrier();
   func::CallOp::create(b, op->getLoc(), callee.function, arguments);
@@ -333,7 +341,8 @@ FunctionLowering::lowerStack(Operation *op,
       return stack.emitOpError("expected tensors as carried values");
     input.push_back(contiguous(op, buffer(stack.getCarried()[i])));
     even.push_back(buffer(stack.getResults()[i]));
-    odd.push_back(temporary(even.back().type.getShape(), even.back().type.getElementType()));
+    odd.push_back(temporary(even.back().type.getShape(),
+                            even.back().type.getElementType()));
   }
   SmallVector<Value> invariants;
   for (Value invariant : stack.getInvariants())
@@ -345,7 +354,8 @@ FunctionLowering::lowerStack(Operation *op,
     for (auto [from, to] : llvm::zip(input, even))
       copy(op, from, to);
   for (auto [layer, number] : llvm::enumerate(order)) {
-    auto name = cast<FlatSymbolRefAttr>(stack.getFunctions()[number]).getValue();
+    auto name =
+        cast<FlatSymbolRefAttr>(stack.getFunctions()[number]).getValue();
     auto callee = lowered.find(name);
     if (callee == lowered.end())
       return stack.emitOpError("expected a lowered function @") << name;

@@ -21,8 +21,8 @@ public:
   enum Argument { X, W, Y, Bias };
 
   LinearEmitter(KernelBuilder &k, int64_t in, int64_t out, bool bias)
-      : k(k), in(in), out(out), bias(bias),
-        vectors(k.target.panelVectors()), width(k.target.panelWidth()) {}
+      : k(k), in(in), out(out), bias(bias), vectors(k.target.panelVectors()),
+        width(k.target.panelWidth()) {}
 
   /// Rows along dimension 1 (tokens) of each batch row.
   void emitManyRows();
@@ -32,9 +32,7 @@ public:
 private:
   Value row(Value batch, Value token, ArrayRef<Value> inner);
   SmallVector<Value> place(Value batch, Value token, Value column);
-  bool narrow() const {
-    return !k.argumentType(W).getElementType().isF32();
-  }
+  bool narrow() const { return !k.argumentType(W).getElementType().isF32(); }
   TileAccumulators initial(unsigned rows, Value firstColumn);
   void storeTile(const TileAccumulators &sums, unsigned rows, Value batch,
                  Value firstRow, bool rowsAreBatch, Value firstColumn);
@@ -49,7 +47,8 @@ private:
 
 /// Indices of entry (batch, token, column) for rank 3, of (batch or token,
 /// column) for rank 2, of (column) for rank 1.
-SmallVector<Value> LinearEmitter::place(Value batch, Value token, Value column) {
+SmallVector<Value> LinearEmitter::place(Value batch, Value token,
+                                        Value column) {
   switch (k.argumentType(X).getRank()) {
   case 1:
     return {column};
@@ -86,8 +85,9 @@ void LinearEmitter::storeTile(const TileAccumulators &sums, unsigned rows,
     for (int64_t v = 0; v < vectors; ++v) {
       Value column = k.add(firstColumn, k.cst(v * k.target.lanes));
       Value number = k.add(firstRow, k.cst(r));
-      SmallVector<Value> indices = rowsAreBatch ? place(number, k.cst(0), column)
-                                                : place(batch, number, column);
+      SmallVector<Value> indices = rowsAreBatch
+                                       ? place(number, k.cst(0), column)
+                                       : place(batch, number, column);
       Value sum = sums[r * vectors + v];
       if (out % width == 0) {
         k.store(sum, k.argument(Y), indices);
@@ -99,7 +99,8 @@ void LinearEmitter::storeTile(const TileAccumulators &sums, unsigned rows,
     }
 }
 
-void LinearEmitter::emitPanel(Value panel, Value batch, Value lower, Value upper) {
+void LinearEmitter::emitPanel(Value panel, Value batch, Value lower,
+                              Value upper) {
   // A panel block has to stay in the second-level cache while the rows pass.
   const int64_t block = std::min<int64_t>(in, 512);
   Value wide;
@@ -113,41 +114,49 @@ void LinearEmitter::emitPanel(Value panel, Value batch, Value lower, Value upper
       k.loop(size, [&](Value inner) {
         for (int64_t v = 0; v < vectors; ++v) {
           Value lane = k.cst(v * k.target.lanes);
-          Value w = k.load(k.argument(W), {panel, k.add(inner, k.cst(begin)), lane},
-                           k.target.lanes);
+          Value w =
+              k.load(k.argument(W), {panel, k.add(inner, k.cst(begin)), lane},
+                     k.target.lanes);
           k.store(w, wide, {inner, lane});
         }
       });
-    forRowTiles(k, lower, upper, k.target.tileRows(), [&](Value row, unsigned rows) {
-      TileAccumulators sums;
-      if (begin == 0)
-        sums = initial(rows, firstColumn);
-      else
-        for (unsigned r = 0; r < rows; ++r)
-          for (int64_t v = 0; v < vectors; ++v) {
-            Value column = k.add(firstColumn, k.cst(v * k.target.lanes));
-            SmallVector<Value> indices = place(batch, k.add(row, k.cst(r)), column);
-            Value valid = k.maximum(k.cst(0), k.minimum(k.cst(k.target.lanes),
-                                                        k.sub(k.cst(out), column)));
-            sums.push_back(out % width == 0
-                               ? k.load(k.argument(Y), indices, k.target.lanes)
-                               : k.load(k.argument(Y), indices, k.target.lanes, valid));
-          }
-      sums = multiplyTile(
-          k, rows, vectors, k.cst(0), k.cst(size), 1, sums,
-          [&](unsigned r, Value inner) {
-            return k.loadScalar(k.argument(X), place(batch, k.add(row, k.cst(r)),
-                                                     k.add(inner, k.cst(begin))));
-          },
-          [&](unsigned v, Value inner) {
-            Value lane = k.cst(v * k.target.lanes);
-            if (narrow())
-              return k.load(wide, {inner, lane}, k.target.lanes);
-            return k.load(k.argument(W), {panel, k.add(inner, k.cst(begin)), lane},
-                          k.target.lanes);
-          });
-      storeTile(sums, rows, batch, row, false, firstColumn);
-    });
+    forRowTiles(
+        k, lower, upper, k.target.tileRows(), [&](Value row, unsigned rows) {
+          TileAccumulators sums;
+          if (begin == 0)
+            sums = initial(rows, firstColumn);
+          else
+            for (unsigned r = 0; r < rows; ++r)
+              for (int64_t v = 0; v < vectors; ++v) {
+                Value column = k.add(firstColumn, k.cst(v * k.target.lanes));
+                SmallVector<Value> indices =
+                    place(batch, k.add(row, k.cst(r)), column);
+                Value valid =
+                    k.maximum(k.cst(0), k.minimum(k.cst(k.target.lanes),
+                                                  k.sub(k.cst(out), column)));
+                sums.push_back(
+                    out % width == 0
+                        ? k.load(k.argument(Y), indices, k.target.lanes)
+                        : k.load(k.argument(Y), indices, k.target.lanes,
+                                 valid));
+              }
+          sums = multiplyTile(
+              k, rows, vectors, k.cst(0), k.cst(size), 1, sums,
+              [&](unsigned r, Value inner) {
+                return k.loadScalar(k.argument(X),
+                                    place(batch, k.add(row, k.cst(r)),
+                                          k.add(inner, k.cst(begin))));
+              },
+              [&](unsigned v, Value inner) {
+                Value lane = k.cst(v * k.target.lanes);
+                if (narrow())
+                  return k.load(wide, {inner, lane}, k.target.lanes);
+                return k.load(k.argument(W),
+                              {panel, k.add(inner, k.cst(begin)), lane},
+                              k.target.lanes);
+              });
+          storeTile(sums, rows, batch, row, false, firstColumn);
+        });
   }
 }
 
@@ -165,9 +174,8 @@ void LinearEmitter::emitManyRows() {
         return Value(arith::DivUIOp::create(k, k.mul(rows, part), parts));
       };
       Value lower = bound(place[1]), upper = bound(k.add(place[1], k.cst(1)));
-      k.loop(k.argumentType(X).getDimSize(0), [&](Value batch) {
-        emitPanel(place[0], batch, lower, upper);
-      });
+      k.loop(k.argumentType(X).getDimSize(0),
+             [&](Value batch) { emitPanel(place[0], batch, lower, upper); });
     });
   });
 }
@@ -198,9 +206,9 @@ void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
             sums.push_back(starts[s][r * vectors + v]);
       auto left = [&](unsigned r, Value inner) {
         Value number = k.cst(begin + r);
-        return k.loadScalar(k.argument(X), rowsAreBatch
-                                               ? place(number, k.cst(0), inner)
-                                               : place(k.cst(0), number, inner));
+        return k.loadScalar(k.argument(X),
+                            rowsAreBatch ? place(number, k.cst(0), inner)
+                                         : place(k.cst(0), number, inner));
       };
       auto right = [&](unsigned v, Value inner) {
         Value lane = k.cst((v % vectors) * k.target.lanes);
@@ -244,7 +252,8 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   Type element = matrix.getElementType();
   if (!element.isBF16() && !element.isF16())
     element = b.getF32Type();
-  auto packed = MemRefType::get({(out + width - 1) / width, in, width}, element);
+  auto packed =
+      MemRefType::get({(out + width - 1) / width, in, width}, element);
 
   auto w = f.weight(factor,
                     {b.getNamedAttr("kind", b.getStringAttr("panel")),
@@ -256,23 +265,25 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
     packed = MemRefType::get(packed.getShape(), b.getF32Type());
     Buffer source = f.buffer(factor);
     Buffer panels = f.temporary(packed.getShape(), b.getF32Type());
-    f.call(op, transposed ? "pack_transposed" : "pack",
-           {KernelArgument::read(source), KernelArgument::write(panels)},
-           [&](KernelBuilder &k) {
-             k.share(k.cst(packed.getDimSize(0) * in), [&](Value item) {
-               auto place = k.delinearize(item, {k.cst(packed.getDimSize(0)), k.cst(in)});
-               k.loop(width, [&](Value lane) {
-                 Value column = k.add(k.mul(place[0], k.cst(width)), lane);
-                 Value inside = k.less(column, k.cst(out));
-                 Value safe = k.minimum(column, k.cst(out - 1));
-                 Value value = k.loadScalar(
-                     k.argument(0), transposed ? ValueRange{place[1], safe}
-                                               : ValueRange{safe, place[1]});
-                 value = arith::SelectOp::create(k, inside, value, k.f32(0));
-                 k.storeScalar(value, k.argument(1), {place[0], place[1], lane});
-               });
-             });
-           });
+    f.call(
+        op, transposed ? "pack_transposed" : "pack",
+        {KernelArgument::read(source), KernelArgument::write(panels)},
+        [&](KernelBuilder &k) {
+          k.share(k.cst(packed.getDimSize(0) * in), [&](Value item) {
+            auto place =
+                k.delinearize(item, {k.cst(packed.getDimSize(0)), k.cst(in)});
+            k.loop(width, [&](Value lane) {
+              Value column = k.add(k.mul(place[0], k.cst(width)), lane);
+              Value inside = k.less(column, k.cst(out));
+              Value safe = k.minimum(column, k.cst(out - 1));
+              Value value = k.loadScalar(
+                  k.argument(0), transposed ? ValueRange{place[1], safe}
+                                            : ValueRange{safe, place[1]});
+              value = arith::SelectOp::create(k, inside, value, k.f32(0));
+              k.storeScalar(value, k.argument(1), {place[0], place[1], lane});
+            });
+          });
+        });
     w = panels;
   }
   Buffer x = f.buffer(op.getInput());
@@ -285,14 +296,16 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
                                         KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
-  bool manyRows = x.type.getRank() == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1);
-  f.call(op, manyRows ? "linear" : "linear_row", arguments, [&](KernelBuilder &k) {
-    LinearEmitter emitter(k, in, out, bool(op.getBias()));
-    if (manyRows)
-      return emitter.emitManyRows();
-    int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);
-    emitter.emitFewRows(rows, true);
-  });
+  bool manyRows =
+      x.type.getRank() == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1);
+  f.call(op, manyRows ? "linear" : "linear_row", arguments,
+         [&](KernelBuilder &k) {
+           LinearEmitter emitter(k, in, out, bool(op.getBias()));
+           if (manyRows)
+             return emitter.emitManyRows();
+           int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);
+           emitter.emitFewRows(rows, true);
+         });
   return success();
 }
 

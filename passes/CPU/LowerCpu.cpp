@@ -9,8 +9,8 @@
 #include "passes/CPU/FunctionLowering.h"
 #include "passes/CPU/Passes.h"
 
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -66,7 +66,8 @@ static StringRef dtypeName(Type type) {
 static DictionaryAttr describeWeight(Builder &b, const WeightSlot &slot) {
   return b.getDictionaryAttr(
       {b.getNamedAttr("key", slot.key),
-       b.getNamedAttr("dtype", b.getStringAttr(dtypeName(slot.type.getElementType()))),
+       b.getNamedAttr("dtype",
+                      b.getStringAttr(dtypeName(slot.type.getElementType()))),
        b.getNamedAttr("shape", b.getDenseI64ArrayAttr(slot.type.getShape())),
        b.getNamedAttr("layout", slot.layout)});
 }
@@ -94,7 +95,8 @@ static ArrayAttr describeValues(Builder &b, TypeRange types,
     Attribute given = name(i);
     values.push_back(b.getDictionaryAttr(
         {b.getNamedAttr("name", given ? given : b.getStringAttr(Twine(i))),
-         b.getNamedAttr("dtype", b.getStringAttr(dtypeName(tensor.getElementType()))),
+         b.getNamedAttr("dtype",
+                        b.getStringAttr(dtypeName(tensor.getElementType()))),
          b.getNamedAttr("shape", b.getDenseI64ArrayAttr(dims))}));
   }
   return b.getArrayAttr(values);
@@ -103,15 +105,24 @@ static ArrayAttr describeValues(Builder &b, TypeRange types,
 static void describePhase(func::FuncOp source, LoweredFunction &lowered) {
   Builder b(source.getContext());
   func::FuncOp target = lowered.function;
-  target->setAttr("linnet.workspace_bytes", b.getI64IntegerAttr(lowered.frameBytes));
-  target->setAttr("linnet.inputs", describeValues(
-      b, source.getArgumentTypes(),
-      [&](unsigned i) { return source.getArgAttr(i, "linnet.name"); },
-      [&](unsigned i) { return bool(source.getArgAttr(i, "linnet.state")); }));
-  target->setAttr("linnet.outputs", describeValues(
-      b, source.getResultTypes(),
-      [&](unsigned i) { return source.getResultAttr(i, "linnet.name"); },
-      [&](unsigned i) { return bool(source.getResultAttr(i, "linnet.state")); }));
+  target->setAttr("linnet.workspace_bytes",
+                  b.getI64IntegerAttr(lowered.frameBytes));
+  target->setAttr(
+      "linnet.inputs",
+      describeValues(
+          b, source.getArgumentTypes(),
+          [&](unsigned i) { return source.getArgAttr(i, "linnet.name"); },
+          [&](unsigned i) {
+            return bool(source.getArgAttr(i, "linnet.state"));
+          }));
+  target->setAttr(
+      "linnet.outputs",
+      describeValues(
+          b, source.getResultTypes(),
+          [&](unsigned i) { return source.getResultAttr(i, "linnet.name"); },
+          [&](unsigned i) {
+            return bool(source.getResultAttr(i, "linnet.state"));
+          }));
 }
 
 namespace {
@@ -197,5 +208,6 @@ void LowerCpu::describeModule(ModuleOp module, KernelTable &table) {
   module->setAttr("linnet.slots", b.getArrayAttr(slots));
   module->setAttr("linnet.states", b.getArrayAttr(stateSlots));
   for (func::FuncOp entry : entries)
-    entry->setAttr("linnet.scratch_bytes", b.getI64IntegerAttr(table.scratchBytes));
+    entry->setAttr("linnet.scratch_bytes",
+                   b.getI64IntegerAttr(table.scratchBytes));
 }

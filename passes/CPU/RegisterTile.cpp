@@ -8,29 +8,29 @@ using namespace mlir;
 using namespace mlir::linnet;
 
 TileAccumulators linnet::multiplyTile(KernelBuilder &k, unsigned rows,
-                                      unsigned vectors, Value lower, Value upper,
-                                      unsigned unroll,
+                                      unsigned vectors, Value lower,
+                                      Value upper, unsigned unroll,
                                       TileAccumulators accumulators,
                                       TileScalar left, TileVector right) {
-  return k.loop(
-      lower, upper, k.cst(unroll), accumulators,
-      [&](Value first, ValueRange carried) {
-        SmallVector<Value> sums(carried);
-        for (unsigned u = 0; u < unroll; ++u) {
-          Value inner = u ? k.add(first, k.cst(u)) : first;
-          SmallVector<Value> columns;
-          for (unsigned v = 0; v < vectors; ++v)
-            columns.push_back(right(v, inner));
-          for (unsigned r = 0; r < rows; ++r) {
-            // A scalar load feeding a broadcast becomes one vbroadcastss.
-            Value scalar = k.splat(left(r, inner), k.target.lanes);
-            for (unsigned v = 0; v < vectors; ++v)
-              sums[r * vectors + v] =
-                  k.fma(scalar, columns[v], sums[r * vectors + v]);
-          }
-        }
-        return sums;
-      });
+  return k.loop(lower, upper, k.cst(unroll), accumulators,
+                [&](Value first, ValueRange carried) {
+                  SmallVector<Value> sums(carried);
+                  for (unsigned u = 0; u < unroll; ++u) {
+                    Value inner = u ? k.add(first, k.cst(u)) : first;
+                    SmallVector<Value> columns;
+                    for (unsigned v = 0; v < vectors; ++v)
+                      columns.push_back(right(v, inner));
+                    for (unsigned r = 0; r < rows; ++r) {
+                      // A scalar load feeding a broadcast becomes one
+                      // vbroadcastss.
+                      Value scalar = k.splat(left(r, inner), k.target.lanes);
+                      for (unsigned v = 0; v < vectors; ++v)
+                        sums[r * vectors + v] =
+                            k.fma(scalar, columns[v], sums[r * vectors + v]);
+                    }
+                  }
+                  return sums;
+                });
 }
 
 void linnet::forRowTiles(KernelBuilder &k, Value lower, Value upper,

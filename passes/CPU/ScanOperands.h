@@ -34,8 +34,8 @@ struct ScanOperand {
     return d != std::string::npos && sizes[d] > 1;
   }
   /// Where the entry of (place, row, column) stands.
-  SmallVector<Value> indices(KernelBuilder &k, const ScanPlace &place, Value row,
-                             Value column) const;
+  SmallVector<Value> indices(KernelBuilder &k, const ScanPlace &place,
+                             Value row, Value column) const;
   /// That entry, or, if the operand varies along the letter `along` ('k' or
   /// 'v'), a vector from it on (the first `valid` lanes if set).
   Value load(KernelBuilder &k, const ScanPlace &place, Value row, Value column,

@@ -69,8 +69,9 @@ Buffer FunctionLowering::temporary(ArrayRef<int64_t> shape, Type element) {
   int64_t bytes = sizeInBytes(fresh.type);
   fresh.begin = reserve(bytes);
   fresh.end = fresh.begin + std::max<int64_t>(bytes, 1);
-  fresh.pointer = frameAddress(
-      b, field(4, LLVM::LLVMPointerType::get(b.getContext())), frame, fresh.begin);
+  fresh.pointer =
+      frameAddress(b, field(4, LLVM::LLVMPointerType::get(b.getContext())),
+                   frame, fresh.begin);
   temporaries.push_back({fresh.begin, bytes});
   return fresh;
 }
@@ -98,7 +99,8 @@ void FunctionLowering::releaseDead(Operation *op) {
         if (user->getBlock() == op->getBlock() && op->isBeforeInBlock(user))
           live = true;
         // A view keeps its source alive.
-        if (isa<ViewLikeOpInterface>(user) || user->getName().getDialectNamespace() == "tensor")
+        if (isa<ViewLikeOpInterface>(user) ||
+            user->getName().getDialectNamespace() == "tensor")
           llvm::append_range(names, user->getResults());
       }
     }
@@ -106,7 +108,8 @@ void FunctionLowering::releaseDead(Operation *op) {
       dead.push_back(value);
   }
   // The map's order follows addresses: release in a fixed order.
-  llvm::sort(dead, [&](Value x, Value y) { return owned[x].first < owned[y].first; });
+  llvm::sort(dead,
+             [&](Value x, Value y) { return owned[x].first < owned[y].first; });
   for (Value value : dead) {
     auto [begin, bytes] = owned[value];
     release(begin, bytes);
