@@ -14,7 +14,8 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *,
   auto query = cast<RankedTensorType>(adaptor.getQuery().getType());
   auto value = cast<RankedTensorType>(adaptor.getValue().getType());
   if (query.getRank() != 4 || value.getRank() != 4)
-    return emitOptionalError(loc, "expected query and value of rank 4, but got ",
+    return emitOptionalError(loc,
+                             "expected query and value of rank 4, but got ",
                              query, " and ", value);
   SmallVector<int64_t> dims(query.getShape());
   dims[3] = value.getDimSize(3);
@@ -36,7 +37,8 @@ static LogicalResult verifyHeads(AttentionOp op, RankedTensorType q,
            << q << ", " << k << " and " << v;
   if (!agree(q.getDimSize(0), k.getDimSize(0)) ||
       !agree(q.getDimSize(0), v.getDimSize(0)))
-    return op.emitOpError("expected query, key and value of one batch, but got ")
+    return op.emitOpError(
+               "expected query, key and value of one batch, but got ")
            << q << ", " << k << " and " << v;
   if (!agree(q.getDimSize(3), k.getDimSize(3)))
     return op.emitOpError("expected query and key of equal width, but got ")
@@ -48,7 +50,8 @@ static LogicalResult verifyHeads(AttentionOp op, RankedTensorType q,
            << k << " and " << v;
   for (RankedTensorType type : {q, k, v})
     if (type.isDynamicDim(2) || type.isDynamicDim(3))
-      return op.emitOpError("expected static heads and widths, but got ") << type;
+      return op.emitOpError("expected static heads and widths, but got ")
+             << type;
   if (k.getDimSize(2) == 0 || q.getDimSize(2) % k.getDimSize(2))
     return op.emitOpError("expected the key heads to divide ")
            << q.getDimSize(2) << " query heads, but got " << k.getDimSize(2);
@@ -87,13 +90,15 @@ static LogicalResult verifyCache(AttentionOp op, RankedTensorType q,
   if (op.getCache().empty() && !op.getPosition())
     return success();
   if (op.getCache().size() != 2 || !op.getPosition())
-    return op.emitOpError("expected a cache of keys and values and a position, but got ")
+    return op.emitOpError(
+               "expected a cache of keys and values and a position, but got ")
            << op.getCache().size() << " caches and "
            << (op.getPosition() ? "a" : "no") << " position";
   if (op.getBias() || op.getKeyMask())
     return op.emitOpError("expected no bias and no key_mask with a cache");
   if (!agree(q.getDimSize(1), k.getDimSize(1)))
-    return op.emitOpError("expected as many keys as queries with a cache, but got ")
+    return op.emitOpError(
+               "expected as many keys as queries with a cache, but got ")
            << k << " and " << q;
   Value tokens[] = {op.getKey(), op.getValue()};
   for (auto [cache, tensor] : llvm::zip(op.getCache(), tokens)) {
@@ -127,11 +132,13 @@ LogicalResult AttentionOp::verify() {
 
 SmallVector<StateSpec> AttentionOp::getStateSpecs(int64_t maxContext) {
   SmallVector<StateSpec> specs;
-  for (auto [name, value] : {std::pair("keys", getKey()), std::pair("values", getValue())}) {
+  for (auto [name, value] :
+       {std::pair("keys", getKey()), std::pair("values", getValue())}) {
     auto type = cast<RankedTensorType>(value.getType());
     SmallVector<int64_t> dims(type.getShape());
     dims[1] = maxContext;
-    specs.push_back({name, RankedTensorType::get(dims, type.getElementType()), true});
+    specs.push_back(
+        {name, RankedTensorType::get(dims, type.getElementType()), true});
   }
   return specs;
 }
@@ -150,9 +157,9 @@ SmallVector<unsigned> AttentionOp::getTimeOperands() { return {0, 1, 2}; }
 
 StatefulResult AttentionOp::threadState(OpBuilder &builder, ValueRange states,
                                         Value position) {
-  auto threaded = AttentionOp::create(
-      builder, getLoc(), getQuery(), getKey(), getValue(), Value(), Value(),
-      states, position, getScaleAttr(), getCausalAttr(), getWindowAttr(),
-      getSoftCapAttr());
+  auto threaded =
+      AttentionOp::create(builder, getLoc(), getQuery(), getKey(), getValue(),
+                          Value(), Value(), states, position, getScaleAttr(),
+                          getCausalAttr(), getWindowAttr(), getSoftCapAttr());
   return {{threaded.getResult()}, SmallVector<Value>(threaded.getNewCache())};
 }

@@ -5,13 +5,15 @@
 using namespace mlir;
 using namespace mlir::linnet;
 
-LogicalResult LinearOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+LogicalResult LinearOp::inferReturnTypes(MLIRContext *,
+                                         std::optional<Location> loc,
                                          Adaptor adaptor,
                                          SmallVectorImpl<Type> &types) {
   auto input = cast<RankedTensorType>(adaptor.getInput().getType());
   Location where = loc.value_or(UnknownLoc::get(input.getContext()));
   auto error = [&] { return mlir::emitError(where); };
-  auto shape = adaptor.getStructure().inferShape(adaptor.getFactors().getTypes(), error);
+  auto shape =
+      adaptor.getStructure().inferShape(adaptor.getFactors().getTypes(), error);
   if (failed(shape))
     return failure();
   if (input.getRank() == 0)
@@ -44,7 +46,8 @@ LogicalResult EmbeddingOp::inferReturnTypes(MLIRContext *context,
                                             std::optional<Location>,
                                             Adaptor adaptor,
                                             SmallVectorImpl<Type> &types) {
-  SmallVector<int64_t> dims(cast<ShapedType>(adaptor.getIds().getType()).getShape());
+  SmallVector<int64_t> dims(
+      cast<ShapedType>(adaptor.getIds().getType()).getShape());
   dims.push_back(cast<ShapedType>(adaptor.getTable().getType()).getDimSize(1));
   types.push_back(RankedTensorType::get(dims, Float32Type::get(context)));
   return success();
@@ -54,8 +57,8 @@ LogicalResult PositionsOp::inferReturnTypes(MLIRContext *context,
                                             std::optional<Location>,
                                             Adaptor adaptor,
                                             SmallVectorImpl<Type> &types) {
-  types.push_back(
-      RankedTensorType::get(cast<ShapedType>(adaptor.getIds().getType()).getShape(),
-                            IntegerType::get(context, 32)));
+  types.push_back(RankedTensorType::get(
+      cast<ShapedType>(adaptor.getIds().getType()).getShape(),
+      IntegerType::get(context, 32)));
   return success();
 }

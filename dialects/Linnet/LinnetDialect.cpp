@@ -23,38 +23,44 @@ static ParseResult parseKeyword(AsmParser &parser, std::string &word) {
   word = keyword.str();
   return success();
 }
-static void printKeyword(AsmPrinter &printer, StringRef word) { printer << word; }
+static void printKeyword(AsmPrinter &printer, StringRef word) {
+  printer << word;
+}
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Linnet/LinnetAttributes.cpp.inc"
 
 /// Enum operands that stand as a bare keyword behind the mnemonic.
 template <typename AttrT, typename EnumT>
-static ParseResult parseEnumKeyword(OpAsmParser &parser, AttrT &attr,
-                                    std::optional<EnumT> (*fromString)(StringRef),
-                                    StringRef what) {
+static ParseResult
+parseEnumKeyword(OpAsmParser &parser, AttrT &attr,
+                 std::optional<EnumT> (*fromString)(StringRef),
+                 StringRef what) {
   StringRef keyword;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseKeyword(&keyword))
     return failure();
   std::optional<EnumT> value = fromString(keyword);
   if (!value)
-    return parser.emitError(loc) << "unknown " << what << " '" << keyword << "'";
+    return parser.emitError(loc)
+           << "unknown " << what << " '" << keyword << "'";
   attr = AttrT::get(parser.getContext(), *value);
   return success();
 }
 static ParseResult parseKeyword(OpAsmParser &parser, NormKindAttr &attr) {
-  return parseEnumKeyword<NormKindAttr, NormKind>(parser, attr, symbolizeNormKind,
-                                                  "norm");
+  return parseEnumKeyword<NormKindAttr, NormKind>(parser, attr,
+                                                  symbolizeNormKind, "norm");
 }
 static ParseResult parseKeyword(OpAsmParser &parser, ActivationAttr &attr) {
   return parseEnumKeyword<ActivationAttr, Activation>(
       parser, attr, symbolizeActivation, "activation");
 }
-static void printKeyword(OpAsmPrinter &printer, Operation *, NormKindAttr attr) {
+static void printKeyword(OpAsmPrinter &printer, Operation *,
+                         NormKindAttr attr) {
   printer << stringifyNormKind(attr.getValue());
 }
-static void printKeyword(OpAsmPrinter &printer, Operation *, ActivationAttr attr) {
+static void printKeyword(OpAsmPrinter &printer, Operation *,
+                         ActivationAttr attr) {
   printer << stringifyActivation(attr.getValue());
 }
 

@@ -32,7 +32,8 @@ LogicalResult NormOp::verify() {
   return success();
 }
 
-LogicalResult ActivationOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+LogicalResult ActivationOp::inferReturnTypes(MLIRContext *,
+                                             std::optional<Location>,
                                              Adaptor adaptor,
                                              SmallVectorImpl<Type> &types) {
   types.push_back(adaptor.getInput().getType());
@@ -61,6 +62,7 @@ LogicalResult RotaryOp::verify() {
   int64_t pairs = getInverseFrequencies().size();
   if (2 * pairs > type.getDimSize(3))
     return emitOpError("expected at most ")
-           << type.getDimSize(3) / 2 << " inverse frequencies, but got " << pairs;
+           << type.getDimSize(3) / 2 << " inverse frequencies, but got "
+           << pairs;
   return success();
 }

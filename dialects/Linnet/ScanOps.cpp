@@ -41,11 +41,15 @@ static LogicalResult verifyOperand(Operation *op, StringRef name, Value operand,
   auto type = cast<RankedTensorType>(operand.getType());
   bool fits = type.getRank() == static_cast<int64_t>(letters.size());
   for (int64_t d = 0; fits && d < type.getRank(); ++d)
-    fits = fitsByBroadcast(letters[d], type.getDimSize(d), full.get(letters[d]));
+    fits =
+        fitsByBroadcast(letters[d], type.getDimSize(d), full.get(letters[d]));
   if (fits)
     return success();
-  InFlightDiagnostic diag = op->emitOpError("expected ") << name << " of shape [";
-  llvm::interleaveComma(letters, diag, [&](char letter) { diag << StringRef(&letter, 1).upper(); });
+  InFlightDiagnostic diag = op->emitOpError("expected ")
+                            << name << " of shape [";
+  llvm::interleaveComma(letters, diag, [&](char letter) {
+    diag << StringRef(&letter, 1).upper();
+  });
   return diag << "] (or a size that broadcasts), but got " << type;
 }
 
@@ -75,7 +79,8 @@ static LogicalResult verifyRecurrence(OpT op, StringRef time) {
     return op.emitOpError("expected ")
            << dims.size() << " transition operands, but got "
            << op.getParameters().size();
-  for (auto [index, pair] : llvm::enumerate(llvm::zip(op.getParameters(), dims)))
+  for (auto [index, pair] :
+       llvm::enumerate(llvm::zip(op.getParameters(), dims)))
     if (failed(check("transition operand " + std::to_string(index),
                      std::get<0>(pair), "b" + std::get<1>(pair).str())))
       return failure();
@@ -92,13 +97,15 @@ static LogicalResult verifyRecurrence(OpT op, StringRef time) {
     auto type = cast<RankedTensorType>(value.getType());
     if (failed(verifyCompatibleShape(type.getShape(), state)))
       return op.emitOpError("expected a state [B, ")
-             << full.h << ", " << full.k << ", " << full.v << "], but got " << type;
+             << full.h << ", " << full.k << ", " << full.v << "], but got "
+             << type;
   }
   return success();
 }
 
 /// Result types of scan and step.
-static void inferRecurrence(Value key, Value value, SmallVectorImpl<Type> &types) {
+static void inferRecurrence(Value key, Value value,
+                            SmallVectorImpl<Type> &types) {
   auto v = cast<RankedTensorType>(value.getType());
   auto k = cast<RankedTensorType>(key.getType());
   types.push_back(v);
@@ -107,10 +114,10 @@ static void inferRecurrence(Value key, Value value, SmallVectorImpl<Type> &types
     types.push_back(v); // The verifier explains.
     return;
   }
-  types.push_back(RankedTensorType::get(
-      {v.getDimSize(0), v.getDimSize(rank - 2), k.getDimSize(rank - 1),
-       v.getDimSize(rank - 1)},
-      v.getElementType()));
+  types.push_back(
+      RankedTensorType::get({v.getDimSize(0), v.getDimSize(rank - 2),
+                             k.getDimSize(rank - 1), v.getDimSize(rank - 1)},
+                            v.getElementType()));
 }
 
 LogicalResult ScanOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
@@ -130,9 +137,7 @@ std::string ScanOp::getStreamingObstacle() {
   return getReverse() ? "a reverse scan reads later tokens" : "";
 }
 
-ValueRange ScanOp::getStates() {
-  return OperandRange(getInitialMutable());
-}
+ValueRange ScanOp::getStates() { return OperandRange(getInitialMutable()); }
 
 SmallVector<unsigned> ScanOp::getTimeOperands() {
   SmallVector<unsigned> numbers{0, 1, 2};
@@ -142,17 +147,19 @@ SmallVector<unsigned> ScanOp::getTimeOperands() {
     numbers.push_back(3 + getParameters().size());
   // Time-invariant operands have a time dimension of size one.
   llvm::erase_if(numbers, [&](unsigned number) {
-    return cast<RankedTensorType>(getOperand(number).getType()).getDimSize(1) == 1 &&
+    return cast<RankedTensorType>(getOperand(number).getType()).getDimSize(1) ==
+               1 &&
            cast<RankedTensorType>(getValue().getType()).getDimSize(1) != 1;
   });
   return numbers;
 }
 
-StatefulResult ScanOp::threadState(OpBuilder &builder, ValueRange states, Value) {
-  auto threaded = ScanOp::create(
-      builder, getLoc(), getQuery(), getKey(), getValue(), getParameters(),
-      getBonus(), states[0], getTransition(), getScaleAttr(), getReadoutAttr(),
-      getReverseAttr());
+StatefulResult ScanOp::threadState(OpBuilder &builder, ValueRange states,
+                                   Value) {
+  auto threaded =
+      ScanOp::create(builder, getLoc(), getQuery(), getKey(), getValue(),
+                     getParameters(), getBonus(), states[0], getTransition(),
+                     getScaleAttr(), getReadoutAttr(), getReverseAttr());
   return {{threaded.getResult(), threaded.getState()}, {threaded.getState()}};
 }
 
@@ -172,8 +179,9 @@ LogicalResult StepOp::verify() { return verifyRecurrence(*this, ""); }
 static RankedTensorType tailType(Value input, Value weight) {
   auto x = cast<RankedTensorType>(input.getType());
   auto w = cast<RankedTensorType>(weight.getType());
-  return RankedTensorType::get({x.getDimSize(0), w.getDimSize(2) - 1, x.getDimSize(2)},
-                               x.getElementType());
+  return RankedTensorType::get(
+      {x.getDimSize(0), w.getDimSize(2) - 1, x.getDimSize(2)},
+      x.getElementType());
 }
 
 LogicalResult ShortConvOp::inferReturnTypes(MLIRContext *,
@@ -194,13 +202,16 @@ LogicalResult ShortConvOp::verify() {
       weight.getDimSize(2) < 1)
     return emitOpError("expected a weight [")
            << channels << ", 1, W], but got " << weight;
-  if (getBias() && cast<ShapedType>(getBias().getType()).getDimSize(0) != channels)
+  if (getBias() &&
+      cast<ShapedType>(getBias().getType()).getDimSize(0) != channels)
     return emitOpError("expected a bias [")
            << channels << "], but got " << getBias().getType();
   auto want = tailType(getInput(), getWeight());
-  if (getTail() && failed(verifyCompatibleShape(
-                       cast<ShapedType>(getTail().getType()).getShape(), want.getShape())))
-    return emitOpError("expected a tail ") << want << ", but got " << getTail().getType();
+  if (getTail() &&
+      failed(verifyCompatibleShape(
+          cast<ShapedType>(getTail().getType()).getShape(), want.getShape())))
+    return emitOpError("expected a tail ")
+           << want << ", but got " << getTail().getType();
   return success();
 }
 
@@ -210,15 +221,15 @@ SmallVector<StateSpec> ShortConvOp::getStateSpecs(int64_t) {
 
 std::string ShortConvOp::getStreamingObstacle() { return ""; }
 
-ValueRange ShortConvOp::getStates() {
-  return OperandRange(getTailMutable());
-}
+ValueRange ShortConvOp::getStates() { return OperandRange(getTailMutable()); }
 
 SmallVector<unsigned> ShortConvOp::getTimeOperands() { return {0}; }
 
 StatefulResult ShortConvOp::threadState(OpBuilder &builder, ValueRange states,
                                         Value) {
-  auto threaded = ShortConvOp::create(builder, getLoc(), getInput(), getWeight(),
-                                      getBias(), states[0], getActivationAttr());
-  return {{threaded.getResult(), threaded.getNewTail()}, {threaded.getNewTail()}};
+  auto threaded =
+      ShortConvOp::create(builder, getLoc(), getInput(), getWeight(), getBias(),
+                          states[0], getActivationAttr());
+  return {{threaded.getResult(), threaded.getNewTail()},
+          {threaded.getNewTail()}};
 }

@@ -84,8 +84,9 @@ FailureOr<LinearShape> LowRankStructureAttr::inferShape(
   if (failed(u) || failed(v))
     return failure();
   if ((*u)[1] != (*v)[0])
-    return emitError() << "expected both factors to have the same rank, but got "
-                       << (*u)[1] << " and " << (*v)[0];
+    return emitError()
+           << "expected both factors to have the same rank, but got " << (*u)[1]
+           << " and " << (*v)[0];
   return LinearShape{(*v)[1], (*u)[0]};
 }
 

@@ -36,8 +36,8 @@ SmallVector<ScanForm> linnet::deriveLegalForms(const NormalForm &form) {
   return forms;
 }
 
-double linnet::deriveCost(const NormalForm &normalForm, ScanForm form, int64_t k,
-                          int64_t v, int64_t chunk) {
+double linnet::deriveCost(const NormalForm &normalForm, ScanForm form,
+                          int64_t k, int64_t v, int64_t chunk) {
   bool perturbed = normalForm.hasPerturbation();
   double kv = double(k) * v;
   switch (form) {

@@ -27,7 +27,8 @@ LogicalResult WeightOp::verify() {
   if (templated && !getLayer())
     return emitOpError("expected a layer operand for key '") << getKey() << "'";
   if (!templated && getLayer())
-    return emitOpError("expected '{}' in the key of a weight with a layer, but got '")
+    return emitOpError(
+               "expected '{}' in the key of a weight with a layer, but got '")
            << getKey() << "'";
   return success();
 }
@@ -45,7 +46,8 @@ LogicalResult StackOp::verify() {
            << getResults().size();
   SmallVector<Type> expected(getCarried().getTypes());
   llvm::append_range(expected, getStates().getTypes());
-  for (auto [index, pair] : llvm::enumerate(llvm::zip(expected, getResultTypes())))
+  for (auto [index, pair] :
+       llvm::enumerate(llvm::zip(expected, getResultTypes())))
     if (std::get<0>(pair) != std::get<1>(pair))
       return emitOpError("expected result ")
              << index << " to have type " << std::get<0>(pair) << ", but got "
@@ -78,10 +80,12 @@ LogicalResult StackOp::verifySymbolUses(SymbolTableCollection &symbols) {
     int64_t layers = llvm::count(getOrder(), int32_t(number));
     for (Type type : inputs.drop_front(expected.size())) {
       if (state >= getStates().size())
-        return emitOpError("expected a state operand for each state of ") << name;
+        return emitOpError("expected a state operand for each state of ")
+               << name;
       auto stacked = cast<RankedTensorType>(getStates()[state].getType());
       auto single = dyn_cast<RankedTensorType>(type);
-      if (!single || stacked.getRank() == 0 || stacked.getDimSize(0) != layers ||
+      if (!single || stacked.getRank() == 0 ||
+          stacked.getDimSize(0) != layers ||
           stacked.getShape().drop_front() != single.getShape() ||
           stacked.getElementType() != single.getElementType())
         return emitOpError("expected state ")
@@ -91,7 +95,7 @@ LogicalResult StackOp::verifySymbolUses(SymbolTableCollection &symbols) {
     }
   }
   if (state != getStates().size())
-    return emitOpError("expected ") << state << " states, but got "
-                                    << getStates().size();
+    return emitOpError("expected ")
+           << state << " states, but got " << getStates().size();
   return success();
 }

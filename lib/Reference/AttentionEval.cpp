@@ -45,11 +45,13 @@ struct Attention {
 void Attention::computeRow(int64_t b, int64_t t, int64_t h,
                            std::vector<double> &scores, double *out) const {
   constexpr double kMasked = -std::numeric_limits<double>::infinity();
-  int64_t tokens = query.shape[1], heads = query.shape[2], width = query.shape[3];
+  int64_t tokens = query.shape[1], heads = query.shape[2],
+          width = query.shape[3];
   int64_t capacity = key.shape[1], keyHeads = key.shape[2];
   int64_t valueWidth = value.shape[3];
   int64_t keyHead = h / (heads / keyHeads);
-  const double *q = query.values.data() + ((b * tokens + t) * heads + h) * width;
+  const double *q =
+      query.values.data() + ((b * tokens + t) * heads + h) * width;
   double largest = kMasked;
   for (int64_t j = 0; j < keys; ++j) {
     scores[j] = kMasked;
@@ -72,8 +74,8 @@ void Attention::computeRow(int64_t b, int64_t t, int64_t h,
       continue; // Weight zero, whatever stands in the value.
     double weight = std::exp(scores[j] - largest);
     sum += weight;
-    const double *v =
-        value.values.data() + ((b * capacity + j) * keyHeads + keyHead) * valueWidth;
+    const double *v = value.values.data() +
+                      ((b * capacity + j) * keyHeads + keyHead) * valueWidth;
     for (int64_t d = 0; d < valueWidth; ++d)
       out[d] += weight * v[d];
   }
@@ -92,7 +94,8 @@ static Result<HostTensor> appendToCache(const HostTensor &cache,
     return status.error();
   if (position < 0 || position > capacity - count)
     return makeError("expected a context of at most ", capacity,
-                     " tokens, but got ", count, " tokens at position ", position);
+                     " tokens, but got ", count, " tokens at position ",
+                     position);
   HostTensor result = cache;
   int64_t entry = tokens.shape[2] * tokens.shape[3];
   for (int64_t b = 0; b < tokens.shape[0]; ++b)

@@ -178,7 +178,8 @@ Interpreter::call(StringRef name, std::vector<TensorRef> arguments) {
     return makeError("expected a function with a body, but found no @",
                      name.str());
   if (!llvm::hasSingleElement(function.getBody()))
-    return makeError("@", name.str(), ": expected a body of one block, but got ",
+    return makeError("@", name.str(),
+                     ": expected a body of one block, but got ",
                      function.getBody().getBlocks().size());
   if (depth == kMaxDepth)
     return makeError("@", name.str(), ": calls nest deeper than ", kMaxDepth);
@@ -191,7 +192,8 @@ Interpreter::call(StringRef name, std::vector<TensorRef> arguments) {
     if (status)
       status = scope.set(value, std::move(arguments[number]));
     if (!status) {
-      auto label = function.getArgAttrOfType<mlir::StringAttr>(number, "linnet.name");
+      auto label =
+          function.getArgAttrOfType<mlir::StringAttr>(number, "linnet.name");
       std::string which = label ? " ('" + label.str() + "')" : "";
       return makeError("@", name.str(), ": argument ", number, which, ": ",
                        status.error().str());
@@ -217,8 +219,8 @@ void Interpreter::parallelFor(
     llvm::function_ref<void(int64_t, int64_t)> body) const {
   // Starting a thread costs about as much as this many flops.
   constexpr double kWorthAThread = 2e5;
-  int64_t parts = std::min<int64_t>({int64_t(threads), count,
-                                     int64_t(work / kWorthAThread) + 1});
+  int64_t parts = std::min<int64_t>(
+      {int64_t(threads), count, int64_t(work / kWorthAThread) + 1});
   if (parts <= 1)
     return body(0, count);
   std::vector<std::thread> workers;
@@ -287,8 +289,9 @@ Result<TensorRef> Interpreter::loadWeight(const std::string &key,
     found = weights.emplace(key, std::move(shared)).first;
   }
   if (ArrayRef<int64_t>(found->second->shape) != type.getShape())
-    return makeError("'", key, "': expected shape ", formatDims(type.getShape()),
-                     ", but got ", formatDims(found->second->shape));
+    return makeError("'", key, "': expected shape ",
+                     formatDims(type.getShape()), ", but got ",
+                     formatDims(found->second->shape));
   return found->second;
 }
 
@@ -312,7 +315,8 @@ TensorRef Interpreter::getDense(ir::StructureAttrInterface structure,
       std::vector<int64_t>{shape.out, shape.in}, structure.toDense(values));
   // Only weights keep their address for as long as the evaluator lives.
   bool kept = llvm::all_of(factors, [&](const TensorRef &factor) {
-    return llvm::any_of(weights, [&](auto &entry) { return entry.second == factor; });
+    return llvm::any_of(weights,
+                        [&](auto &entry) { return entry.second == factor; });
   });
   if (kept)
     denseMatrices.emplace(std::move(key), dense);

@@ -52,8 +52,8 @@ struct StackedState {
   }
 
   Status replace(int64_t layer, const HostTensor &state) {
-    Status status = expectShape(
-        "a new state", state.shape, ArrayRef<int64_t>(stacked.shape).drop_front());
+    Status status = expectShape("a new state", state.shape,
+                                ArrayRef<int64_t>(stacked.shape).drop_front());
     if (status)
       llvm::copy(state.values, stacked.values.begin() + layer * sliceSize());
     return status;

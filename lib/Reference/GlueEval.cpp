@@ -21,7 +21,8 @@ static Status evalElementwise(Operation *op, Scope &scope) {
   HostTensor y = *operands.back();
   for (const HostTensor *operand : operands)
     if (!operand->shape.empty())
-      if (Status status = expectShape("an operand", operand->shape, y.shape); !status)
+      if (Status status = expectShape("an operand", operand->shape, y.shape);
+          !status)
         return status;
   llvm::SmallVector<double> x(operands.size());
   for (int64_t i = 0; i < y.size(); ++i) {
@@ -47,7 +48,8 @@ static Status evalConstant(mlir::arith::ConstantOp op, Scope &scope) {
     for (mlir::Attribute value : values) {
       std::optional<double> scalar = scalarOfAttribute(value);
       if (!scalar)
-        return makeError("unsupported constant of type ", formatType(op.getType()));
+        return makeError("unsupported constant of type ",
+                         formatType(op.getType()));
       y->values[i++] = *scalar;
     }
     return {};
@@ -58,29 +60,30 @@ static Status evalConstant(mlir::arith::ConstantOp op, Scope &scope) {
 }
 
 /// Registers every elementwise operation that has a scalar function.
-static void addElementwise(OpTable &table, llvm::ArrayRef<llvm::StringLiteral> names) {
+static void addElementwise(OpTable &table,
+                           llvm::ArrayRef<llvm::StringLiteral> names) {
   for (StringRef name : names)
     table.addNamed(name, evalElementwise);
 }
 
 void addGlueOps(OpTable &table) {
   table.add(evalConstant);
-  addElementwise(table, {"arith.addf", "arith.subf", "arith.mulf", "arith.divf",
-                         "arith.remf", "arith.negf", "arith.maximumf",
-                         "arith.minimumf", "arith.maxnumf", "arith.minnumf",
-                         "arith.extf", "arith.truncf", "arith.sitofp",
-                         "arith.uitofp", "arith.fptosi", "arith.cmpf",
-                         "arith.select"});
-  addElementwise(table, {"arith.addi", "arith.subi", "arith.muli", "arith.divsi",
-                         "arith.remsi", "arith.andi", "arith.ori", "arith.xori",
-                         "arith.minsi", "arith.maxsi", "arith.cmpi",
-                         "arith.extsi", "arith.extui", "arith.trunci",
-                         "arith.index_cast"});
-  addElementwise(table, {"math.exp", "math.exp2", "math.expm1", "math.log",
-                         "math.log2", "math.log1p", "math.sqrt", "math.rsqrt",
-                         "math.sin", "math.cos", "math.tanh", "math.erf",
-                         "math.absf", "math.powf", "math.fma", "math.floor",
-                         "math.ceil"});
+  addElementwise(table,
+                 {"arith.addf", "arith.subf", "arith.mulf", "arith.divf",
+                  "arith.remf", "arith.negf", "arith.maximumf",
+                  "arith.minimumf", "arith.maxnumf", "arith.minnumf",
+                  "arith.extf", "arith.truncf", "arith.sitofp", "arith.uitofp",
+                  "arith.fptosi", "arith.cmpf", "arith.select"});
+  addElementwise(table,
+                 {"arith.addi", "arith.subi", "arith.muli", "arith.divsi",
+                  "arith.remsi", "arith.andi", "arith.ori", "arith.xori",
+                  "arith.minsi", "arith.maxsi", "arith.cmpi", "arith.extsi",
+                  "arith.extui", "arith.trunci", "arith.index_cast"});
+  addElementwise(table,
+                 {"math.exp", "math.exp2", "math.expm1", "math.log",
+                  "math.log2", "math.log1p", "math.sqrt", "math.rsqrt",
+                  "math.sin", "math.cos", "math.tanh", "math.erf", "math.absf",
+                  "math.powf", "math.fma", "math.floor", "math.ceil"});
 }
 
 } // namespace linnet::reference

@@ -84,14 +84,16 @@ Result<Body> Body::create(linalg::LinalgOp op, Scope &scope) {
 }
 
 /// The access that `map` describes; only dimensions and constants are known.
-static Result<Access> makeAccess(mlir::AffineMap map, const HostTensor &tensor) {
+static Result<Access> makeAccess(mlir::AffineMap map,
+                                 const HostTensor &tensor) {
   Access access;
   access.strides.assign(map.getNumDims(), 0);
   std::vector<int64_t> strides = stridesOf(tensor.shape);
   for (auto [d, expression] : llvm::enumerate(map.getResults())) {
     if (auto dim = mlir::dyn_cast<mlir::AffineDimExpr>(expression))
       access.strides[dim.getPosition()] += strides[d];
-    else if (auto constant = mlir::dyn_cast<mlir::AffineConstantExpr>(expression);
+    else if (auto constant =
+                 mlir::dyn_cast<mlir::AffineConstantExpr>(expression);
              constant && constant.getValue() >= 0 &&
              constant.getValue() < tensor.shape[d])
       access.base += constant.getValue() * strides[d];
@@ -185,7 +187,8 @@ Status evalLinalg(Operation *operation, Scope &scope) {
       index[d] = 0;
     }
   }
-  for (auto [result, output] : llvm::zip_equal(operation->getResults(), outputs))
+  for (auto [result, output] :
+       llvm::zip_equal(operation->getResults(), outputs))
     if (Status status = scope.set(result, std::move(output)); !status)
       return status;
   return {};

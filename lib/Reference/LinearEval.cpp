@@ -74,7 +74,8 @@ static Status evalLinear(ir::LinearOp op, Scope &scope) {
                                             [&] { return op.emitOpError(); });
   if (failed(shape))
     return makeError("expected factors that fit the structure");
-  TensorRef dense = scope.interpreter.getDense(op.getStructure(), factors, *shape);
+  TensorRef dense =
+      scope.interpreter.getDense(op.getStructure(), factors, *shape);
 
   std::vector<int64_t> dims = x.shape;
   if (dims.back() != shape->in)

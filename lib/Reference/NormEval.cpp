@@ -15,7 +15,9 @@ double applyActivation(ir::Activation kind, double x) {
   case ir::Activation::Gelu:
     return x * (1 + std::erf(x / std::sqrt(2.0))) / 2;
   case ir::Activation::GeluTanh:
-    return x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))) / 2;
+    return x *
+           (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))) /
+           2;
   case ir::Activation::Relu:
     // Not a maximum: NaN stays NaN.
     return x < 0 ? 0 : x;
@@ -49,7 +51,8 @@ static void normalise(double *u, int64_t n, ir::NormKind kind, double eps) {
 
 static Status evalNorm(ir::NormOp op, Scope &scope) {
   HostTensor y = scope.get(op.getInput());
-  const HostTensor *weight = op.getWeight() ? &scope.get(op.getWeight()) : nullptr;
+  const HostTensor *weight =
+      op.getWeight() ? &scope.get(op.getWeight()) : nullptr;
   const HostTensor *bias = op.getBias() ? &scope.get(op.getBias()) : nullptr;
   const HostTensor *gate = op.getGate() ? &scope.get(op.getGate()) : nullptr;
   if (gate)
@@ -102,7 +105,8 @@ static Status evalRotary(ir::RotaryOp op, Scope &scope) {
   double scaling = op.getScaling().convertToFloat();
   for (int64_t row = 0; row < y.shape[0] * tokens; ++row)
     for (int64_t m = 0; m < pairs; ++m) {
-      float angle = static_cast<float>(position + row % tokens) * frequencies[m];
+      float angle =
+          static_cast<float>(position + row % tokens) * frequencies[m];
       double cosine = std::cos(double(angle)), sine = std::sin(double(angle));
       for (int64_t h = 0; h < heads; ++h) {
         double *x = y.values.data() + (row * heads + h) * width;

@@ -78,25 +78,60 @@ static ScalarFunction findComparison(arith::CmpFPredicate predicate) {
   // Bits: less, equal, greater, unordered.
   unsigned accepted = 0;
   switch (predicate) {
-  case arith::CmpFPredicate::AlwaysFalse: accepted = 0b0000; break;
-  case arith::CmpFPredicate::OLT: accepted = 0b0001; break;
-  case arith::CmpFPredicate::OEQ: accepted = 0b0010; break;
-  case arith::CmpFPredicate::OLE: accepted = 0b0011; break;
-  case arith::CmpFPredicate::OGT: accepted = 0b0100; break;
-  case arith::CmpFPredicate::ONE: accepted = 0b0101; break;
-  case arith::CmpFPredicate::OGE: accepted = 0b0110; break;
-  case arith::CmpFPredicate::ORD: accepted = 0b0111; break;
-  case arith::CmpFPredicate::UNO: accepted = 0b1000; break;
-  case arith::CmpFPredicate::ULT: accepted = 0b1001; break;
-  case arith::CmpFPredicate::UEQ: accepted = 0b1010; break;
-  case arith::CmpFPredicate::ULE: accepted = 0b1011; break;
-  case arith::CmpFPredicate::UGT: accepted = 0b1100; break;
-  case arith::CmpFPredicate::UNE: accepted = 0b1101; break;
-  case arith::CmpFPredicate::UGE: accepted = 0b1110; break;
-  case arith::CmpFPredicate::AlwaysTrue: accepted = 0b1111; break;
+  case arith::CmpFPredicate::AlwaysFalse:
+    accepted = 0b0000;
+    break;
+  case arith::CmpFPredicate::OLT:
+    accepted = 0b0001;
+    break;
+  case arith::CmpFPredicate::OEQ:
+    accepted = 0b0010;
+    break;
+  case arith::CmpFPredicate::OLE:
+    accepted = 0b0011;
+    break;
+  case arith::CmpFPredicate::OGT:
+    accepted = 0b0100;
+    break;
+  case arith::CmpFPredicate::ONE:
+    accepted = 0b0101;
+    break;
+  case arith::CmpFPredicate::OGE:
+    accepted = 0b0110;
+    break;
+  case arith::CmpFPredicate::ORD:
+    accepted = 0b0111;
+    break;
+  case arith::CmpFPredicate::UNO:
+    accepted = 0b1000;
+    break;
+  case arith::CmpFPredicate::ULT:
+    accepted = 0b1001;
+    break;
+  case arith::CmpFPredicate::UEQ:
+    accepted = 0b1010;
+    break;
+  case arith::CmpFPredicate::ULE:
+    accepted = 0b1011;
+    break;
+  case arith::CmpFPredicate::UGT:
+    accepted = 0b1100;
+    break;
+  case arith::CmpFPredicate::UNE:
+    accepted = 0b1101;
+    break;
+  case arith::CmpFPredicate::UGE:
+    accepted = 0b1110;
+    break;
+  case arith::CmpFPredicate::AlwaysTrue:
+    accepted = 0b1111;
+    break;
   }
   return [accepted](const double *x) {
-    unsigned relation = x[0] < x[1] ? 1 : x[0] == x[1] ? 2 : x[0] > x[1] ? 4 : 8;
+    unsigned relation = x[0] < x[1]    ? 1
+                        : x[0] == x[1] ? 2
+                        : x[0] > x[1]  ? 4
+                                       : 8;
     return accepted & relation ? 1.0 : 0.0;
   };
 }
@@ -107,20 +142,33 @@ static ScalarFunction findComparison(arith::CmpIOp op) {
   unsigned accepted = 0;
   switch (predicate) {
   case arith::CmpIPredicate::slt:
-  case arith::CmpIPredicate::ult: accepted = 0b001; break;
-  case arith::CmpIPredicate::eq: accepted = 0b010; break;
+  case arith::CmpIPredicate::ult:
+    accepted = 0b001;
+    break;
+  case arith::CmpIPredicate::eq:
+    accepted = 0b010;
+    break;
   case arith::CmpIPredicate::sle:
-  case arith::CmpIPredicate::ule: accepted = 0b011; break;
+  case arith::CmpIPredicate::ule:
+    accepted = 0b011;
+    break;
   case arith::CmpIPredicate::sgt:
-  case arith::CmpIPredicate::ugt: accepted = 0b100; break;
-  case arith::CmpIPredicate::ne: accepted = 0b101; break;
+  case arith::CmpIPredicate::ugt:
+    accepted = 0b100;
+    break;
+  case arith::CmpIPredicate::ne:
+    accepted = 0b101;
+    break;
   case arith::CmpIPredicate::sge:
-  case arith::CmpIPredicate::uge: accepted = 0b110; break;
+  case arith::CmpIPredicate::uge:
+    accepted = 0b110;
+    break;
   }
   bool isSigned = predicate < arith::CmpIPredicate::ult;
-  unsigned width = mlir::getElementTypeOrSelf(type).isIndex()
-                       ? 64
-                       : mlir::getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+  unsigned width =
+      mlir::getElementTypeOrSelf(type).isIndex()
+          ? 64
+          : mlir::getElementTypeOrSelf(type).getIntOrFloatBitWidth();
   return [=](const double *x) {
     int64_t a = toInteger(x[0]), b = toInteger(x[1]);
     // i1 is held as 0 or 1, but a signed i1 is 0 or -1.
@@ -203,11 +251,14 @@ static const llvm::StringMap<IntegerFunction> &integerFunctions() {
       // covers the one quotient that overflows.
       {"arith.divsi",
        [](uint64_t a, uint64_t b) {
-         return b == 0 ? 0 : b == ~uint64_t(0) ? -a : uint64_t(int64_t(a) / int64_t(b));
+         return b == 0              ? 0
+                : b == ~uint64_t(0) ? -a
+                                    : uint64_t(int64_t(a) / int64_t(b));
        }},
       {"arith.remsi",
        [](uint64_t a, uint64_t b) {
-         return b == 0 || b == ~uint64_t(0) ? 0 : uint64_t(int64_t(a) % int64_t(b));
+         return b == 0 || b == ~uint64_t(0) ? 0
+                                            : uint64_t(int64_t(a) % int64_t(b));
        }},
   };
   return table;
@@ -236,7 +287,8 @@ static ScalarFunction findSpecialFunction(Operation *op) {
       return boolean ? -x[0] : x[0];
     };
   if (mlir::isa<arith::ExtUIOp, arith::UIToFPOp>(op))
-    return [from](const double *x) { return asUnsigned(toInteger(x[0]), from); };
+    return
+        [from](const double *x) { return asUnsigned(toInteger(x[0]), from); };
   return nullptr;
 }
 
@@ -250,9 +302,9 @@ ScalarFunction findScalarFunction(Operation *op) {
     return [function](const double *x) { return function(x[0], x[1]); };
   if (IntegerFunction function = integerFunctions().lookup(name))
     return [function, type = op->getResult(0).getType()](const double *x) {
-      return wrapInteger(
-          int64_t(function(uint64_t(toInteger(x[0])), uint64_t(toInteger(x[1])))),
-          type);
+      return wrapInteger(int64_t(function(uint64_t(toInteger(x[0])),
+                                          uint64_t(toInteger(x[1])))),
+                         type);
     };
   return findSpecialFunction(op);
 }

@@ -122,8 +122,8 @@ void Recurrence::read(Index at, const double *state, double *out) const {
     at[3] = 0;
     if (bonus)
       for (; at[3] < extents[3]; ++at[3])
-        sum += bonus->at(at) * key.at(at) * value.at({at[0], at[1], at[2], 0, at[4]}) *
-               query.at(at);
+        sum += bonus->at(at) * key.at(at) *
+               value.at({at[0], at[1], at[2], 0, at[4]}) * query.at(at);
     at[3] = 0;
     out[at[4]] = scale * sum;
   }
@@ -238,7 +238,8 @@ static Status evalShortConv(ir::ShortConvOp op, Scope &scope) {
   const HostTensor &weight = scope.get(op.getWeight());
   int64_t batch = x.shape[0], tokens = x.shape[1], channels = x.shape[2];
   int64_t taps = weight.shape[2], before = taps - 1;
-  if (Status status = expectShape("a weight", weight.shape, {channels, 1, taps});
+  if (Status status =
+          expectShape("a weight", weight.shape, {channels, 1, taps});
       !status)
     return status;
   Result<HostTensor> tail = makeZeros({batch, before, channels});
@@ -246,7 +247,8 @@ static Status evalShortConv(ir::ShortConvOp op, Scope &scope) {
     return tail.error();
   if (op.getTail()) {
     const HostTensor &given = scope.get(op.getTail());
-    if (Status status = expectShape("a tail", given.shape, tail->shape); !status)
+    if (Status status = expectShape("a tail", given.shape, tail->shape);
+        !status)
       return status;
     tail->values = given.values;
   }

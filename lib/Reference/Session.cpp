@@ -32,7 +32,6 @@ static Status threadState(mlir::ModuleOp module, int64_t maxContext) {
   return makeError("cannot stream the model: ", message);
 }
 
-
 Result<ReferenceSession> ReferenceSession::create(mlir::ModuleOp module,
                                                   const Archive *archive,
                                                   int64_t maxContext) {
@@ -42,16 +41,20 @@ Result<ReferenceSession> ReferenceSession::create(mlir::ModuleOp module,
   if (!forward)
     return makeError("expected a function @", kForward.str());
   unsigned plain = forward.getNumArguments();
-  auto isPosition = [&](unsigned i) { return forward.getArgument(i).getType().isIndex(); };
-  if (plain != 2 || forward.getNumResults() != 1 || isPosition(0) == isPosition(1))
+  auto isPosition = [&](unsigned i) {
+    return forward.getArgument(i).getType().isIndex();
+  };
+  if (plain != 2 || forward.getNumResults() != 1 ||
+      isPosition(0) == isPosition(1))
     return makeError("expected @", kForward.str(),
                      " to take tokens and a position, but got ",
                      reference::formatType(forward.getFunctionType()));
   session.positionFirst = isPosition(0);
   if (Status status = threadState(*session.threaded, maxContext); !status)
     return status.error();
-  auto model = (*session.threaded)->getAttrOfType<mlir::DictionaryAttr>(
-      reference::ir::kModelAttr);
+  auto model =
+      (*session.threaded)
+          ->getAttrOfType<mlir::DictionaryAttr>(reference::ir::kModelAttr);
   if (auto attr = model ? model.getAs<mlir::IntegerAttr>("max_context")
                         : mlir::IntegerAttr())
     session.context = attr.getInt();
@@ -68,7 +71,8 @@ Result<HostTensor> ReferenceSession::feed(const HostTensor &tokens) {
                      formatShape(tokens.shape));
   if (tokens.shape[1] > context - fed)
     return makeError("expected a context of at most ", context,
-                     " tokens, but got ", tokens.shape[1], " tokens behind ", fed);
+                     " tokens, but got ", tokens.shape[1], " tokens behind ",
+                     fed);
   auto forward = threaded->lookupSymbol<mlir::func::FuncOp>(kForward);
   std::vector<HostTensor> inputs{tokens, HostTensor::scalar(double(fed))};
   if (positionFirst)

@@ -30,8 +30,8 @@ static Status evalSplat(tensor::SplatOp op, Scope &scope) {
   std::vector<int64_t> dims;
   auto dynamic = op.getDynamicSizes().begin();
   for (int64_t size : op.getType().getShape())
-    dims.push_back(mlir::ShapedType::isDynamic(size) ? scope.getIndex(*dynamic++)
-                                                     : size);
+    dims.push_back(
+        mlir::ShapedType::isDynamic(size) ? scope.getIndex(*dynamic++) : size);
   Result<HostTensor> y = makeZeros(dims);
   if (!y)
     return y.error();
@@ -45,7 +45,8 @@ static Status evalDim(tensor::DimOp op, Scope &scope) {
   if (dim < 0 || dim >= source.rank())
     return makeError("expected a dimension below ", source.rank(), ", but got ",
                      dim);
-  return scope.set(op.getResult(), HostTensor::scalar(double(source.shape[dim])));
+  return scope.set(op.getResult(),
+                   HostTensor::scalar(double(source.shape[dim])));
 }
 
 static Status evalCast(tensor::CastOp op, Scope &scope) {
@@ -61,7 +62,8 @@ static Status reshape(Operation *op, const HostTensor &source,
   if (*count != source.size())
     return makeError("expected ", source.size(), " elements, but got shape ",
                      formatDims(dims));
-  return scope.set(op->getResult(0), HostTensor(std::move(dims), source.values));
+  return scope.set(op->getResult(0),
+                   HostTensor(std::move(dims), source.values));
 }
 
 static Status evalExpandShape(tensor::ExpandShapeOp op, Scope &scope) {
@@ -152,8 +154,8 @@ static Status evalInsertSlice(tensor::InsertSliceOp op, Scope &scope) {
   for (int64_t size : window.sizes)
     count *= size;
   if (count != source.size())
-    return makeError("expected a source of ", count, " elements, but got shape ",
-                     formatDims(source.shape));
+    return makeError("expected a source of ", count,
+                     " elements, but got shape ", formatDims(source.shape));
   int64_t next = 0;
   window.forEach(y.shape,
                  [&](int64_t i) { y.values[i] = source.values[next++]; });

@@ -24,9 +24,8 @@ public:
   /// `maxContext` tokens (0: the model's own). `archive` is borrowed. Errors:
   /// what linnet-thread-state says, such as a model that cannot stream, and a
   /// @forward that does not take tokens and a position.
-  static Result<ReferenceSession> create(mlir::ModuleOp module,
-                                         const Archive *archive,
-                                         int64_t maxContext = 0);
+  static Result<ReferenceSession>
+  create(mlir::ModuleOp module, const Archive *archive, int64_t maxContext = 0);
 
   /// Feeds `tokens` [B, T] behind those fed before and returns the model's
   /// output for them, logits [B, T, V]. The first call fixes B. Errors leave

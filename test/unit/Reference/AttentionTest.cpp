@@ -48,7 +48,8 @@ HostTensor attend(const Inputs &in,
         for (int j = 0; j < length && sum > 0; ++j)
           for (int d = 0; d < Dv; ++d)
             o.values[((b * T + i) * H + h) * Dv + d] +=
-                weight[j] / sum * in.v.values[((b * length + j) * Hk + g) * Dv + d];
+                weight[j] / sum *
+                in.v.values[((b * length + j) * Hk + g) * Dv + d];
       }
   return o;
 }
@@ -60,50 +61,62 @@ TEST(AttentionTest, CausalGroupedQueries) {
   Inputs in(1);
   auto o = runOp("linnet.attention %0, %1, %2 {causal, scale = 0.6 : f64}",
                  {in.q, in.k, in.v}, {kOut});
-  EXPECT_LE(difference(o[0], attend(in, [](double s, int, int, int i, int j) {
-                         return j > i ? kMasked : s;
-                       })),
-            1e-14);
+  EXPECT_LE(
+      difference(o[0], attend(in, [](double s, int, int, int i,
+                                     int j) { return j > i ? kMasked : s; })),
+      1e-14);
 }
 
 TEST(AttentionTest, FullOverAnotherLength) {
   Inputs in(2, /*length=*/4);
   auto o = runOp("linnet.attention %0, %1, %2 {scale = 0.6 : f64}",
                  {in.q, in.k, in.v}, {kOut});
-  EXPECT_LE(difference(o[0], attend(in, [](double s, int, int, int, int) { return s; })),
+  EXPECT_LE(difference(o[0], attend(in, [](double s, int, int, int,
+                                           int) { return s; })),
             1e-14);
 }
 
 TEST(AttentionTest, WindowsCountTheTokenItself) {
   Inputs in(3);
-  auto causal = runOp("linnet.attention %0, %1, %2 {causal, window = 3 : i64, scale = 0.6 : f64}",
+  auto causal = runOp("linnet.attention %0, %1, %2 {causal, window = 3 : i64, "
+                      "scale = 0.6 : f64}",
                       {in.q, in.k, in.v}, {kOut});
-  EXPECT_LE(difference(causal[0], attend(in, [](double s, int, int, int i, int j) {
-                         return j > i || j <= i - 3 ? kMasked : s;
-                       })),
+  EXPECT_LE(difference(causal[0], attend(in,
+                                         [](double s, int, int, int i, int j) {
+                                           return j > i || j <= i - 3 ? kMasked
+                                                                      : s;
+                                         })),
             1e-14);
-  auto both = runOp("linnet.attention %0, %1, %2 {window = 3 : i64, scale = 0.6 : f64}",
-                    {in.q, in.k, in.v}, {kOut});
-  EXPECT_LE(difference(both[0], attend(in, [](double s, int, int, int i, int j) {
-                         return std::abs(i - j) >= 3 ? kMasked : s;
-                       })),
+  auto both =
+      runOp("linnet.attention %0, %1, %2 {window = 3 : i64, scale = 0.6 : f64}",
+            {in.q, in.k, in.v}, {kOut});
+  EXPECT_LE(difference(both[0], attend(in,
+                                       [](double s, int, int, int i, int j) {
+                                         return std::abs(i - j) >= 3 ? kMasked
+                                                                     : s;
+                                       })),
             1e-14);
 }
 
 TEST(AttentionTest, SoftCapComesBeforeTheBias) {
   Inputs in(4);
   Random random(5);
-  for (Shape shape : {Shape{B, H, T, T}, Shape{1, H, T, T}, Shape{B, 1, T, T}}) {
+  for (Shape shape :
+       {Shape{B, H, T, T}, Shape{1, H, T, T}, Shape{B, 1, T, T}}) {
     HostTensor bias = random.tensor(shape, -3, 3);
-    auto o = runOp("linnet.attention %0, %1, %2 bias(%3) {soft_cap = 0.75 : f64, scale = 0.6 : f64}",
+    auto o = runOp("linnet.attention %0, %1, %2 bias(%3) {soft_cap = 0.75 : "
+                   "f64, scale = 0.6 : f64}",
                    {in.q, in.k, in.v, bias}, {kOut});
-    EXPECT_LE(difference(o[0], attend(in, [&](double s, int b, int h, int i, int j) {
-                           int64_t row = (shape[0] == 1 ? 0 : b) * shape[1] +
-                                         (shape[1] == 1 ? 0 : h);
-                           return 0.75 * std::tanh(s / 0.75) +
-                                  bias.values[(row * T + i) * T + j];
-                         })),
-              1e-14);
+    EXPECT_LE(
+        difference(o[0], attend(in,
+                                [&](double s, int b, int h, int i, int j) {
+                                  int64_t row =
+                                      (shape[0] == 1 ? 0 : b) * shape[1] +
+                                      (shape[1] == 1 ? 0 : h);
+                                  return 0.75 * std::tanh(s / 0.75) +
+                                         bias.values[(row * T + i) * T + j];
+                                })),
+        1e-14);
   }
 }
 
@@ -118,9 +131,12 @@ TEST(AttentionTest, KeyMaskHidesKeysAndAFullyMaskedRowIsZero) {
   auto o = runOp("linnet.attention %0, %1, %2 key_mask(%3) {scale = 0.6 : f64}",
                  {in.q, in.k, in.v, Operand(mask, "i32")}, {kOut});
   in.v.values[2 * Hk * Dv] = 0;
-  EXPECT_LE(difference(o[0], attend(in, [&](double s, int b, int, int, int j) {
-                         return mask.values[b * T + j] == 0 ? kMasked : s;
-                       })),
+  EXPECT_LE(difference(o[0], attend(in,
+                                    [&](double s, int b, int, int, int j) {
+                                      return mask.values[b * T + j] == 0
+                                                 ? kMasked
+                                                 : s;
+                                    })),
             1e-14);
   EXPECT_EQ(slice(o[0], 0, 1, 2).values, std::vector<double>(T * H * Dv, 0.0));
 }
@@ -132,11 +148,13 @@ TEST(AttentionTest, NaNInAVisibleKeyShows) {
                  {in.q, in.k, in.v}, {kOut});
   for (int i = 0; i < T; ++i)
     for (int h = 0; h < H; ++h)
-      EXPECT_EQ(std::isnan(o[0].values[(i * H + h) * Dv]), i >= 3 && h < 3) << i << " " << h;
+      EXPECT_EQ(std::isnan(o[0].values[(i * H + h) * Dv]), i >= 3 && h < 3)
+          << i << " " << h;
 }
 
 TEST(AttentionTest, LargeScoresDoNotOverflow) {
-  HostTensor q({1, 1, 1, 1}, {1000}), k({1, 2, 1, 1}, {1, 2}), v({1, 2, 1, 1}, {5, 7});
+  HostTensor q({1, 1, 1, 1}, {1000}), k({1, 2, 1, 1}, {1, 2}),
+      v({1, 2, 1, 1}, {5, 7});
   auto o = runOp("linnet.attention %0, %1, %2 {scale = 1.0 : f64}", {q, k, v},
                  {{1, 1, 1, 1}});
   EXPECT_EQ(o[0].values, std::vector<double>({7}));
@@ -146,19 +164,20 @@ TEST(AttentionTest, LargeScoresDoNotOverflow) {
 std::vector<HostTensor> runCached(const Inputs &in, int64_t begin, int64_t end,
                                   const std::vector<HostTensor> &caches,
                                   const std::string &attributes) {
-  return runOp("linnet.attention %0, %1, %2 cache(%3, %4) at %5 {" + attributes + "}",
-               {slice(in.q, 1, begin, end), slice(in.k, 1, begin, end),
-                slice(in.v, 1, begin, end), caches[0], caches[1],
-                Operand::index(begin)},
-               {{B, end - begin, H, Dv}, caches[0].shape, caches[1].shape});
+  return runOp(
+      "linnet.attention %0, %1, %2 cache(%3, %4) at %5 {" + attributes + "}",
+      {slice(in.q, 1, begin, end), slice(in.k, 1, begin, end),
+       slice(in.v, 1, begin, end), caches[0], caches[1], Operand::index(begin)},
+      {{B, end - begin, H, Dv}, caches[0].shape, caches[1].shape});
 }
 
 TEST(AttentionTest, CacheInPartsEqualsOnePass) {
   Inputs in(8);
   Random random(9);
-  for (std::string attributes : {"causal, scale = 0.6 : f64",
-                                 "causal, window = 3 : i64, scale = 0.6 : f64",
-                                 "causal, soft_cap = 2.0 : f64, scale = 0.6 : f64"}) {
+  for (std::string attributes :
+       {"causal, scale = 0.6 : f64",
+        "causal, window = 3 : i64, scale = 0.6 : f64",
+        "causal, soft_cap = 2.0 : f64, scale = 0.6 : f64"}) {
     HostTensor whole = runOp("linnet.attention %0, %1, %2 {" + attributes + "}",
                              {in.q, in.k, in.v}, {kOut})[0];
     for (int trial = 0; trial < 4; ++trial) {
@@ -185,13 +204,16 @@ TEST(AttentionTest, RefusesMoreTokensThanTheCacheHolds) {
   HostTensor keys = HostTensor::filled({B, 9, Hk, D});
   HostTensor values = HostTensor::filled({B, 9, Hk, Dv});
   for (int64_t position : {int64_t(3), int64_t(-1), int64_t(1) << 52}) {
-    std::vector<Operand> operands{in.q, in.k, in.v, keys, values, Operand::index(position)};
-    std::string source = wrapOp(
-        "linnet.attention %0, %1, %2 cache(%3, %4) at %5 {causal, scale = 1.0 : f64}",
-        operands, {kOut, keys.shape, values.shape});
-    std::string error = runError(
-        source, {in.q, in.k, in.v, keys, values, HostTensor::scalar(double(position))});
-    EXPECT_NE(error.find("expected a context of at most 9 tokens, but got 7 tokens at position " +
+    std::vector<Operand> operands{in.q, in.k,   in.v,
+                                  keys, values, Operand::index(position)};
+    std::string source = wrapOp("linnet.attention %0, %1, %2 cache(%3, %4) at "
+                                "%5 {causal, scale = 1.0 : f64}",
+                                operands, {kOut, keys.shape, values.shape});
+    std::string error =
+        runError(source, {in.q, in.k, in.v, keys, values,
+                          HostTensor::scalar(double(position))});
+    EXPECT_NE(error.find("expected a context of at most 9 tokens, but got 7 "
+                         "tokens at position " +
                          std::to_string(position)),
               std::string::npos)
         << error;
@@ -205,13 +227,16 @@ TEST(AttentionTest, ChecksWhatDynamicShapesLeaveOpen) {
         : (tensor<?x?x4x3xf32>, tensor<?x?x2x3xf32>, tensor<?x?x2x3xf32>) -> tensor<?x?x4x3xf32>
       return %o : tensor<?x?x4x3xf32>
     })";
-  HostTensor q = HostTensor::filled({2, 5, 4, 3}), k = HostTensor::filled({2, 5, 2, 3});
-  EXPECT_NE(runError(source, {q, k, HostTensor::filled({2, 4, 2, 3})})
-                .find("expected values of shape [2, 5, 2, 3], but got [2, 4, 2, 3]"),
-            std::string::npos);
-  EXPECT_NE(runError(source, {q, HostTensor::filled({1, 5, 2, 3}), k})
-                .find("expected keys of shape [2, 5, 2, 3], but got [1, 5, 2, 3]"),
-            std::string::npos);
+  HostTensor q = HostTensor::filled({2, 5, 4, 3}),
+             k = HostTensor::filled({2, 5, 2, 3});
+  EXPECT_NE(
+      runError(source, {q, k, HostTensor::filled({2, 4, 2, 3})})
+          .find("expected values of shape [2, 5, 2, 3], but got [2, 4, 2, 3]"),
+      std::string::npos);
+  EXPECT_NE(
+      runError(source, {q, HostTensor::filled({1, 5, 2, 3}), k})
+          .find("expected keys of shape [2, 5, 2, 3], but got [1, 5, 2, 3]"),
+      std::string::npos);
 }
 
 } // namespace

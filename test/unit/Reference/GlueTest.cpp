@@ -19,7 +19,8 @@ HostTensor apply(const std::string &op, const std::vector<HostTensor> &operands,
                  const std::string &element = "f32", const std::string &to = "",
                  const std::string &from = "") {
   Shape shape = operands[0].shape;
-  std::string in = typeOf(shape, element), out = to.empty() ? in : typeOf(shape, to);
+  std::string in = typeOf(shape, element),
+              out = to.empty() ? in : typeOf(shape, to);
   std::string arguments, names;
   for (size_t i = 0; i < operands.size(); ++i) {
     std::string name = "%x" + std::to_string(i);
@@ -27,9 +28,9 @@ HostTensor apply(const std::string &op, const std::vector<HostTensor> &operands,
     names += (i ? ", " : "") + name;
   }
   std::string suffix = from.empty() ? in : in + " " + from + " " + out;
-  auto results = runModule("func.func @f(" + arguments + ") -> " + out + " {\n  %y = " +
-                               op + " " + names + " : " + suffix + "\n  return %y : " +
-                               out + "\n}",
+  auto results = runModule("func.func @f(" + arguments + ") -> " + out +
+                               " {\n  %y = " + op + " " + names + " : " +
+                               suffix + "\n  return %y : " + out + "\n}",
                            operands);
   return results.empty() ? HostTensor() : results[0];
 }
@@ -66,7 +67,8 @@ TEST(GlueTest, UnaryFunctions) {
 TEST(GlueTest, BinaryFunctions) {
   HostTensor a({4}, {7.5, -2, 0.5, 3}), b({4}, {2, 3, 0.5, -4});
   auto check = [&](const std::string &op, std::vector<double> expected) {
-    EXPECT_LE(difference(apply(op, {a, b}), HostTensor({4}, expected)), 1e-15) << op;
+    EXPECT_LE(difference(apply(op, {a, b}), HostTensor({4}, expected)), 1e-15)
+        << op;
   };
   check("arith.addf", {9.5, 1, 1, -1});
   check("arith.subf", {5.5, -5, 0, 7});
@@ -92,11 +94,13 @@ TEST(GlueTest, MaximaTreatNaNAndZerosAsTheirNamesSay) {
 
 TEST(GlueTest, TruncationRounds) {
   HostTensor x({2}, {0.1, 1 + std::ldexp(1, -8)});
-  EXPECT_EQ(apply("arith.truncf", {x}, "f64", "f32", "to").values[0], double(0.1f));
+  EXPECT_EQ(apply("arith.truncf", {x}, "f64", "f32", "to").values[0],
+            double(0.1f));
   // 0.1 is 0x3DCCCCCD: the upper half rounds to 0x3DCD. A tie goes to even.
   EXPECT_EQ(apply("arith.truncf", {x}, "f32", "bf16", "to").values,
             std::vector<double>({0.10009765625, 1}));
-  EXPECT_EQ(apply("arith.truncf", {x}, "f32", "f16", "to").values[0], 0.0999755859375);
+  EXPECT_EQ(apply("arith.truncf", {x}, "f32", "f16", "to").values[0],
+            0.0999755859375);
   EXPECT_EQ(apply("arith.extf", {x}, "bf16", "f32", "to").values, x.values);
 }
 
@@ -106,13 +110,15 @@ TEST(GlueTest, Integers) {
             std::vector<double>({9, -5, -2147483648.0}));
   EXPECT_EQ(apply("arith.divsi", {a, b}, "i32").values,
             std::vector<double>({3, -3, 2147483647}));
-  EXPECT_EQ(apply("arith.remsi", {a, b}, "i32").values, std::vector<double>({1, -1, 0}));
+  EXPECT_EQ(apply("arith.remsi", {a, b}, "i32").values,
+            std::vector<double>({1, -1, 0}));
   EXPECT_EQ(apply("arith.maxsi", {a, b}, "i32").values,
             std::vector<double>({7, 2, 2147483647}));
 }
 
 TEST(GlueTest, ComparisonsAndSelect) {
-  auto results = runModule(R"(
+  auto results = runModule(
+      R"(
     func.func @f(%a: tensor<4xf32>, %b: tensor<4xf32>, %i: tensor<4xi32>, %j: tensor<4xi32>)
         -> (tensor<4xi1>, tensor<4xi1>, tensor<4xf32>, tensor<4xi1>, tensor<4xi1>, tensor<4xf32>) {
       %lt = arith.cmpf olt, %a, %b : tensor<4xf32>
@@ -124,8 +130,8 @@ TEST(GlueTest, ComparisonsAndSelect) {
       return %lt, %une, %s, %sl, %ul, %e
         : tensor<4xi1>, tensor<4xi1>, tensor<4xf32>, tensor<4xi1>, tensor<4xi1>, tensor<4xf32>
     })",
-                           {HostTensor({4}, {1, 2, 3, nan_()}), HostTensor({4}, {2, 2, 2, 2}),
-                            HostTensor({4}, {-1, 0, 1, 2}), HostTensor({4}, {1, 0, -1, 3})});
+      {HostTensor({4}, {1, 2, 3, nan_()}), HostTensor({4}, {2, 2, 2, 2}),
+       HostTensor({4}, {-1, 0, 1, 2}), HostTensor({4}, {1, 0, -1, 3})});
   ASSERT_EQ(results.size(), 6u);
   EXPECT_EQ(results[0].values, std::vector<double>({1, 0, 0, 0}));
   EXPECT_EQ(results[1].values, std::vector<double>({1, 0, 1, 1}));
@@ -146,10 +152,12 @@ TEST(GlueTest, Constants) {
       %k = arith.subi %j, %i : index
       %d = arith.constant 0.1 : f32
       return %a, %b, %c, %k, %d : tensor<2x2xf32>, tensor<3xf32>, tensor<2xi1>, index, f32
-    })", {});
+    })",
+                           {});
   ASSERT_EQ(results.size(), 5u);
-  EXPECT_EQ(results[0].values,
-            std::vector<double>({1, 2, 3, -std::numeric_limits<double>::infinity()}));
+  EXPECT_EQ(
+      results[0].values,
+      std::vector<double>({1, 2, 3, -std::numeric_limits<double>::infinity()}));
   EXPECT_EQ(results[1].values, std::vector<double>({2.5, 2.5, 2.5}));
   EXPECT_EQ(results[2].values, std::vector<double>({1, 0}));
   EXPECT_EQ(results[3].values, std::vector<double>({-2}));
@@ -157,7 +165,8 @@ TEST(GlueTest, Constants) {
 }
 
 TEST(LinalgTest, BroadcastTransposeReduceIndexAndOutsideScalars) {
-  auto results = runModule(R"(
+  auto results = runModule(
+      R"(
     #all = affine_map<(i, j) -> (i, j)>
     #swap = affine_map<(i, j) -> (j, i)>
     #row = affine_map<(i, j) -> (i)>
@@ -191,18 +200,20 @@ TEST(LinalgTest, BroadcastTransposeReduceIndexAndOutsideScalars) {
       } -> tensor<?xf32>
       return %y, %m : tensor<3x?xf32>, tensor<?xf32>
     })",
-                           {HostTensor({2, 3}, {1, 2, 3, 4, 5, 6}), HostTensor({2}, {10, 100}),
-                            HostTensor({1, 3}, {0.1, 0.2, 0.3}), HostTensor::scalar(0.5)});
+      {HostTensor({2, 3}, {1, 2, 3, 4, 5, 6}), HostTensor({2}, {10, 100}),
+       HostTensor({1, 3}, {0.1, 0.2, 0.3}), HostTensor::scalar(0.5)});
   ASSERT_EQ(results.size(), 2u);
-  EXPECT_LE(difference(results[0], HostTensor({3, 2}, {10.6, 400.6, 1020.7, 1500.7, 2030.8,
-                                                       2600.8})),
-            1e-15);
+  EXPECT_LE(
+      difference(results[0], HostTensor({3, 2}, {10.6, 400.6, 1020.7, 1500.7,
+                                                 2030.8, 2600.8})),
+      1e-15);
   EXPECT_EQ(results[1].values, std::vector<double>({6.5, 15.5}));
 }
 
 TEST(LinalgTest, NamedOperationsThroughTheirRegion) {
   Random random(2);
-  HostTensor a = random.tensor({3, 5}), b = random.tensor({5, 2}), c = random.tensor({3, 2});
+  HostTensor a = random.tensor({3, 5}), b = random.tensor({5, 2}),
+             c = random.tensor({3, 2});
   auto results = runModule(R"(
     func.func @f(%a: tensor<3x5xf32>, %b: tensor<5x2xf32>, %c: tensor<3x2xf32>)
         -> (tensor<3x2xf32>, tensor<5x3xf32>) {
@@ -210,7 +221,8 @@ TEST(LinalgTest, NamedOperationsThroughTheirRegion) {
       %e = tensor.empty() : tensor<5x3xf32>
       %t = linalg.transpose ins(%a : tensor<3x5xf32>) outs(%e : tensor<5x3xf32>) permutation = [1, 0]
       return %p, %t : tensor<3x2xf32>, tensor<5x3xf32>
-    })", {a, b, c});
+    })",
+                           {a, b, c});
   ASSERT_EQ(results.size(), 2u);
   HostTensor product = c;
   for (int i = 0; i < 3; ++i)
@@ -224,7 +236,8 @@ TEST(LinalgTest, NamedOperationsThroughTheirRegion) {
 }
 
 TEST(LinalgTest, RefusesOperandsThatDisagree) {
-  std::string error = runError(R"(
+  std::string error =
+      runError(R"(
     #id = affine_map<(i) -> (i)>
     func.func @f(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
       %z = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
@@ -233,8 +246,11 @@ TEST(LinalgTest, RefusesOperandsThatDisagree) {
           linalg.yield %a : f32
       } -> tensor<?xf32>
       return %z : tensor<?xf32>
-    })", {HostTensor::filled({3}), HostTensor::filled({2})});
-  EXPECT_NE(error.find("expected loop 0 to run to 3, but got 2"), std::string::npos) << error;
+    })",
+               {HostTensor::filled({3}), HostTensor::filled({2})});
+  EXPECT_NE(error.find("expected loop 0 to run to 3, but got 2"),
+            std::string::npos)
+      << error;
 }
 
 TEST(TensorTest, SlicesReshapesAndConcat) {
@@ -255,14 +271,17 @@ TEST(TensorTest, SlicesReshapesAndConcat) {
       %p = tensor.splat %v[%n] : tensor<?x2xf32>
       return %s, %r, %i, %c, %e, %k, %t, %p
         : tensor<?x3xf32>, tensor<?xf32>, tensor<?x6xf32>, tensor<?x9xf32>, tensor<?x3x2xf32>, tensor<?x6xf32>, tensor<2x6xf32>, tensor<?x2xf32>
-    })", {x, HostTensor::scalar(1)});
+    })",
+                           {x, HostTensor::scalar(1)});
   ASSERT_EQ(results.size(), 8u);
   EXPECT_EQ(results[0].values, std::vector<double>({1, 3, 5, 11, 13, 15}));
   EXPECT_EQ(results[1].shape, Shape({2}));
   EXPECT_EQ(results[1].values, std::vector<double>({5, 15}));
-  EXPECT_EQ(results[2].values, std::vector<double>({0, 1, 2, 1, 3, 5, 10, 11, 12, 11, 13, 15}));
-  EXPECT_EQ(results[3].values, std::vector<double>({1, 3, 5, 0, 1, 2, 3, 4, 5,
-                                                    11, 13, 15, 10, 11, 12, 13, 14, 15}));
+  EXPECT_EQ(results[2].values,
+            std::vector<double>({0, 1, 2, 1, 3, 5, 10, 11, 12, 11, 13, 15}));
+  EXPECT_EQ(results[3].values,
+            std::vector<double>({1, 3, 5, 0, 1, 2, 3, 4, 5, 11, 13, 15, 10, 11,
+                                 12, 13, 14, 15}));
   EXPECT_EQ(results[4].shape, Shape({2, 3, 2}));
   EXPECT_EQ(results[4].values, x.values);
   EXPECT_EQ(results[5].values, x.values);
@@ -277,27 +296,35 @@ TEST(TensorTest, RefusesWhatLeavesTheTensor) {
       return %s : tensor<?xf32>
     })";
   auto slice = [&](double at, double size, double step) {
-    return std::vector<HostTensor>{HostTensor::filled({5}), HostTensor::scalar(at),
-                                   HostTensor::scalar(size), HostTensor::scalar(step)};
+    return std::vector<HostTensor>{
+        HostTensor::filled({5}), HostTensor::scalar(at),
+        HostTensor::scalar(size), HostTensor::scalar(step)};
   };
   EXPECT_EQ(runModule(source, slice(0, 3, 2)).size(), 1u);
   EXPECT_EQ(runModule(source, slice(5, 0, 1)).size(), 1u);
-  for (auto [at, size, step] : std::vector<std::array<double, 3>>{
-           {1, 3, 3}, {5, 1, 1}, {-1, 1, 1}, {0, -1, 1}, {0, 9e15, 1}, {3, 2, 9e15}})
-    EXPECT_NE(runError(source, slice(at, size, step)).find("leave dimension 0 of [5]"),
+  for (auto [at, size, step] : std::vector<std::array<double, 3>>{{1, 3, 3},
+                                                                  {5, 1, 1},
+                                                                  {-1, 1, 1},
+                                                                  {0, -1, 1},
+                                                                  {0, 9e15, 1},
+                                                                  {3, 2, 9e15}})
+    EXPECT_NE(runError(source, slice(at, size, step))
+                  .find("leave dimension 0 of [5]"),
               std::string::npos);
   EXPECT_NE(runError(R"(
     func.func @f(%n: index) -> tensor<?x?xf32> {
       %e = tensor.empty(%n, %n) : tensor<?x?xf32>
       return %e : tensor<?x?xf32>
-    })", {HostTensor::scalar(4e9)})
+    })",
+                     {HostTensor::scalar(4e9)})
                 .find("too large for the reference evaluator"),
             std::string::npos);
   EXPECT_NE(runError(R"(
     func.func @f(%x: tensor<?xf32>) -> tensor<3xf32> {
       %e = tensor.cast %x : tensor<?xf32> to tensor<3xf32>
       return %e : tensor<3xf32>
-    })", {HostTensor::filled({2})})
+    })",
+                     {HostTensor::filled({2})})
                 .find("expected tensor<3xf32>, but got shape [2]"),
             std::string::npos);
 }

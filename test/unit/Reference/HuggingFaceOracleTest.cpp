@@ -51,15 +51,17 @@ protected:
 
   HostTensor run(std::vector<HostTensor> inputs) {
     auto evaluator = Evaluator::create(*module, &archive);
-    auto results = evaluator ? evaluator->run("forward", std::move(inputs))
-                             : Result<std::vector<HostTensor>>(evaluator.error());
+    auto results = evaluator
+                       ? evaluator->run("forward", std::move(inputs))
+                       : Result<std::vector<HostTensor>>(evaluator.error());
     if (results)
       return (*results)[0];
     ADD_FAILURE() << results.error().str();
     return {};
   }
 
-  void expectClose(const HostTensor &got, const HostTensor &expected, const char *what) {
+  void expectClose(const HostTensor &got, const HostTensor &expected,
+                   const char *what) {
     auto error = relativeRms(got, expected);
     ASSERT_TRUE(error) << error.error().str();
     std::printf("%s %s: relative RMS %.2e\n", GetParam().c_str(), what, *error);
@@ -85,7 +87,8 @@ TEST_P(CausalOracleTest, OnePassAndPrefillThenDecode) {
   ASSERT_TRUE(session) << session.error().str();
   int64_t count = tokens.shape[1];
   int64_t end = meta["prefill"].get<int64_t>();
-  HostTensor streamed = HostTensor::filled({expected.shape[0], 0, expected.shape[2]});
+  HostTensor streamed =
+      HostTensor::filled({expected.shape[0], 0, expected.shape[2]});
   for (; end <= count; ++end) {
     auto part = session->feed(slice(tokens, 1, session->position(), end));
     ASSERT_TRUE(part) << part.error().str();
@@ -96,16 +99,17 @@ TEST_P(CausalOracleTest, OnePassAndPrefillThenDecode) {
   EXPECT_LE(difference(streamed, whole), 1e-12);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    HuggingFace, CausalOracleTest,
-    testing::Values("llama", "llama-sharded", "llama-tied-llama3rope", "mistral", "qwen2",
-                    "qwen3", "qwen3_5", "gpt2", "mamba", "mamba2", "mamba2-groups",
-                    "mamba2-dtlimit"),
-    [](const auto &info) {
-      std::string name = info.param;
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(HuggingFace, CausalOracleTest,
+                         testing::Values("llama", "llama-sharded",
+                                         "llama-tied-llama3rope", "mistral",
+                                         "qwen2", "qwen3", "qwen3_5", "gpt2",
+                                         "mamba", "mamba2", "mamba2-groups",
+                                         "mamba2-dtlimit"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 /// Drops the rows [b, t, :] whose mask is 0.
 HostTensor selectRows(const HostTensor &hidden, const HostTensor &mask) {
@@ -120,21 +124,24 @@ HostTensor selectRows(const HostTensor &hidden, const HostTensor &mask) {
 }
 
 TEST_P(EncoderOracleTest, HiddenStatesWithTypesAndWithMask) {
-  HostTensor types = load("token_type_ids.npy"), mask = load("attention_mask.npy");
+  HostTensor types = load("token_type_ids.npy"),
+             mask = load("attention_mask.npy");
   HostTensor position = HostTensor::scalar(0);
   HostTensor hidden =
       run({tokens, position, types, HostTensor::filled(tokens.shape, 1)});
   expectClose(hidden, load("hidden_f64.npy"), "hidden");
   HostTensor masked = run({tokens, position, types, mask});
-  expectClose(selectRows(masked, mask), selectRows(load("hidden_masked.npy"), mask),
-              "masked");
+  expectClose(selectRows(masked, mask),
+              selectRows(load("hidden_masked.npy"), mask), "masked");
   // The mask matters: without it the rows are others.
-  auto unmasked = relativeRms(selectRows(hidden, mask), selectRows(masked, mask));
+  auto unmasked =
+      relativeRms(selectRows(hidden, mask), selectRows(masked, mask));
   ASSERT_TRUE(unmasked);
   EXPECT_GT(*unmasked, 1e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(HuggingFace, EncoderOracleTest, testing::Values("bert"),
+INSTANTIATE_TEST_SUITE_P(HuggingFace, EncoderOracleTest,
+                         testing::Values("bert"),
                          [](const auto &info) { return info.param; });
 
 } // namespace

@@ -10,7 +10,8 @@ using namespace linnet::test;
 namespace {
 
 /// y = x W^T (+ bias), the plain triple loop.
-HostTensor multiply(const HostTensor &x, const HostTensor &w, const HostTensor *bias) {
+HostTensor multiply(const HostTensor &x, const HostTensor &w,
+                    const HostTensor *bias) {
   HostTensor y;
   y.shape = x.shape;
   int64_t out = w.shape[0], in = w.shape[1];
@@ -39,7 +40,8 @@ TEST(LinearTest, DenseMatchesTripleLoopAtEveryTail) {
   for (int64_t rows : {1, 3, 4, 7})
     for (int64_t out : {1, 2, 7, 9, 19})
       for (int64_t in : {1, 2, 5, 16}) {
-        HostTensor x = random.tensor({1, rows, in}), w = random.tensor({out, in});
+        HostTensor x = random.tensor({1, rows, in}),
+                   w = random.tensor({out, in});
         HostTensor b = random.tensor({out});
         auto y = runOp("linnet.linear #linnet.dense %0, %1 bias(%2)", {x, w, b},
                        {{1, rows, out}});
@@ -51,7 +53,8 @@ TEST(LinearTest, DenseMatchesTripleLoopAtEveryTail) {
 TEST(LinearTest, ThreadsDoNotChangeTheResult) {
   Random random(2);
   HostTensor x = random.tensor({2, 33, 65}), w = random.tensor({129, 65});
-  std::string source = wrapOp("linnet.linear #linnet.dense %0, %1", {x, w}, {{2, 33, 129}});
+  std::string source =
+      wrapOp("linnet.linear #linnet.dense %0, %1", {x, w}, {{2, 33, 129}});
   auto module = parse(source);
   auto evaluator = Evaluator::create(*module, nullptr);
   ASSERT_TRUE(evaluator);
@@ -67,8 +70,8 @@ TEST(LinearTest, ThreadsDoNotChangeTheResult) {
 TEST(LinearTest, InOutIsTheTranspose) {
   Random random(3);
   HostTensor x = random.tensor({2, 3, 5}), w = random.tensor({7, 5});
-  auto y = runOp("linnet.linear #linnet.dense<in_out> %0, %1", {x, transpose(w)},
-                 {{2, 3, 7}});
+  auto y = runOp("linnet.linear #linnet.dense<in_out> %0, %1",
+                 {x, transpose(w)}, {{2, 3, 7}});
   EXPECT_LE(difference(y[0], multiply(x, w, nullptr)), 1e-14);
 }
 
@@ -76,17 +79,18 @@ TEST(LinearTest, LowRankIsTwoProducts) {
   Random random(4);
   HostTensor x = random.tensor({2, 3, 7}), u = random.tensor({5, 2});
   HostTensor v = random.tensor({2, 7}), b = random.tensor({5});
-  auto y = runOp("linnet.linear #linnet.low_rank %0, %1, %2 bias(%3)", {x, u, v, b},
-                 {{2, 3, 5}});
+  auto y = runOp("linnet.linear #linnet.low_rank %0, %1, %2 bias(%3)",
+                 {x, u, v, b}, {{2, 3, 5}});
   EXPECT_LE(difference(y[0], multiply(multiply(x, v, nullptr), u, &b)), 1e-14);
 }
 
 TEST(LinearTest, TakesAVectorAndNoRows) {
   Random random(5);
   HostTensor x = random.tensor({5}), w = random.tensor({3, 5});
-  EXPECT_LE(difference(runOp("linnet.linear #linnet.dense %0, %1", {x, w}, {{3}})[0],
-                       multiply(x, w, nullptr)),
-            1e-14);
+  EXPECT_LE(
+      difference(runOp("linnet.linear #linnet.dense %0, %1", {x, w}, {{3}})[0],
+                 multiply(x, w, nullptr)),
+      1e-14);
   auto none = runOp("linnet.linear #linnet.dense %0, %1",
                     {HostTensor::filled({2, 0, 5}), w}, {{2, 0, 3}});
   EXPECT_EQ(none[0].shape, Shape({2, 0, 3}));
@@ -103,8 +107,8 @@ TEST(EmbeddingTest, RefusesIdsOutsideTheTable) {
   HostTensor table({3, 2}, {0, 1, 10, 11, 20, 21});
   for (double id : {3.0, -1.0, 2147483647.0}) {
     HostTensor ids({1, 2}, {0, id});
-    std::string source = wrapOp("linnet.embedding %0, %1", {Operand(ids, "i32"), table},
-                                {{1, 2, 2}});
+    std::string source = wrapOp("linnet.embedding %0, %1",
+                                {Operand(ids, "i32"), table}, {{1, 2, 2}});
     std::string error = runError(source, {ids, table});
     EXPECT_NE(error.find("expected ids in [0, 3), but got " +
                          std::to_string(int64_t(id)) + " as element 1"),
@@ -116,7 +120,8 @@ TEST(EmbeddingTest, RefusesIdsOutsideTheTable) {
 
 TEST(PositionsTest, CountFromThePosition) {
   Operand ids(HostTensor::filled({2, 3}, 7), "i32");
-  auto y = runOp("linnet.positions %0, %1", {ids, Operand::index(5)}, {{2, 3}}, "i32");
+  auto y = runOp("linnet.positions %0, %1", {ids, Operand::index(5)}, {{2, 3}},
+                 "i32");
   EXPECT_EQ(y[0].values, std::vector<double>({5, 6, 7, 5, 6, 7}));
 }
 

@@ -20,7 +20,8 @@ namespace linnet::test {
 
 mlir::MLIRContext &sharedContext() {
   static mlir::MLIRContext *context = [] {
-    auto *context = new mlir::MLIRContext(mlir::MLIRContext::Threading::DISABLED);
+    auto *context =
+        new mlir::MLIRContext(mlir::MLIRContext::Threading::DISABLED);
     context->loadDialect<mlir::arith::ArithDialect, mlir::func::FuncDialect,
                          mlir::linalg::LinalgDialect, mlir::math::MathDialect,
                          mlir::scf::SCFDialect, mlir::tensor::TensorDialect,
@@ -31,7 +32,8 @@ mlir::MLIRContext &sharedContext() {
 }
 
 mlir::OwningOpRef<mlir::ModuleOp> parse(const std::string &source) {
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(source, &sharedContext());
+  auto module =
+      mlir::parseSourceString<mlir::ModuleOp>(source, &sharedContext());
   EXPECT_TRUE(module) << source;
   return module;
 }
@@ -91,10 +93,10 @@ std::string wrapOp(const std::string &op, const std::vector<Operand> &operands,
     outputTypes += (i ? ", " : "") + typeOf(results[i], resultElement);
     names += (i ? ", " : "") + ("%r#" + std::to_string(i));
   }
-  return "func.func @f(" + arguments + ") -> (" + outputTypes + ") {\n  %r:" +
-         std::to_string(results.size()) + " = " + op + " : (" + inputTypes +
-         ") -> (" + outputTypes + ")\n  return " + names + " : " + outputTypes +
-         "\n}\n";
+  return "func.func @f(" + arguments + ") -> (" + outputTypes +
+         ") {\n  %r:" + std::to_string(results.size()) + " = " + op + " : (" +
+         inputTypes + ") -> (" + outputTypes + ")\n  return " + names + " : " +
+         outputTypes + "\n}\n";
 }
 
 std::vector<HostTensor> runOp(const std::string &op,
@@ -104,8 +106,8 @@ std::vector<HostTensor> runOp(const std::string &op,
   std::vector<HostTensor> inputs;
   for (const Operand &operand : operands)
     inputs.push_back(operand.tensor);
-  auto tensors =
-      runModule(wrapOp(op, operands, results, resultElement), std::move(inputs));
+  auto tensors = runModule(wrapOp(op, operands, results, resultElement),
+                           std::move(inputs));
   // Tests index the results; their values are then wrong, not out of bounds.
   tensors.resize(results.size());
   return tensors;
@@ -134,13 +136,15 @@ double difference(const HostTensor &a, const HostTensor &b) {
     double delta = std::abs(a.values[i] - b.values[i]);
     // Not a maximum: that would lose a NaN.
     if (!(delta <= largest))
-      largest = std::isnan(delta) ? std::numeric_limits<double>::infinity() : delta;
+      largest =
+          std::isnan(delta) ? std::numeric_limits<double>::infinity() : delta;
     norm = std::max(norm, std::abs(b.values[i]));
   }
   return largest / norm;
 }
 
-HostTensor slice(const HostTensor &tensor, int64_t dim, int64_t begin, int64_t end) {
+HostTensor slice(const HostTensor &tensor, int64_t dim, int64_t begin,
+                 int64_t end) {
   HostTensor result;
   result.shape = tensor.shape;
   result.shape[dim] = end - begin;

@@ -72,7 +72,8 @@ private:
 double difference(const HostTensor &a, const HostTensor &b);
 
 /// Entries [begin, end) along dimension `dim`.
-HostTensor slice(const HostTensor &tensor, int64_t dim, int64_t begin, int64_t end);
+HostTensor slice(const HostTensor &tensor, int64_t dim, int64_t begin,
+                 int64_t end);
 
 /// Tensors joined along `dim`.
 HostTensor join(const HostTensor &a, const HostTensor &b, int64_t dim);

@@ -27,9 +27,15 @@ struct Inputs {
   HostTensor q, k, v, initial;
   double scale = 1;
 
-  double *keyAt(int b, int t, int h) { return &k.values[((b * T + t) * 2 + h / 3) * K]; }
-  double *queryAt(int b, int t, int h) { return &q.values[((b * T + t) * 2 + h / 3) * K]; }
-  double *valueAt(int b, int t, int h) { return &v.values[((b * T + t) * H + h) * V]; }
+  double *keyAt(int b, int t, int h) {
+    return &k.values[((b * T + t) * 2 + h / 3) * K];
+  }
+  double *queryAt(int b, int t, int h) {
+    return &q.values[((b * T + t) * 2 + h / 3) * K];
+  }
+  double *valueAt(int b, int t, int h) {
+    return &v.values[((b * T + t) * H + h) * V];
+  }
 };
 
 /// Outputs and final states of a recurrence whose state update is
@@ -38,7 +44,8 @@ struct Expected {
   HostTensor o, state;
 
   Expected(Inputs &in, std::function<void(double *, int, int, int)> update,
-           const HostTensor *bonus = nullptr, bool pre = false, bool reverse = false)
+           const HostTensor *bonus = nullptr, bool pre = false,
+           bool reverse = false)
       : o(HostTensor::filled({B, in.T, H, V})), state(in.initial) {
     for (int b = 0; b < B; ++b)
       for (int h = 0; h < H; ++h)
@@ -84,7 +91,8 @@ auto corrected(Inputs &in, const HostTensor &beta,
         seen += S[i * V + j] * k[i];
       }
       for (int i = 0; i < K; ++i)
-        S[i * V + j] += beta.values[(b * in.T + t) * H + h] * k[i] * (v[j] - seen);
+        S[i * V + j] +=
+            beta.values[(b * in.T + t) * H + h] * k[i] * (v[j] - seen);
     }
   };
 }
@@ -97,7 +105,8 @@ std::vector<HostTensor> runScan(const Inputs &in, const std::string &op,
   if (bonus)
     operands.push_back(*bonus);
   operands.push_back(in.initial);
-  std::string text = op + " initial(%" + std::to_string(operands.size() - 1) + ")";
+  std::string text =
+      op + " initial(%" + std::to_string(operands.size() - 1) + ")";
   if (in.scale != 1)
     text += " {scale = " + std::to_string(in.scale) + " : f64}";
   return runOp(text, operands, {in.v.shape, {B, H, K, V}});
@@ -141,7 +150,8 @@ TEST(ScanTest, DiagonalWithSharedHeads) {
   HostTensor g = Random(40).tensor({B, in.T, 3, K}, -2, 0);
   expectScan(runScan(in, "linnet.scan #linnet.diagonal(%3) %0, %1, %2", {g}),
              Expected(in, decayed(in, [&](int b, int t, int h, int i, int) {
-                        return std::exp(g.values[((b * in.T + t) * 3 + h / 2) * K + i]);
+                        return std::exp(
+                            g.values[((b * in.T + t) * 3 + h / 2) * K + i]);
                       })));
 }
 
@@ -150,7 +160,8 @@ TEST(ScanTest, DiagonalOfOneKeyWidthIsScalar) {
   HostTensor g = Random(50).tensor({B, in.T, H}, -2, 0);
   auto scalar = runScan(in, "linnet.scan #linnet.scalar(%3) %0, %1, %2", {g});
   g.shape.push_back(1);
-  auto diagonal = runScan(in, "linnet.scan #linnet.diagonal(%3) %0, %1, %2", {g});
+  auto diagonal =
+      runScan(in, "linnet.scan #linnet.diagonal(%3) %0, %1, %2", {g});
   EXPECT_EQ(scalar[0].values, diagonal[0].values);
   EXPECT_EQ(scalar[1].values, diagonal[1].values);
 }
@@ -161,31 +172,36 @@ TEST(ScanTest, FullDecayOfStepAndRate) {
   HostTensor A = Random(61).tensor({1, 1, H, K, V}, -2, 0);
   expectScan(runScan(in, "linnet.scan #linnet.full(%3, %4) %0, %1, %2", {d, A}),
              Expected(in, decayed(in, [&](int b, int t, int h, int i, int j) {
-                        return std::exp(d.values[((b * in.T + t) * H + h) * V + j] *
-                                        A.values[(h * K + i) * V + j]);
+                        return std::exp(
+                            d.values[((b * in.T + t) * H + h) * V + j] *
+                            A.values[(h * K + i) * V + j]);
                       })));
 }
 
 TEST(ScanTest, DeltaRule) {
   Inputs in(7);
   HostTensor beta = Random(70).tensor({B, in.T, H}, 0, 1);
-  expectScan(runScan(in, "linnet.scan #linnet.delta<none>(%3) %0, %1, %2", {beta}),
-             Expected(in, corrected(in, beta, [](int, int, int, int) { return 1; })));
+  expectScan(
+      runScan(in, "linnet.scan #linnet.delta<none>(%3) %0, %1, %2", {beta}),
+      Expected(in, corrected(in, beta, [](int, int, int, int) { return 1; })));
 }
 
 TEST(ScanTest, DeltaRuleDecaysFirst) {
   Inputs in(8);
   HostTensor beta = Random(80).tensor({B, in.T, H}, 0, 1);
   HostTensor g = Random(81).tensor({B, in.T, H}, -2, 0);
-  expectScan(runScan(in, "linnet.scan #linnet.delta<scalar>(%3, %4) %0, %1, %2", {beta, g}),
+  expectScan(runScan(in, "linnet.scan #linnet.delta<scalar>(%3, %4) %0, %1, %2",
+                     {beta, g}),
              Expected(in, corrected(in, beta, [&](int b, int t, int h, int) {
                         return std::exp(g.values[(b * in.T + t) * H + h]);
                       })));
   HostTensor gk = Random(82).tensor({B, in.T, H, K}, -2, 0);
-  expectScan(runScan(in, "linnet.scan #linnet.delta<diagonal>(%3, %4) %0, %1, %2", {beta, gk}),
-             Expected(in, corrected(in, beta, [&](int b, int t, int h, int i) {
-                        return std::exp(gk.values[((b * in.T + t) * H + h) * K + i]);
-                      })));
+  expectScan(
+      runScan(in, "linnet.scan #linnet.delta<diagonal>(%3, %4) %0, %1, %2",
+              {beta, gk}),
+      Expected(in, corrected(in, beta, [&](int b, int t, int h, int i) {
+                 return std::exp(gk.values[((b * in.T + t) * H + h) * K + i]);
+               })));
 }
 
 TEST(ScanTest, PreReadoutWithAndWithoutBonus) {
@@ -196,10 +212,11 @@ TEST(ScanTest, PreReadoutWithAndWithoutBonus) {
     return std::exp(g.values[((b * in.T + t) * H + h) * K + i]);
   });
   std::vector<Operand> operands{in.q, in.k, in.v, g, bonus, in.initial};
-  expectScan(runOp("linnet.scan #linnet.diagonal(%3) %0, %1, %2 bonus(%4) initial(%5) "
-                   "{readout = #linnet.readout<pre>}",
-                   operands, {in.v.shape, {B, H, K, V}}),
-             Expected(in, update, &bonus, /*pre=*/true));
+  expectScan(
+      runOp("linnet.scan #linnet.diagonal(%3) %0, %1, %2 bonus(%4) initial(%5) "
+            "{readout = #linnet.readout<pre>}",
+            operands, {in.v.shape, {B, H, K, V}}),
+      Expected(in, update, &bonus, /*pre=*/true));
   operands.erase(operands.begin() + 4);
   expectScan(runOp("linnet.scan #linnet.diagonal(%3) %0, %1, %2 initial(%4) "
                    "{readout = #linnet.readout<pre>}",
@@ -210,12 +227,15 @@ TEST(ScanTest, PreReadoutWithAndWithoutBonus) {
 TEST(ScanTest, ReverseRunsFromTheLastToken) {
   Inputs in(10);
   HostTensor g = Random(100).tensor({B, in.T, H}, -2, 0);
-  expectScan(runOp("linnet.scan #linnet.scalar(%3) %0, %1, %2 initial(%4) {reverse}",
-                   {in.q, in.k, in.v, g, in.initial}, {in.v.shape, {B, H, K, V}}),
-             Expected(in, decayed(in, [&](int b, int t, int h, int, int) {
-                        return std::exp(g.values[(b * in.T + t) * H + h]);
-                      }),
-                      nullptr, false, /*reverse=*/true));
+  expectScan(
+      runOp("linnet.scan #linnet.scalar(%3) %0, %1, %2 initial(%4) {reverse}",
+            {in.q, in.k, in.v, g, in.initial}, {in.v.shape, {B, H, K, V}}),
+      Expected(in,
+               decayed(in,
+                       [&](int b, int t, int h, int, int) {
+                         return std::exp(g.values[(b * in.T + t) * H + h]);
+                       }),
+               nullptr, false, /*reverse=*/true));
 }
 
 TEST(ScanTest, NegativeInfinityErasesExactly) {
@@ -238,7 +258,8 @@ TEST(ScanTest, NegativeInfinityErasesExactly) {
   HostTensor rest = slice(g, 1, 2, in.T);
   for (double &value : rest.values)
     value = value == -infinity ? 0 : value;
-  auto fresh = runScan(tail, "linnet.scan #linnet.scalar(%3) %0, %1, %2", {rest});
+  auto fresh =
+      runScan(tail, "linnet.scan #linnet.scalar(%3) %0, %1, %2", {rest});
   EXPECT_EQ(slice(got[0], 1, 2, in.T).values, fresh[0].values);
   EXPECT_EQ(got[1].values, fresh[1].values);
 }
@@ -269,12 +290,17 @@ const std::vector<Case> &cases() {
       {"full", "#linnet.full(%3, %4)", {{H, V}, {H, K, V}}, -0.5, 0.5},
       {"delta", "#linnet.delta<none>(%3)", {{H}}, 0, 1},
       {"delta scalar", "#linnet.delta<scalar>(%3, %4)", {{H}, {H}}, -1, 0},
-      {"delta diagonal", "#linnet.delta<diagonal>(%3, %4)", {{H}, {H, K}}, -1, 0}};
+      {"delta diagonal",
+       "#linnet.delta<diagonal>(%3, %4)",
+       {{H}, {H, K}},
+       -1,
+       0}};
   return cases;
 }
 
 /// Random operands of a transition; the last one's time is invariant if asked.
-std::vector<HostTensor> makeParameters(const Case &transition, int64_t T, Random &random) {
+std::vector<HostTensor> makeParameters(const Case &transition, int64_t T,
+                                       Random &random) {
   std::vector<HostTensor> parameters;
   for (const Shape &dims : transition.operands) {
     Shape shape{B, T};
@@ -289,7 +315,8 @@ TEST(ScanTest, EveryTransitionSplitsAlongTime) {
     Random random(13);
     Inputs in(14, 9);
     auto parameters = makeParameters(transition, in.T, random);
-    std::string op = std::string("linnet.scan ") + transition.attribute + " %0, %1, %2";
+    std::string op =
+        std::string("linnet.scan ") + transition.attribute + " %0, %1, %2";
     auto whole = runScan(in, op, {parameters.begin(), parameters.end()});
     Inputs part = in;
     HostTensor streamed = HostTensor::filled({B, 0, H, V});
@@ -327,13 +354,15 @@ TEST(StepTest, IsAScanOverOneToken) {
     std::string attribute = transition.attribute;
     auto scan = runScan(in, "linnet.scan " + attribute + " %0, %1, %2",
                         {parameters.begin(), parameters.end()});
-    std::vector<Operand> operands{dropTime(in.q), dropTime(in.k), dropTime(in.v)};
+    std::vector<Operand> operands{dropTime(in.q), dropTime(in.k),
+                                  dropTime(in.v)};
     for (const HostTensor &parameter : parameters)
       operands.push_back(dropTime(parameter));
     operands.push_back(in.initial);
-    auto step = runOp("linnet.step " + attribute + " %0, %1, %2 initial(%" +
-                          std::to_string(operands.size() - 1) + ") {scale = 0.5 : f64}",
-                      operands, {{B, H, V}, {B, H, K, V}});
+    auto step =
+        runOp("linnet.step " + attribute + " %0, %1, %2 initial(%" +
+                  std::to_string(operands.size() - 1) + ") {scale = 0.5 : f64}",
+              operands, {{B, H, V}, {B, H, K, V}});
     EXPECT_EQ(step[0].values, scan[0].values) << transition.name;
     EXPECT_EQ(step[1].values, scan[1].values) << transition.name;
   }
@@ -347,11 +376,13 @@ TEST(ScanTest, ChecksWhatDynamicShapesLeaveOpen) {
           -> (tensor<?x?x2x3xf32>, tensor<?x2x3x3xf32>)
       return %o : tensor<?x?x2x3xf32>
     })";
-  HostTensor q = HostTensor::filled({2, 4, 1, 3}), v = HostTensor::filled({2, 4, 2, 3});
+  HostTensor q = HostTensor::filled({2, 4, 1, 3}),
+             v = HostTensor::filled({2, 4, 2, 3});
   std::string error = runError(source, {q, v, HostTensor::filled({2, 3, 2})});
-  EXPECT_NE(error.find("expected a transition operand of dimensions bth that fit "
-                       "b, t, h, k, v = [2, 4, 2, 3, 3], but got [2, 3, 2]"),
-            std::string::npos)
+  EXPECT_NE(
+      error.find("expected a transition operand of dimensions bth that fit "
+                 "b, t, h, k, v = [2, 4, 2, 3, 3], but got [2, 3, 2]"),
+      std::string::npos)
       << error;
 }
 

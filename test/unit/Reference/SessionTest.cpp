@@ -74,7 +74,8 @@ TEST(SessionTest, LeavesTheModuleAlone) {
   ASSERT_TRUE(ReferenceSession::create(*module, nullptr));
   auto evaluator = Evaluator::create(*module, nullptr);
   ASSERT_TRUE(evaluator);
-  EXPECT_TRUE(evaluator->run("forward", {makeTokens(3), HostTensor::scalar(0)}));
+  EXPECT_TRUE(
+      evaluator->run("forward", {makeTokens(3), HostTensor::scalar(0)}));
 }
 
 TEST(SessionTest, RefusesContextOverflowAndStaysUsable) {
@@ -84,8 +85,9 @@ TEST(SessionTest, RefusesContextOverflowAndStaysUsable) {
   ASSERT_TRUE(session->feed(makeTokens(4)));
   auto refused = session->feed(makeTokens(2));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().str(),
-            "expected a context of at most 5 tokens, but got 2 tokens behind 4");
+  EXPECT_EQ(
+      refused.error().str(),
+      "expected a context of at most 5 tokens, but got 2 tokens behind 4");
   EXPECT_FALSE(session->feed(HostTensor::filled({3, 1})));
   EXPECT_FALSE(session->feed(HostTensor::filled({2})));
   EXPECT_FALSE(session->feed(HostTensor::filled({2, 1}, 7)));
@@ -99,13 +101,16 @@ TEST(SessionTest, RefusesModelsThatCannotStream) {
   auto module = parse(acausal);
   auto session = ReferenceSession::create(*module, nullptr);
   ASSERT_FALSE(session);
-  EXPECT_NE(session.error().str().find("cannot stream the model"), std::string::npos);
+  EXPECT_NE(session.error().str().find("cannot stream the model"),
+            std::string::npos);
   EXPECT_NE(session.error().str().find("causal mask"), std::string::npos);
-  auto other = parse("func.func @forward(%x: tensor<2xf32>) -> tensor<2xf32> {\n"
-                     "  return %x : tensor<2xf32>\n}");
+  auto other =
+      parse("func.func @forward(%x: tensor<2xf32>) -> tensor<2xf32> {\n"
+            "  return %x : tensor<2xf32>\n}");
   auto refused = ReferenceSession::create(*other, nullptr, 4);
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().str().find("to take tokens and a position"), std::string::npos);
+  EXPECT_NE(refused.error().str().find("to take tokens and a position"),
+            std::string::npos);
 }
 
 } // namespace

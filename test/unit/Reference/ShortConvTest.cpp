@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t B = 2, T = 7, C = 3;
 
 /// The convolution of the inputs with the tail before them.
-HostTensor convolve(const HostTensor &x, const HostTensor &tail, const HostTensor &w,
-                    const HostTensor &bias) {
+HostTensor convolve(const HostTensor &x, const HostTensor &tail,
+                    const HostTensor &w, const HostTensor &bias) {
   HostTensor y = HostTensor::filled(x.shape);
   HostTensor all = join(tail, x, 1);
   int64_t taps = w.shape[2], length = all.shape[1];
@@ -23,7 +23,8 @@ HostTensor convolve(const HostTensor &x, const HostTensor &tail, const HostTenso
       for (int64_t c = 0; c < C; ++c) {
         double sum = bias.values[c];
         for (int64_t j = 0; j < taps; ++j)
-          sum += w.values[c * taps + j] * all.values[(b * length + t + j) * C + c];
+          sum +=
+              w.values[c * taps + j] * all.values[(b * length + t + j) * C + c];
         y.values[(b * x.shape[1] + t) * C + c] = sum / (1 + std::exp(-sum));
       }
   return y;
@@ -36,14 +37,20 @@ TEST(ShortConvTest, MatchesTheSumForEveryWidth) {
   // Wider than the input, too: then the tail keeps old entries.
   for (int64_t taps : {1, 2, 4, 11}) {
     HostTensor x = random.tensor({B, T, C}), w = random.tensor({C, 1, taps});
-    HostTensor bias = random.tensor({C}), tail = random.tensor({B, taps - 1, C});
-    auto got = runOp(std::string("linnet.short_conv %0, %1 bias(%2) tail(%3) ") + kActivation,
-                     {x, w, bias, tail}, {x.shape, tail.shape});
+    HostTensor bias = random.tensor({C}),
+               tail = random.tensor({B, taps - 1, C});
+    auto got =
+        runOp(std::string("linnet.short_conv %0, %1 bias(%2) tail(%3) ") +
+                  kActivation,
+              {x, w, bias, tail}, {x.shape, tail.shape});
     EXPECT_LE(difference(got[0], convolve(x, tail, w, bias)), 1e-14) << taps;
-    EXPECT_EQ(got[1].values, slice(join(tail, x, 1), 1, T, T + taps - 1).values) << taps;
-    auto fresh = runOp(std::string("linnet.short_conv %0, %1 bias(%2) ") + kActivation,
-                       {x, w, bias}, {x.shape, tail.shape});
-    EXPECT_LE(difference(fresh[0], convolve(x, HostTensor::filled(tail.shape), w, bias)),
+    EXPECT_EQ(got[1].values, slice(join(tail, x, 1), 1, T, T + taps - 1).values)
+        << taps;
+    auto fresh =
+        runOp(std::string("linnet.short_conv %0, %1 bias(%2) ") + kActivation,
+              {x, w, bias}, {x.shape, tail.shape});
+    EXPECT_LE(difference(fresh[0],
+                         convolve(x, HostTensor::filled(tail.shape), w, bias)),
               1e-14)
         << taps;
   }
@@ -60,7 +67,8 @@ TEST(ShortConvTest, SplitsAlongTime) {
   Random random(2);
   HostTensor x = random.tensor({B, T, C}), w = random.tensor({C, 1, 4});
   HostTensor tail = random.tensor({B, 3, C});
-  std::string op = std::string("linnet.short_conv %0, %1 tail(%2) ") + kActivation;
+  std::string op =
+      std::string("linnet.short_conv %0, %1 tail(%2) ") + kActivation;
   auto whole = runOp(op, {x, w, tail}, {x.shape, tail.shape});
   for (int trial = 0; trial < 4; ++trial) {
     HostTensor streamed = HostTensor::filled({B, 0, C}), state = tail;

@@ -1,0 +1,228 @@
+//===- InterfaceTest.cpp - what attributes and ops say of themselves ------===//
+
+#include "dialects/Linnet/Linnet.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace mlir::linnet;
+
+namespace {
+
+class InterfaceTest : public testing::Test {
+protected:
+  InterfaceTest()
+      : context(MLIRContext::Threading::DISABLED), builder(&context) {
+    context.loadDialect<LinnetDialect, func::FuncDialect>();
+  }
+
+  std::vector<TransitionAttrInterface> transitions() {
+    return {NoneTransitionAttr::get(&context),
+            ScalarTransitionAttr::get(&context),
+            DiagonalTransitionAttr::get(&context),
+            FullTransitionAttr::get(&context),
+            DeltaTransitionAttr::get(&context, "none"),
+            DeltaTransitionAttr::get(&context, "scalar"),
+            DeltaTransitionAttr::get(&context, "diagonal")};
+  }
+
+  RankedTensorType matrix(int64_t rows, int64_t columns) {
+    return RankedTensorType::get({rows, columns}, builder.getF32Type());
+  }
+
+  OwningOpRef<ModuleOp> parse(StringRef source) {
+    auto module = parseSourceString<ModuleOp>(source, &context);
+    EXPECT_TRUE(module) << source.str();
+    return module;
+  }
+
+  MLIRContext context;
+  Builder builder;
+};
+
+/// The letters a log decay of this shape has in all.
+std::string lettersOf(DecayShape shape) {
+  switch (shape) {
+  case DecayShape::None:
+    return "";
+  case DecayShape::Scalar:
+    return "th";
+  case DecayShape::Key:
+    return "thk";
+  case DecayShape::Value:
+    return "thv";
+  case DecayShape::Full:
+    return "thkv";
+  }
+  return "";
+}
+
+TEST_F(InterfaceTest, NormalFormsFitTheirOperands) {
+  for (TransitionAttrInterface transition : transitions()) {
+    SmallVector<StringRef> dims = transition.getOperandDims();
+    NormalForm form = transition.getNormalForm();
+    std::vector<bool> used(dims.size());
+    auto use = [&](int operand, StringRef letters) {
+      ASSERT_LT(operand, int(dims.size()));
+      EXPECT_EQ(dims[operand], letters);
+      used[operand] = true;
+    };
+    EXPECT_EQ(form.logDecay >= 0, form.decay != DecayShape::None);
+    if (form.logDecay >= 0)
+      use(form.logDecay, lettersOf(form.decay));
+    if (form.logDecayFactor >= 0)
+      use(form.logDecayFactor, "thv");
+    EXPECT_EQ(form.tied, form.beta >= 0);
+    if (form.beta >= 0)
+      use(form.beta, "th");
+    for (bool operand : used)
+      EXPECT_TRUE(operand) << "an operand without a place in the normal form";
+  }
+}
+
+TEST_F(InterfaceTest, LegalFormsFollowFromTheNormalForm) {
+  using enum ScanForm;
+  std::vector<std::vector<ScanForm>> expected{
+      {Step, Sequential, Chunkwise, Quadratic},
+      {Step, Sequential, Chunkwise, Quadratic},
+      {Step, Sequential, Chunkwise, Quadratic},
+      {Step, Sequential},
+      {Step, Sequential, Chunkwise},
+      {Step, Sequential, Chunkwise},
+      {Step, Sequential, Chunkwise}};
+  for (auto [transition, forms] : llvm::zip_equal(transitions(), expected)) {
+    auto got = transition.getLegalForms();
+    EXPECT_EQ(std::vector<ScanForm>(got.begin(), got.end()), forms);
+    for (ScanForm form : got)
+      EXPECT_GT(transition.getCost(form, 64, 128, 32), 0);
+  }
+}
+
+TEST_F(InterfaceTest, BroadcastRule) {
+  EXPECT_TRUE(fitsByBroadcast('t', 5, 5));
+  EXPECT_TRUE(fitsByBroadcast('t', 1, 5));
+  EXPECT_TRUE(fitsByBroadcast('t', ShapedType::kDynamic, 5));
+  EXPECT_TRUE(fitsByBroadcast('t', 5, ShapedType::kDynamic));
+  EXPECT_FALSE(fitsByBroadcast('t', 5, 10));
+  EXPECT_TRUE(fitsByBroadcast('h', 5, 10));
+  EXPECT_FALSE(fitsByBroadcast('h', 4, 10));
+  EXPECT_FALSE(fitsByBroadcast('h', 20, 10));
+  EXPECT_FALSE(fitsByBroadcast('h', 0, 10));
+  EXPECT_FALSE(fitsByBroadcast('k', 5, 1));
+}
+
+TEST_F(InterfaceTest, WeightKeys) {
+  EXPECT_EQ(resolveWeightKey("a.{}.b", 12), "a.12.b");
+  EXPECT_EQ(resolveWeightKey("{}{}", 3), "33");
+  EXPECT_EQ(resolveWeightKey("plain", 3), "plain");
+  EXPECT_EQ(resolveWeightKey("", 3), "");
+  EXPECT_EQ(resolveWeightKey("{", 3), "{");
+}
+
+TEST_F(InterfaceTest, DenseMatricesOfStructures) {
+  std::vector<double> w{1, 2, 3, 4, 5, 6};
+  std::vector<int64_t> twoByThree{2, 3}, threeByTwo{3, 2};
+  auto outIn = DenseStructureAttr::get(&context, Storage::OutIn);
+  EXPECT_EQ(outIn.toDense({{twoByThree, w}}), w);
+  auto inOut = DenseStructureAttr::get(&context, Storage::InOut);
+  EXPECT_EQ(inOut.toDense({{threeByTwo, w}}),
+            std::vector<double>({1, 3, 5, 2, 4, 6}));
+  auto lowRank = LowRankStructureAttr::get(&context);
+  std::vector<double> u{1, 2}, v{3, 4, 5};
+  std::vector<int64_t> column{2, 1}, row{1, 3};
+  EXPECT_EQ(lowRank.toDense({{column, u}, {row, v}}),
+            std::vector<double>({3, 4, 5, 6, 8, 10}));
+}
+
+TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
+  auto noError = [&]() -> InFlightDiagnostic {
+    ADD_FAILURE() << "unexpected error";
+    return mlir::emitError(UnknownLoc::get(&context));
+  };
+  std::vector<Type> dense{matrix(40, 32)}, stored{matrix(32, 40)};
+  std::vector<Type> factors{matrix(40, 4), matrix(4, 32)};
+  auto outIn = DenseStructureAttr::get(&context, Storage::OutIn);
+  auto inOut = DenseStructureAttr::get(&context, Storage::InOut);
+  auto lowRank = LowRankStructureAttr::get(&context);
+  for (auto [structure, types, flops] :
+       {std::tuple(StructureAttrInterface(outIn), dense, 2 * 40 * 32),
+        {StructureAttrInterface(inOut), stored, 2 * 40 * 32},
+        {StructureAttrInterface(lowRank), factors, 2 * 4 * (40 + 32)}}) {
+    auto shape = structure.inferShape(types, noError);
+    ASSERT_TRUE(succeeded(shape));
+    EXPECT_EQ(shape->in, 32);
+    EXPECT_EQ(shape->out, 40);
+    EXPECT_EQ(structure.getFlops(types), flops);
+    EXPECT_EQ(structure.getBytes(types), flops / 2 * 4);
+  }
+}
+
+TEST_F(InterfaceTest, StatesOfStatefulOperations) {
+  auto module = parse(R"(
+    func.func @f(%q: tensor<2x?x4x6xf32>, %k: tensor<2x?x2x6xf32>, %v: tensor<2x?x2x8xf32>,
+                 %x: tensor<2x?x5xf32>, %w: tensor<5x1x4xf32>) {
+      %a = linnet.attention %q, %k, %v {causal, scale = 1.0 : f64}
+        : (tensor<2x?x4x6xf32>, tensor<2x?x2x6xf32>, tensor<2x?x2x8xf32>) -> tensor<2x?x4x8xf32>
+      %c, %t = linnet.short_conv %x, %w : (tensor<2x?x5xf32>, tensor<5x1x4xf32>) -> (tensor<2x?x5xf32>, tensor<2x3x5xf32>)
+      %o, %s = linnet.scan #linnet.none %k, %k, %v : (tensor<2x?x2x6xf32>, tensor<2x?x2x6xf32>, tensor<2x?x2x8xf32>) -> (tensor<2x?x2x8xf32>, tensor<2x2x6x8xf32>)
+      return
+    })");
+  std::vector<std::string> found;
+  module->walk([&](StatefulOpInterface op) {
+    EXPECT_EQ(op.getStreamingObstacle(), "");
+    EXPECT_TRUE(op.getStates().empty());
+    for (const StateSpec &spec : op.getStateSpecs(64)) {
+      std::string text = spec.name + (spec.append ? "+" : "");
+      for (int64_t size : spec.type.getShape())
+        text += " " + std::to_string(size);
+      found.push_back(text);
+    }
+  });
+  EXPECT_EQ(found,
+            std::vector<std::string>({"keys+ 2 64 2 6", "values+ 2 64 2 8",
+                                      "tail 2 3 5", "state 2 2 6 8"}));
+}
+
+TEST_F(InterfaceTest, ObstaclesNameTheReason) {
+  auto module = parse(R"(
+    func.func @f(%q: tensor<2x5x2x6xf32>, %m: tensor<2x5xi32>) {
+      %a = linnet.attention %q, %q, %q {scale = 1.0 : f64}
+        : (tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>) -> tensor<2x5x2x6xf32>
+      %b = linnet.attention %q, %q, %q key_mask(%m) {causal, scale = 1.0 : f64}
+        : (tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>, tensor<2x5xi32>) -> tensor<2x5x2x6xf32>
+      %o, %s = linnet.scan #linnet.none %q, %q, %q {reverse} : (tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>) -> (tensor<2x5x2x6xf32>, tensor<2x2x6x6xf32>)
+      return
+    })");
+  std::vector<std::string> obstacles;
+  module->walk([&](StatefulOpInterface op) {
+    obstacles.push_back(op.getStreamingObstacle());
+  });
+  EXPECT_EQ(obstacles,
+            std::vector<std::string>(
+                {"attention without causal mask reads later tokens",
+                 "attention with a bias or key mask has no cached form",
+                 "a reverse scan reads later tokens"}));
+}
+
+TEST_F(InterfaceTest, TimeOperandsLeaveOutInvariantOnes) {
+  auto module = parse(R"(
+    func.func @f(%k: tensor<2x?x2x6xf32>, %d: tensor<2x?x2x6xf32>, %a: tensor<1x1x2x6x6xf32>) {
+      %o, %s = linnet.scan #linnet.full(%d, %a) %k, %k, %k
+        : (tensor<2x?x2x6xf32>, tensor<2x?x2x6xf32>, tensor<2x?x2x6xf32>, tensor<2x?x2x6xf32>, tensor<1x1x2x6x6xf32>)
+          -> (tensor<2x?x2x6xf32>, tensor<2x2x6x6xf32>)
+      return
+    })");
+  module->walk([&](StatefulOpInterface op) {
+    SmallVector<unsigned> operands = op.getTimeOperands();
+    EXPECT_EQ(std::vector<unsigned>(operands.begin(), operands.end()),
+              std::vector<unsigned>({0, 1, 2, 3}));
+  });
+}
+
+} // namespace
