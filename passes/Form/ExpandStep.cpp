@@ -42,16 +42,17 @@ struct WriteStepAsScan : OpRewritePattern<StepOp> {
                                 PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto timed = [&](Value value) { return addTime(rewriter, loc, value); };
-    SmallVector<Value> parameters = llvm::map_to_vector(op.getParameters(), timed);
+    SmallVector<Value> parameters =
+        llvm::map_to_vector(op.getParameters(), timed);
     Value bonus = op.getBonus() ? timed(op.getBonus()) : Value();
-    auto scan = ScanOp::create(rewriter, loc, timed(op.getQuery()),
-                               timed(op.getKey()), timed(op.getValue()),
-                               parameters, bonus, op.getInitial(),
-                               op.getTransition(), op.getScaleAttr(),
-                               op.getReadoutAttr(), UnitAttr());
+    auto scan = ScanOp::create(
+        rewriter, loc, timed(op.getQuery()), timed(op.getKey()),
+        timed(op.getValue()), parameters, bonus, op.getInitial(),
+        op.getTransition(), op.getScaleAttr(), op.getReadoutAttr(), UnitAttr());
     Value result = tensor::CollapseShapeOp::create(
         rewriter, loc, op.getResult().getType(), scan.getResult(),
-        timeReassociation(cast<RankedTensorType>(scan.getResult().getType()).getRank()));
+        timeReassociation(
+            cast<RankedTensorType>(scan.getResult().getType()).getRank()));
     rewriter.replaceOp(op, {result, scan.getState()});
     return success();
   }

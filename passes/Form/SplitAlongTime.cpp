@@ -15,7 +15,8 @@ using namespace mlir;
 using namespace mlir::linnet;
 
 /// Tokens [begin, end) of dimension 1.
-static Value sliceTime(OpBuilder &builder, Value value, int64_t begin, int64_t end) {
+static Value sliceTime(OpBuilder &builder, Value value, int64_t begin,
+                       int64_t end) {
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
@@ -38,10 +39,10 @@ static Operation *cloneOnTokens(OpBuilder &builder, StatefulOpInterface op,
   clone->setOperands(operands);
   SmallVector<Type> types;
   auto infer = cast<InferTypeOpInterface>(clone);
-  if (failed(infer.inferReturnTypes(builder.getContext(), clone->getLoc(),
-                                    clone->getOperands(), clone->getAttrDictionary(),
-                                    clone->getPropertiesStorage(),
-                                    clone->getRegions(), types)))
+  if (failed(infer.inferReturnTypes(
+          builder.getContext(), clone->getLoc(), clone->getOperands(),
+          clone->getAttrDictionary(), clone->getPropertiesStorage(),
+          clone->getRegions(), types)))
     return nullptr;
   for (auto [result, type] : llvm::zip(clone->getResults(), types))
     result.setType(type);
@@ -49,8 +50,8 @@ static Operation *cloneOnTokens(OpBuilder &builder, StatefulOpInterface op,
 }
 
 /// Zeros for every state, or the operation's own initial states.
-static SmallVector<Value> initialStates(OpBuilder &builder, StatefulOpInterface op,
-                                        int64_t tokens) {
+static SmallVector<Value>
+initialStates(OpBuilder &builder, StatefulOpInterface op, int64_t tokens) {
   if (!op.getStates().empty())
     return SmallVector<Value>(op.getStates());
   SmallVector<Value> states;
@@ -63,7 +64,8 @@ static SmallVector<Value> initialStates(OpBuilder &builder, StatefulOpInterface 
 /// Why `op` cannot be split at `at`; empty if it can.
 static std::string findObstacle(StatefulOpInterface op, int64_t at) {
   for (Type type : op->getOperandTypes())
-    if (auto shaped = dyn_cast<ShapedType>(type); shaped && !shaped.hasStaticShape())
+    if (auto shaped = dyn_cast<ShapedType>(type);
+        shaped && !shaped.hasStaticShape())
       return "its shapes are dynamic";
   if (!op.getStreamingObstacle().empty())
     return op.getStreamingObstacle();
@@ -81,8 +83,10 @@ static void splitAt(StatefulOpInterface op, int64_t at) {
   SmallVector<Value> states = initialStates(builder, op, tokens);
   SmallVector<StatefulResult> parts;
   for (auto [begin, end] : {std::pair(int64_t(0), at), std::pair(at, tokens)}) {
-    auto clone = cast<StatefulOpInterface>(cloneOnTokens(builder, op, begin, end));
-    Value position = arith::ConstantIndexOp::create(builder, op.getLoc(), begin);
+    auto clone =
+        cast<StatefulOpInterface>(cloneOnTokens(builder, op, begin, end));
+    Value position =
+        arith::ConstantIndexOp::create(builder, op.getLoc(), begin);
     parts.push_back(clone.threadState(builder, states, position));
     states = parts.back().states;
     clone->erase();

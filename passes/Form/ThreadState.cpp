@@ -48,9 +48,8 @@ private:
   Value addArgument(Location loc, ThreadedState state);
 
   /// The states of a callee, threading it on its first use.
-  FailureOr<SmallVector<ThreadedState>> threadCallee(Operation *user,
-                                                     StringRef name,
-                                                     int position);
+  FailureOr<SmallVector<ThreadedState>>
+  threadCallee(Operation *user, StringRef name, int position);
 
   SymbolTable symbols;
   int64_t maxContext;
@@ -80,8 +79,9 @@ LogicalResult StateThreader::threadOp(StatefulOpInterface op, Value position) {
            << current.getName();
   SmallVector<Value> before;
   for (StateSpec &spec : op.getStateSpecs(maxContext))
-    before.push_back(addArgument(
-        op.getLoc(), {current.getName().str() + "." + spec.name, spec.type, spec.append}));
+    before.push_back(
+        addArgument(op.getLoc(), {current.getName().str() + "." + spec.name,
+                                  spec.type, spec.append}));
   OpBuilder builder(op);
   StatefulResult after = op.threadState(builder, before, position);
   op->replaceAllUsesWith(after.results);
@@ -106,7 +106,8 @@ StateThreader::threadCallee(Operation *user, StringRef name, int position) {
     return found->second;
   auto callee = symbols.lookup<func::FuncOp>(name);
   if (!callee || callee.isExternal())
-    return user->emitOpError("expected a function with a body, but found no @") << name;
+    return user->emitOpError("expected a function with a body, but found no @")
+           << name;
   // The callee is threaded in the middle of its caller.
   auto caller = std::tuple(current, std::move(states), std::move(finalStates));
   auto result = thread(callee, position);
@@ -128,8 +129,8 @@ LogicalResult StateThreader::threadCall(func::CallOp call, Value position) {
     types.push_back(state.type);
   }
   OpBuilder builder(call);
-  auto threadedCall = func::CallOp::create(builder, call.getLoc(), call.getCallee(),
-                                           types, operands);
+  auto threadedCall = func::CallOp::create(builder, call.getLoc(),
+                                           call.getCallee(), types, operands);
   unsigned plain = call.getNumResults();
   call.replaceAllUsesWith(threadedCall.getResults().take_front(plain));
   llvm::append_range(finalStates, threadedCall.getResults().drop_front(plain));
@@ -140,9 +141,11 @@ LogicalResult StateThreader::threadCall(func::CallOp call, Value position) {
 LogicalResult StateThreader::threadStack(StackOp stack, Value position) {
   SmallVector<Value> before;
   int invariant = findPosition(stack.getInvariants(), position);
-  int argument = invariant < 0 ? -1 : int(stack.getCarried().size()) + 1 + invariant;
+  int argument =
+      invariant < 0 ? -1 : int(stack.getCarried().size()) + 1 + invariant;
   for (auto [number, attr] : llvm::enumerate(stack.getFunctions())) {
-    auto callee = threadCallee(stack, cast<FlatSymbolRefAttr>(attr).getValue(), argument);
+    auto callee =
+        threadCallee(stack, cast<FlatSymbolRefAttr>(attr).getValue(), argument);
     if (failed(callee))
       return failure();
     int64_t layers = llvm::count(stack.getOrder(), int32_t(number));
@@ -158,9 +161,9 @@ LogicalResult StateThreader::threadStack(StackOp stack, Value position) {
   SmallVector<Type> types(stack.getCarried().getTypes());
   llvm::append_range(types, ValueRange(before).getTypes());
   OpBuilder builder(stack);
-  auto threadedStack = StackOp::create(builder, stack.getLoc(), types,
-                                       stack.getFunctionsAttr(), stack.getOrderAttr(),
-                                       stack.getCarried(), stack.getInvariants(), before);
+  auto threadedStack = StackOp::create(
+      builder, stack.getLoc(), types, stack.getFunctionsAttr(),
+      stack.getOrderAttr(), stack.getCarried(), stack.getInvariants(), before);
   unsigned plain = stack.getCarried().size();
   stack.replaceAllUsesWith(threadedStack.getResults().take_front(plain));
   llvm::append_range(finalStates, threadedStack.getResults().drop_front(plain));
@@ -178,18 +181,20 @@ static void nameStates(func::FuncOp forward, ArrayRef<ThreadedState> states) {
     forward.setArgAttr(firstArgument + number, "linnet.state", name);
     forward.setResultAttr(firstResult + number, "linnet.state", name);
     if (state.append)
-      forward.setArgAttr(firstArgument + number, "linnet.append", builder.getUnitAttr());
+      forward.setArgAttr(firstArgument + number, "linnet.append",
+                         builder.getUnitAttr());
   }
 }
 
-FailureOr<SmallVector<ThreadedState>> StateThreader::thread(func::FuncOp function,
-                                                            int position) {
+FailureOr<SmallVector<ThreadedState>>
+StateThreader::thread(func::FuncOp function, int position) {
   current = function;
   states.clear();
   finalStates.clear();
   if (!llvm::hasSingleElement(function.getBody()))
     return function.emitOpError("expected a body of one block");
-  Value positionValue = position < 0 ? Value() : Value(function.getArgument(position));
+  Value positionValue =
+      position < 0 ? Value() : Value(function.getArgument(position));
   for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
     LogicalResult result = success();
     if (auto stateful = dyn_cast<StatefulOpInterface>(op))
@@ -206,8 +211,8 @@ FailureOr<SmallVector<ThreadedState>> StateThreader::thread(func::FuncOp functio
   SmallVector<Type> results(function.getResultTypes());
   for (const ThreadedState &state : states)
     results.push_back(state.type);
-  function.setType(FunctionType::get(function.getContext(),
-                                     function.getBody().getArgumentTypes(), results));
+  function.setType(FunctionType::get(
+      function.getContext(), function.getBody().getArgumentTypes(), results));
   nameStates(function, states);
   done[function.getName()] = states;
   return states;
@@ -220,7 +225,8 @@ static FailureOr<int64_t> findMaxContext(ModuleOp module, int64_t option) {
   auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
   auto attr = model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
   if (!attr || attr.getInt() <= 0)
-    return module.emitError("expected max-context or a positive max_context in ")
+    return module.emitError(
+               "expected max-context or a positive max_context in ")
            << kModelAttr;
   return attr.getInt();
 }

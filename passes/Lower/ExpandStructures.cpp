@@ -42,8 +42,7 @@ struct ExpandStructuredLinear : OpRewritePattern<LinearOp> {
   Pass::Statistic &expanded;
 };
 
-struct ExpandStructures
-    : linnet::impl::ExpandStructuresBase<ExpandStructures> {
+struct ExpandStructures : linnet::impl::ExpandStructuresBase<ExpandStructures> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandStructuredLinear>(&getContext(), expanded);

@@ -36,21 +36,27 @@ def SpecializePhases : Pass<"linnet-specialize-phases", "::mlir::ModuleOp"> {
     batch fixed. A causal model gets `prefill`, where time stays dynamic (at
     most `block-tokens` per call), and `decode` of exactly one token. An
     encoder gets `encode`, at most `max_context` tokens. Each phase's main
-    function carries `linnet.phase` and `linnet.max_tokens`. The original
-    functions are removed.
+    function carries `linnet.phase` and `linnet.max_tokens`. All other
+    functions are removed. With `function` that function becomes the one phase
+    `run`, its open first dimensions `batch` and its open second dimensions
+    `tokens`.
 
-    Declines: a module without `@forward` (an error).
+    Declines: a module without `@forward`, or without `function` (an error).
 
     Exact or approximate: exact.
 
-    Options: `batch`, `block-tokens`. Statistics: number of phases.
+    Options: `batch`, `block-tokens`, `function`, `tokens`. Statistics: number
+    of phases.
 
     Example: test/Passes/Lower/specialize-phases.mlir.
   }];
   let options = [
     Option<"batch", "batch", "int64_t", "1", "rows of the batch">,
     Option<"blockTokens", "block-tokens", "int64_t", "256",
-           "most tokens per prefill call">];
+           "most tokens per prefill call">,
+    Option<"function", "function", "std::string", "",
+           "the function to make a phase of, instead of a model's">,
+    Option<"tokens", "tokens", "int64_t", "1", "tokens of that function">];
   let statistics = [Statistic<"phases", "phases", "phases made">];
   let dependentDialects = ["::mlir::linnet::LinnetDialect"];
 }

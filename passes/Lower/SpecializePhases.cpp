@@ -67,7 +67,8 @@ void ShapeSetter::setSizes(tensor::EmptyOp op) const {
   OpBuilder builder(op);
   SmallVector<Value> sizes;
   unsigned next = 0;
-  for (auto [before, after] : llvm::zip(op.getType().getShape(), type.getShape())) {
+  for (auto [before, after] :
+       llvm::zip(op.getType().getShape(), type.getShape())) {
     if (!ShapedType::isDynamic(before))
       continue;
     Value size = op.getDynamicSizes()[next++];
@@ -86,9 +87,9 @@ void ShapeSetter::setSizes(tensor::ExtractSliceOp op) const {
   for (auto [d, size] : llvm::enumerate(sizes))
     if (d < size_t(type.getRank()) && !type.isDynamicDim(d))
       size = builder.getIndexAttr(type.getDimSize(d));
-  Value fresh = tensor::ExtractSliceOp::create(builder, op.getLoc(), type,
-                                               op.getSource(), op.getMixedOffsets(),
-                                               sizes, op.getMixedStrides());
+  Value fresh = tensor::ExtractSliceOp::create(
+      builder, op.getLoc(), type, op.getSource(), op.getMixedOffsets(), sizes,
+      op.getMixedStrides());
   op.replaceAllUsesWith(fresh);
   op.erase();
 }
@@ -100,8 +101,9 @@ void ShapeSetter::setSizes(tensor::ExpandShapeOp op) const {
   for (auto [d, size] : llvm::enumerate(sizes))
     if (!type.isDynamicDim(d))
       size = builder.getIndexAttr(type.getDimSize(d));
-  Value fresh = tensor::ExpandShapeOp::create(builder, op.getLoc(), type, op.getSrc(),
-                                              op.getReassociationIndices(), sizes);
+  Value fresh =
+      tensor::ExpandShapeOp::create(builder, op.getLoc(), type, op.getSrc(),
+                                    op.getReassociationIndices(), sizes);
   op.replaceAllUsesWith(fresh);
   op.erase();
 }
@@ -117,24 +119,29 @@ void ShapeSetter::setOp(Operation &op) const {
   if (auto stack = dyn_cast<StackOp>(op))
     stackStates = stack.getCarried().size();
   for (OpResult result : op.getResults())
-    result.setType(set(result.getType(), result.getResultNumber() >= stackStates &&
-                                             isStacked(result.getType())));
+    result.setType(
+        set(result.getType(), result.getResultNumber() >= stackStates &&
+                                  isStacked(result.getType())));
 }
 
 void ShapeSetter::run(func::FuncOp function) const {
   Block &body = function.getBody().front();
   for (BlockArgument argument : body.getArguments()) {
-    bool state = function.getArgAttr(argument.getArgNumber(), "linnet.state") != nullptr;
-    argument.setType(set(argument.getType(), state && isStacked(argument.getType())));
+    bool state =
+        function.getArgAttr(argument.getArgNumber(), "linnet.state") != nullptr;
+    argument.setType(
+        set(argument.getType(), state && isStacked(argument.getType())));
   }
   for (Operation &op : llvm::make_early_inc_range(body))
     setOp(op);
-  function.setType(FunctionType::get(function.getContext(), body.getArgumentTypes(),
+  function.setType(FunctionType::get(function.getContext(),
+                                     body.getArgumentTypes(),
                                      body.getTerminator()->getOperandTypes()));
 }
 
 /// Every function reachable from `root` by calls and stacks.
-static SmallVector<func::FuncOp> collectCallees(func::FuncOp root, SymbolTable &symbols) {
+static SmallVector<func::FuncOp> collectCallees(func::FuncOp root,
+                                                SymbolTable &symbols) {
   SmallVector<func::FuncOp> order{root};
   llvm::SmallPtrSet<Operation *, 8> seen{root};
   auto visit = [&](StringRef name) {
@@ -180,30 +187,36 @@ static void clonePhase(ArrayRef<func::FuncOp> functions, SymbolTable &symbols,
   for (func::FuncOp function : functions) {
     func::FuncOp clone = function.clone();
     bool main = function == root;
-    clone.setName(main ? ("linnet" + suffix) : (function.getName() + suffix).str());
+    clone.setName(main ? ("linnet" + suffix)
+                       : (function.getName() + suffix).str());
     symbols.insert(clone);
     retarget(clone, suffix);
     ShapeSetter(batch, phase).run(clone);
     if (!main)
       continue;
     clone->setAttr("linnet.phase", builder.getStringAttr(phase.name));
-    clone->setAttr("linnet.max_tokens", builder.getI64IntegerAttr(phase.maxTokens));
+    clone->setAttr("linnet.max_tokens",
+                   builder.getI64IntegerAttr(phase.maxTokens));
   }
 }
 
 /// The phases a model of this kind runs in.
-static FailureOr<SmallVector<Phase>> listPhases(ModuleOp module, int64_t blockTokens) {
+static FailureOr<SmallVector<Phase>> listPhases(ModuleOp module,
+                                                int64_t blockTokens) {
   auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
   auto kind = model ? model.getAs<StringAttr>("kind") : StringAttr();
-  auto context = model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
+  auto context =
+      model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
   if (kind && kind.getValue() == "encoder") {
     if (!context)
       return module.emitError("expected max_context in ") << kModelAttr;
     return SmallVector<Phase>{{"encode", context.getInt(), true}};
   }
   if (blockTokens < 1)
-    return module.emitError("expected block-tokens of at least 1, but got ") << blockTokens;
-  return SmallVector<Phase>{{"prefill", blockTokens, true}, {"decode", 1, false}};
+    return module.emitError("expected block-tokens of at least 1, but got ")
+           << blockTokens;
+  return SmallVector<Phase>{{"prefill", blockTokens, true},
+                            {"decode", 1, false}};
 }
 
 namespace {
@@ -213,21 +226,30 @@ struct SpecializePhases : linnet::impl::SpecializePhasesBase<SpecializePhases> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SymbolTable symbols(module);
-    auto forward = symbols.lookup<func::FuncOp>(kForward);
-    if (!forward || forward.isExternal()) {
-      module.emitError("expected a function @") << kForward;
+    StringRef name = function.empty() ? StringRef(kForward) : function;
+    auto root = symbols.lookup<func::FuncOp>(name);
+    if (!root || root.isExternal()) {
+      module.emitError("expected a function @") << name;
       return signalPassFailure();
     }
-    auto list = listPhases(module, blockTokens);
+    auto list = function.empty() ? listPhases(module, blockTokens)
+                                 : SmallVector<Phase>{{"run", tokens, false}};
     if (failed(list))
       return signalPassFailure();
-    SmallVector<func::FuncOp> functions = collectCallees(forward, symbols);
     for (const Phase &phase : *list) {
-      clonePhase(functions, symbols, batch, phase);
+      clonePhase(collectCallees(root, symbols), symbols, batch, phase);
       ++phases;
     }
-    for (func::FuncOp function : functions)
-      symbols.erase(function);
+    // Nothing but the phases is compiled.
+    llvm::SmallPtrSet<Operation *, 8> kept;
+    for (auto phase : module.getOps<func::FuncOp>())
+      if (phase->hasAttr("linnet.phase"))
+        for (func::FuncOp callee : collectCallees(phase, symbols))
+          kept.insert(callee);
+    for (auto other :
+         llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+      if (!kept.contains(other))
+        symbols.erase(other);
   }
 };
 } // namespace
