@@ -19,24 +19,6 @@
 namespace linnet {
 namespace {
 
-void appendUtf8(std::string &out, uint32_t code) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xC0 | (code >> 6));
-    out += static_cast<char>(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xE0 | (code >> 12));
-    out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
-    out += static_cast<char>(0x80 | (code & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | (code >> 18));
-    out += static_cast<char>(0x80 | ((code >> 12) & 0x3F));
-    out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
-    out += static_cast<char>(0x80 | (code & 0x3F));
-  }
-}
-
 /// The number that `token` names, if it is one of those JSON lacks.
 std::optional<double> nonFinite(std::string_view token) {
   if (token == "Infinity")
@@ -393,22 +375,6 @@ private:
   std::string message;
 };
 
-/// Replaces non-finite numbers in `value` by {"__float__": NAME}.
-void spellNonFinite(Json &value) {
-  if (value.is_structured()) {
-    for (Json &child : value)
-      spellNonFinite(child);
-    return;
-  }
-  if (!value.is_number_float())
-    return;
-  double number = value.get<double>();
-  if (std::isnan(number))
-    value = Json{{"__float__", "NaN"}};
-  else if (std::isinf(number))
-    value = Json{{"__float__", number > 0 ? "Infinity" : "-Infinity"}};
-}
-
 } // namespace
 
 Result<Json> parseJson(std::string_view text, std::string_view what) {
@@ -424,13 +390,6 @@ Result<Json> readJsonFile(const std::string &path) {
   if (!text)
     return text.error();
   return parseJson(*text, path);
-}
-
-std::string formatJson(const Json &value, int indent) {
-  Json copy = value;
-  spellNonFinite(copy);
-  return copy.dump(indent, ' ', /*ensure_ascii=*/false,
-                   Json::error_handler_t::replace);
 }
 
 } // namespace linnet

@@ -8,7 +8,6 @@
 #include "linnet/Support/Json.h"
 
 #include <cmath>
-#include <functional>
 
 namespace linnet {
 namespace {
@@ -156,23 +155,6 @@ Result<const Json *> getObject(const Json &object, std::string_view key,
   if (!value->is_object())
     return typeError(what, key, "an object", *value);
   return value;
-}
-
-std::string describeJson(const Json &value) {
-  constexpr size_t kMaxLength = 80;
-  // A large subtree is not rendered only to be cut.
-  if (value.is_structured() && value.size() > 16)
-    return (value.is_array() ? "a list of " : "an object of ") +
-           std::to_string(value.size()) + " entries";
-  std::string text = formatJson(value, /*indent=*/-1);
-  if (text.size() > kMaxLength) {
-    // Do not cut inside a UTF-8 sequence.
-    size_t end = kMaxLength;
-    while (end > 0 && (text[end] & 0xC0) == 0x80)
-      --end;
-    text = text.substr(0, end) + "...";
-  }
-  return text;
 }
 
 } // namespace linnet

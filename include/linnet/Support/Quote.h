@@ -8,6 +8,8 @@
 #ifndef LINNET_SUPPORT_QUOTE_H
 #define LINNET_SUPPORT_QUOTE_H
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,9 @@ bool isUtf8(std::string_view text);
 
 /// The length of the well-formed UTF-8 sequence at `at`, or 0 if there is none.
 size_t utf8Length(std::string_view text, size_t at);
+
+/// Appends the UTF-8 form of a code point, which must not be a surrogate.
+void appendUtf8(std::string &out, uint32_t code);
 
 } // namespace linnet
 

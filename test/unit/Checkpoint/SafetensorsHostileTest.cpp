@@ -15,6 +15,7 @@
 
 using namespace linnet;
 using namespace linnet::test;
+using namespace std::string_literals;
 
 namespace {
 
@@ -70,7 +71,7 @@ std::vector<HostileFile> hostileFiles() {
       {"GitLfsPointer",
        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
        "git-lfs pointer"},
-      {"Pickle", std::string("\x80\x02}q\0(X\x03\0\0\0abc", 16), "claims"},
+      {"Pickle", "\x80\x02}q\0(X\x03\0\0\0abc"s, "claims"},
       // The JSON.
       {"NotJson", makeSafetensors("{nonsense", ""), "header:1:2:"},
       {"Array", makeSafetensors("[]", ""), "begin with '{'"},

@@ -141,6 +141,7 @@ TEST(SafetensorsWriter, ChecksWhatIsAppended) {
     EXPECT_TRUE(failsWith(writer.append("a", "123456789", 9),
                           "expected 8 bytes in all, but got at least 9"));
     ASSERT_TRUE(succeeds(writer.append("a", "12345", 5)));
+    EXPECT_TRUE(failsWith(writer.append("a", "1234", 4), "got at least 9"));
     EXPECT_TRUE(failsWith(writer.commit(), "expected 8 bytes, but got 5"));
   }
   EXPECT_EQ(dir.list(), Names{});
