@@ -207,8 +207,9 @@ size_t partition(llvm::Module &module, llvm::StringMap<size_t> &partOf) {
   size_t parts = std::min({total / kPartInstructions + 1, functions.size(),
                            kMaxParts});
   parts = std::max<size_t>(parts, 1);
-  llvm::stable_sort(functions, [](const auto &x, const auto &y) {
-    return x.first > y.first;
+  llvm::sort(functions, [](const auto &x, const auto &y) {
+    return std::make_pair(y.first, x.second->getName()) <
+           std::make_pair(x.first, y.second->getName());
   });
   std::vector<size_t> load(parts);
   for (auto &[size, function] : functions) {

@@ -7,6 +7,7 @@
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cerrno>
@@ -61,6 +62,17 @@ std::string firstLine(llvm::StringRef text) {
   return line.empty() ? "no message" : line.str();
 }
 
+/// lld registers LLVM's code generation flags when it first runs, and LLVM ends
+/// the process over a flag that is there already: our --mcpu, long parsed.
+void releaseFlagName() {
+  static bool done = false;
+  if (std::exchange(done, true))
+    return;
+  auto &flags = llvm::cl::getRegisteredOptions();
+  if (auto found = flags.find("mcpu"); found != flags.end())
+    found->second->removeArgument();
+}
+
 Result<std::unique_ptr<llvm::object::ObjectFile>>
 openElf(std::string_view bytes) {
   llvm::MemoryBufferRef buffer(llvm::StringRef(bytes.data(), bytes.size()),
@@ -99,6 +111,7 @@ Status linkSharedLibrary(const std::vector<ObjectCode> &objects,
   static std::mutex mutex;
   static bool broken = false;
   std::lock_guard<std::mutex> lock(mutex);
+  releaseFlagName();
   if (broken)
     return makeError("the linker cannot run again after a crash");
   std::string messages;

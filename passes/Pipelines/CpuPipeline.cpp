@@ -9,6 +9,7 @@
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
+using namespace mlir::linnet;
 
 void linnet::buildThreadStateStage(OpPassManager &pm,
                                    const CpuPipelineOptions &options) {
@@ -18,19 +19,33 @@ void linnet::buildThreadStateStage(OpPassManager &pm,
   pm.addPass(createThreadState(threadState));
 }
 
-void linnet::buildSpecializeStage(OpPassManager &pm,
-                                  const CpuPipelineOptions &options) {
+static void buildSpecialization(OpPassManager &pm,
+                                const SpecializePhasesOptions &options) {
   // Structures without a kernel of their own become ones that have it.
   pm.addPass(createExpandStructures());
   // One recurrence only.
   pm.addPass(createExpandStep());
-  // Prefill and decode (or encode), each with its shapes.
+  // Prefill and decode (or encode, or run), each with its shapes.
+  pm.addPass(createSpecializePhases(options));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void linnet::buildSpecializeStage(OpPassManager &pm,
+                                  const CpuPipelineOptions &options) {
   SpecializePhasesOptions specialize;
   specialize.batch = options.batch;
   specialize.blockTokens = options.blockTokens;
-  pm.addPass(createSpecializePhases(specialize));
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  buildSpecialization(pm, specialize);
+}
+
+void linnet::buildFunctionStage(OpPassManager &pm, StringRef function,
+                                int64_t batch, int64_t tokens) {
+  SpecializePhasesOptions specialize;
+  specialize.batch = batch;
+  specialize.function = function.str();
+  specialize.tokens = tokens;
+  buildSpecialization(pm, specialize);
 }
 
 void linnet::buildLowerCpuStage(OpPassManager &pm,

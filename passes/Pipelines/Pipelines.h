@@ -43,6 +43,9 @@ struct CpuPipelineOptions : PassPipelineOptions<CpuPipelineOptions> {
 void buildThreadStateStage(OpPassManager &pm,
                            const CpuPipelineOptions &options);
 void buildSpecializeStage(OpPassManager &pm, const CpuPipelineOptions &options);
+/// The same for one function of a module, with its open sizes.
+void buildFunctionStage(OpPassManager &pm, StringRef function, int64_t batch,
+                        int64_t tokens);
 void buildLowerCpuStage(OpPassManager &pm, const CpuPipelineOptions &options);
 void buildCpuPipeline(OpPassManager &pm, const CpuPipelineOptions &options);
 
