@@ -1,0 +1,261 @@
+//===- Bench.cpp - linnet-run bench ---------------------------------------===//
+
+#include "Command.h"
+#include "CompiledModel.h"
+
+#include "linnet/Runtime/Roofline.h"
+#include "linnet/Runtime/Sampler.h"
+#include "linnet/Runtime/Usage.h"
+#include "linnet/Support/Json.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+namespace linnet::runtool {
+
+namespace cl = llvm::cl;
+
+static cl::OptionCategory category("Options of bench");
+static cl::SubCommand command(
+    "bench",
+    "Measure prefill (logits of the last token only) and decode (greedy, "
+    "behind a prompt of at most 128 tokens): medians after one warm-up, beside "
+    "the memory bandwidth and multiply-add rate of this machine, measured "
+    "with as many threads");
+static cl::opt<std::string>
+    path(cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
+         cl::desc("<compiled directory or checkpoint directory>"));
+static cl::opt<int64_t>
+    promptOption("prompt-length", cl::sub(command), cl::cat(category),
+                 cl::init(512), cl::value_desc("N"),
+                 cl::desc("Tokens of the prompt (default: 512)"));
+static cl::opt<int64_t>
+    generateOption("generate", cl::sub(command), cl::cat(category),
+                   cl::init(64), cl::value_desc("N"),
+                   cl::desc("Tokens to generate (default: 64)"));
+static cl::opt<int>
+    threadsOption("threads", cl::sub(command), cl::cat(category), cl::init(0),
+                  cl::value_desc("N"),
+                  cl::desc("Threads (default: all processors)"));
+static cl::opt<int>
+    repetitionsOption("repetitions", cl::sub(command), cl::cat(category),
+                      cl::init(3), cl::value_desc("N"),
+                      cl::desc("Runs of which the median counts (default: 3)"));
+static cl::opt<bool> jsonOption("json", cl::sub(command), cl::cat(category),
+                                cl::desc("Print one JSON object"));
+
+/// The prompt before decoding: long enough to be a text, and the same whatever
+/// --prompt-length is.
+static constexpr int64_t kDecodePrompt = 128;
+
+namespace {
+
+struct Speeds {
+  double prefill = 0, decode = 0; // tokens per second, one sequence
+};
+
+class Bench {
+public:
+  Bench(const CompiledModel &model, Verdict &verdict)
+      : model(model), verdict(verdict),
+        batch(linnet_model_batch(model.handle.get())),
+        width(linnet_model_output_width(model.handle.get())),
+        logits(size_t(batch * width)) {}
+
+  Result<Speeds> measure() {
+    Result<SessionHandle> created = model.createSession(verdict);
+    if (!created)
+      return created.error();
+    session = created.take();
+    Speeds speeds;
+    Status status = median(
+        [&](double &seconds) { return prefill(promptOption, seconds); },
+        promptOption, speeds.prefill);
+    if (status && generateOption > 0)
+      status = median([&](double &seconds) { return decode(seconds); },
+                      generateOption, speeds.decode);
+    if (!status)
+      return status.error();
+    return speeds;
+  }
+
+private:
+  Status median(const std::function<Status(double &)> &run, int64_t tokens,
+                double &perSecond) {
+    std::vector<double> times;
+    for (int i = 0; i <= repetitionsOption; ++i) {
+      double seconds = 0;
+      if (Status status = run(seconds); !status)
+        return status;
+      if (i > 0) // The first run touches memory that is new.
+        times.push_back(seconds);
+    }
+    std::sort(times.begin(), times.end());
+    size_t half = times.size() / 2;
+    double middle = times.size() % 2 ? times[half]
+                                     : (times[half - 1] + times[half]) / 2;
+    perSecond = double(tokens) / middle;
+    return {};
+  }
+
+  Status prefill(int64_t count, double &seconds) {
+    if (Status status = toStatus(linnet_session_reset(session.get()), verdict);
+        !status)
+      return status;
+    std::vector<int32_t> ids;
+    uint32_t state = 1;
+    for (int64_t i = 0; i < batch * count; ++i) {
+      state = state * 1664525u + 1013904223u;
+      ids.push_back(int32_t((state >> 8) % model.manifest.vocabSize));
+    }
+    return timed(seconds, [&] {
+      return linnet_prefill(session.get(), ids.data(), count, logits.data(),
+                            LINNET_ROWS_LAST);
+    });
+  }
+
+  Status decode(double &seconds) {
+    double ignored = 0;
+    if (Status status =
+            prefill(std::min<int64_t>(promptOption, kDecodePrompt), ignored);
+        !status)
+      return status;
+    std::vector<int32_t> ids(static_cast<size_t>(batch));
+    return timed(seconds, [&] {
+      linnet_status status = LINNET_OK;
+      for (int64_t i = 0; i < generateOption && status == LINNET_OK; ++i) {
+        for (int64_t b = 0; b < batch; ++b)
+          ids[b] = std::max(0, argmax(logits.data() + b * width, width));
+        status = linnet_decode(session.get(), ids.data(), logits.data());
+      }
+      return status;
+    });
+  }
+
+  Status timed(double &seconds, const std::function<linnet_status()> &work) {
+    auto start = std::chrono::steady_clock::now();
+    linnet_status status = work();
+    std::chrono::duration<double> spent =
+        std::chrono::steady_clock::now() - start;
+    seconds = spent.count();
+    return toStatus(status, verdict);
+  }
+
+  const CompiledModel &model;
+  Verdict &verdict;
+  SessionHandle session;
+  int64_t batch, width;
+  std::vector<float> logits;
+};
+
+/// Multiplications and additions with weight matrices in a prefill of `tokens`
+/// tokens of one sequence. Matrices with a dimension of the vocabulary's size
+/// meet the last token only. What attention and scans do is not counted.
+double matrixFlops(const Manifest &manifest, int64_t tokens) {
+  double flops = 0;
+  for (const WeightSlot &slot : manifest.slots) {
+    if (slot.layout.kind != WeightLayout::Kind::Panel)
+      continue;
+    bool isHead = std::find(slot.shape.begin(), slot.shape.end(),
+                            manifest.vocabSize) != slot.shape.end();
+    flops += 2.0 * double(elementCount(slot.shape).value_or(0)) *
+             double(isHead ? 1 : tokens);
+  }
+  return flops;
+}
+
+} // namespace
+
+static Status checkOptions(const CompiledModel &model) {
+  if (promptOption < 1 || generateOption < 0 || repetitionsOption < 1)
+    return makeError("expected --prompt-length and --repetitions of at least 1 "
+                     "and --generate of at least 0, but got ",
+                     promptOption.getValue(), ", ",
+                     repetitionsOption.getValue(), " and ",
+                     generateOption.getValue());
+  int64_t context = model.manifest.maxContext;
+  int64_t needed =
+      std::max<int64_t>(promptOption,
+                        std::min<int64_t>(promptOption, kDecodePrompt) +
+                            generateOption);
+  if (context > 0 && needed > context)
+    return makeError("expected at most ", context,
+                     " tokens, the model's context, but got ", needed);
+  return {};
+}
+
+/// The figures as users read them.
+static std::string describe(const Json &figures) {
+  auto number = [&](const char *key) { return figures[key].get<double>(); };
+  char text[600];
+  snprintf(text, sizeof text,
+           "threads      %d\n"
+           "prefill      %10.1f tokens/s  %8.1f GFLOP/s, %5.1f%% of the %.1f "
+           "measured\n"
+           "decode       %10.1f tokens/s  %8.1f GB/s,    %5.1f%% of the %.1f "
+           "measured\n"
+           "weights      %10.1f MB\n"
+           "peak memory  %10.1f MB\n",
+           figures["threads"].get<int>(), number("prefill_tokens_per_s"),
+           number("prefill_gflops"), 100 * number("prefill_share_of_peak"),
+           number("fma_gflops"), number("decode_tokens_per_s"),
+           number("decode_gb_per_s"), 100 * number("decode_share_of_stream"),
+           number("stream_gb_per_s"), number("weight_bytes") / 1e6,
+           number("peak_rss_bytes") / 1e6);
+  return text;
+}
+
+static Status run(Verdict &verdict) {
+  if (threadsOption < 0)
+    return makeError("--threads: expected 0 or more, but got ",
+                     threadsOption.getValue());
+  Result<CompiledModel> model = openModel(path, threadsOption, verdict);
+  if (!model)
+    return model.error();
+  if (Status status = model->requireCausal(); !status)
+    return status;
+  if (Status status = checkOptions(*model); !status)
+    return status;
+  Result<Speeds> speeds = Bench(*model, verdict).measure();
+  if (!speeds)
+    return speeds.error();
+  // Before the roofline, whose buffer is not the model's doing.
+  int64_t peak = peakResidentBytes();
+  RooflineOptions options;
+  options.threads = linnet_model_threads(model->handle.get());
+  Result<Roofline> roofline = measureRoofline(options);
+  if (!roofline)
+    return roofline.error();
+  int64_t batch = linnet_model_batch(model->handle.get());
+  int64_t stepBytes = linnet_model_step_bytes(model->handle.get());
+  double decodeRate = speeds->decode * double(stepBytes);
+  double prefillRate = speeds->prefill / double(promptOption) *
+                       matrixFlops(model->manifest, promptOption) *
+                       double(batch);
+  Json figures = {
+      {"model", model->manifest.source},
+      {"model_type", model->manifest.modelType},
+      {"cpu", model->manifest.cpu},
+      {"threads", options.threads},
+      {"batch", batch},
+      {"prompt_length", promptOption.getValue()},
+      {"generate", generateOption.getValue()},
+      {"repetitions", repetitionsOption.getValue()},
+      {"prefill_tokens_per_s", speeds->prefill * double(batch)},
+      {"decode_tokens_per_s", speeds->decode * double(batch)},
+      {"peak_rss_bytes", peak},
+      {"weight_bytes", linnet_model_weight_bytes(model->handle.get())},
+      {"step_bytes", stepBytes},
+      {"decode_gb_per_s", decodeRate / 1e9},
+      {"stream_gb_per_s", roofline->bytesPerSecond / 1e9},
+      {"decode_share_of_stream", decodeRate / roofline->bytesPerSecond},
+      {"fma_gflops", roofline->flopsPerSecond / 1e9},
+      {"prefill_gflops", prefillRate / 1e9},
+      {"prefill_share_of_peak", prefillRate / roofline->flopsPerSecond}};
+  return print(jsonOption ? formatJson(figures) + "\n" : describe(figures));
+}
+
+Command benchCommand() { return {&command, &category, &run}; }
+
+} // namespace linnet::runtool

@@ -1,0 +1,66 @@
+//===- CompiledModel.h - the C interface with owners ----------*- C++ -*-===//
+//
+// A path on the command line becomes an open model: a compiled directory as it
+// is, anything else by way of the cache.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LINNET_LIB_RUNTOOL_COMPILEDMODEL_H
+#define LINNET_LIB_RUNTOOL_COMPILEDMODEL_H
+
+#include "Command.h"
+
+#include "linnet/Runtime/Manifest.h"
+#include "linnet/Runtime/linnet.h"
+
+#include <memory>
+#include <string>
+
+namespace linnet::runtool {
+
+struct CloseModel {
+  void operator()(linnet_model *model) const { linnet_model_close(model); }
+};
+struct DestroySession {
+  void operator()(linnet_session *session) const {
+    linnet_session_destroy(session);
+  }
+};
+using SessionHandle = std::unique_ptr<linnet_session, DestroySession>;
+
+/// The runtime's word on a call; notes a bug of the runtime in `verdict`.
+Status toStatus(linnet_status status, Verdict &verdict);
+
+struct CompiledModel {
+  std::unique_ptr<linnet_model, CloseModel> handle;
+  Manifest manifest;
+  std::string directory;
+
+  bool isEncoder() const {
+    return manifest.kind == Manifest::ModelKind::Encoder;
+  }
+  Result<SessionHandle> createSession(Verdict &verdict) const;
+  /// An error unless the model continues texts.
+  Status requireCausal() const;
+  /// Where the tokenizer may be, most likely first.
+  std::vector<std::string> tokenizerPlaces() const;
+};
+
+/// Whether `path` is a directory that linnet-compile wrote.
+bool isCompiled(const std::string &path);
+
+/// Opens `path` with `threads` (0: all processors). A checkpoint or an MLIR
+/// file is compiled into the cache first, which a line on stderr says unless
+/// it is there already.
+Result<CompiledModel> openModel(const std::string &path, int threads,
+                                Verdict &verdict);
+/// Opens a compiled directory.
+Result<CompiledModel> openCompiled(const std::string &directory, int threads,
+                                   Verdict &verdict);
+
+/// Directories where the tokenizer of the model named `source` may be.
+std::vector<std::string> tokenizerPlacesOf(const std::string &source);
+
+} // namespace linnet::runtool
+
+#endif // LINNET_LIB_RUNTOOL_COMPILEDMODEL_H

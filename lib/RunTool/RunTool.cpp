@@ -1,0 +1,88 @@
+//===- RunTool.cpp - choosing a subcommand, reporting its outcome ---------===//
+
+#include "linnet/RunTool/RunTool.h"
+
+#include "Command.h"
+
+#include "linnet/Runtime/Manifest.h"
+#include "linnet/Support/File.h"
+#include "linnet/Support/Quote.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+
+namespace linnet {
+namespace runtool {
+
+void note(const std::string &text) {
+  fprintf(stderr, "linnet-run: %s\n", text.c_str());
+}
+
+Status print(const std::string &text) {
+  if (fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+      fflush(stdout) != 0)
+    return systemError("write", "standard output", errno);
+  return {};
+}
+
+} // namespace runtool
+
+using namespace runtool;
+
+static std::string namesOf(const std::vector<Command> &commands) {
+  std::string names;
+  for (const Command &command : commands)
+    names += (names.empty() ? "" : ", ") + command.parser->getName().str();
+  return names;
+}
+
+int runTool(int argc, char **argv) {
+  const std::vector<Command> commands = {runCommand(), generateCommand(),
+                                         perplexityCommand(), benchCommand(),
+                                         tokenizeCommand()};
+  // A closed pipe is a write error to report, not a death by signal.
+  signal(SIGPIPE, SIG_IGN);
+  // The parser would take an unknown word for an argument of no command.
+  if (argc < 2 || argv[1][0] != '-') {
+    bool known = false;
+    for (const Command &command : commands)
+      known |= argc >= 2 && command.parser->getName() == argv[1];
+    if (!known) {
+      note("error: expected a command (" + namesOf(commands) + "), but got " +
+           (argc < 2 ? std::string("none") : quoteName(argv[1])) +
+           "; see linnet-run --help");
+      return 1;
+    }
+  }
+  llvm::cl::OptionCategory none("linnet-run options");
+  llvm::cl::HideUnrelatedOptions(none);
+  for (const Command &command : commands)
+    llvm::cl::HideUnrelatedOptions(*command.options, *command.parser);
+  llvm::cl::SetVersionPrinter([](llvm::raw_ostream &out) {
+    out << "linnet-run " << std::string(kLinnetVersion) << "\n";
+  });
+  llvm::cl::ParseCommandLineOptions(
+      argc, argv,
+      "Runs models that linnet-compile made, or checkpoints, which it compiles "
+      "on first use.\nEach command has its own help: linnet-run COMMAND "
+      "--help\n");
+  for (const Command &command : commands) {
+    if (!*command.parser)
+      continue;
+    Verdict verdict;
+    Status status = command.run(verdict);
+    if (status)
+      return 0;
+    note((verdict.internal ? "internal error: " : "error: ") +
+         status.error().str());
+    if (!verdict.reproducer.empty())
+      note("the input that shows it is in '" + verdict.reproducer + "'");
+    return verdict.internal ? 2 : 1;
+  }
+  note("error: expected a command (" + namesOf(commands) +
+       ") before the options; see linnet-run --help");
+  return 1;
+}
+
+} // namespace linnet

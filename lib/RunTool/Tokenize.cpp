@@ -1,0 +1,45 @@
+//===- Tokenize.cpp - linnet-run tokenize ---------------------------------===//
+
+#include "Command.h"
+#include "CompiledModel.h"
+#include "Tokens.h"
+
+#include "linnet/Support/File.h"
+#include "linnet/Support/Json.h"
+
+namespace linnet::runtool {
+
+namespace cl = llvm::cl;
+
+static cl::OptionCategory category("Options of tokenize");
+static cl::SubCommand command("tokenize",
+                              "Print the token ids of a text as a JSON list, "
+                              "with the special tokens the tokenizer adds");
+static cl::opt<std::string>
+    path(cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
+         cl::desc("<directory with tokenizer.json>"));
+static cl::opt<std::string> textOption("text", cl::Required, cl::sub(command),
+                                       cl::cat(category),
+                                       cl::value_desc("FILE"),
+                                       cl::desc("The text; - is stdin"));
+static cl::opt<bool> specialOption(
+    "special", cl::sub(command), cl::cat(category), cl::init(true),
+    cl::desc("Add special tokens (default); --special=false: do not"));
+
+static Status run(Verdict &) {
+  Result<Tokenizer> tokenizer = Tokenizer::fromDirectory(path);
+  if (!tokenizer)
+    return tokenizer.error();
+  Result<std::string> text =
+      readFile(textOption == "-" ? "/dev/stdin" : pathOf(textOption));
+  if (!text)
+    return text.error();
+  Result<std::vector<int32_t>> ids = tokenizer->encode(*text, specialOption);
+  if (!ids)
+    return ids.error();
+  return print(formatJson(Json(*ids), -1) + "\n");
+}
+
+Command tokenizeCommand() { return {&command, &category, &run}; }
+
+} // namespace linnet::runtool

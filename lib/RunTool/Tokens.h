@@ -1,0 +1,50 @@
+//===- Tokens.h - token arrays from the command line ----------*- C++ -*-===//
+
+#ifndef LINNET_LIB_RUNTOOL_TOKENS_H
+#define LINNET_LIB_RUNTOOL_TOKENS_H
+
+#include "linnet/Support/Result.h"
+#include "linnet/Tokenizer/Tokenizer.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace linnet::runtool {
+
+/// Integers of shape [rows, length], row-major: token ids, token types or a
+/// mask.
+struct Tokens {
+  int64_t rows = 0;
+  int64_t length = 0;
+  std::vector<int32_t> ids;
+  /// What messages call it: the file, or the option's text.
+  std::string name;
+
+  int64_t at(int64_t row, int64_t column) const {
+    return ids[row * length + column];
+  }
+};
+
+/// The path of "@PATH" (or of "PATH").
+std::string pathOf(const std::string &argument);
+
+/// Reads "@FILE.npy", integers of shape [B, T] or [T] (one row), or a list of
+/// ids such as "1,17,5". Errors: neither of these; an empty array; numbers
+/// that are no int32.
+Result<Tokens> readTokens(const std::string &argument);
+
+/// One row of ids that came from elsewhere.
+Tokens makeTokens(std::vector<int32_t> ids, const std::string &name);
+
+/// An error "NAME[ROW, COLUMN]: ..." unless all ids are at least 0 and below
+/// `bound`; `what` says what an id is.
+Status checkTokens(const Tokens &tokens, int64_t bound, const char *what);
+
+/// The tokenizer of the first of `directories` that has one; the error of the
+/// first if none has.
+Result<Tokenizer> findTokenizer(const std::vector<std::string> &directories);
+
+} // namespace linnet::runtool
+
+#endif // LINNET_LIB_RUNTOOL_TOKENS_H
