@@ -29,6 +29,8 @@ find_package(Threads REQUIRED)
 find_package(GTest REQUIRED)
 
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -fvisibility-inlines-hidden)
+# How libMLIR was built; see Precompiled.h.
+add_compile_definitions(LINNET_MLIR_ASSERTIONS=$<BOOL:${LLVM_ENABLE_ASSERTIONS}>)
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   add_link_options(-fuse-ld=lld)
 endif()

@@ -5,6 +5,18 @@
 //
 //===----------------------------------------------------------------------===//
 
+// Whether a statistic counts, and so how large it is, hangs on NDEBUG. The
+// library constructs the statistics of our passes, so its setting counts here,
+// while our own assertions stay as the build type has them.
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
+#if !LINNET_MLIR_ASSERTIONS
+#define NDEBUG
+#endif
+#include "llvm/ADT/Statistic.h"
+#pragma pop_macro("NDEBUG")
+#include <cassert>
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
