@@ -13,6 +13,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <new>
+#include <system_error>
 #include <thread>
 
 namespace linnet {
@@ -224,9 +225,14 @@ void Interpreter::parallelFor(
   if (parts <= 1)
     return body(0, count);
   std::vector<std::thread> workers;
-  for (int64_t part = 1; part < parts; ++part)
-    workers.emplace_back(
-        [=] { body(count * part / parts, count * (part + 1) / parts); });
+  for (int64_t part = 1; part < parts; ++part) {
+    auto run = [=] { body(count * part / parts, count * (part + 1) / parts); };
+    try {
+      workers.emplace_back(run);
+    } catch (const std::system_error &) {
+      run(); // The system has no thread to spare.
+    }
+  }
   body(0, count / parts);
   for (std::thread &worker : workers)
     worker.join();

@@ -208,9 +208,10 @@ static Status evalRecurrence(OpT op, Scope &scope, bool reverse) {
   if (!status)
     return status;
   int64_t heads = extents[2], entries = extents[3] * extents[4];
+  // Without tokens there is no output to point into.
+  int64_t rows = extents[1] == 0 ? 0 : extents[0] * heads;
   scope.interpreter.parallelFor(
-      extents[0] * heads, 20.0 * state->size() * extents[1],
-      [&](int64_t begin, int64_t end) {
+      rows, 20.0 * state->size() * extents[1], [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           int64_t b = i / heads, h = i % heads;
           recurrence.run(b, h, state->values.data() + i * entries,

@@ -99,6 +99,27 @@ TEST_P(CausalOracleTest, OnePassAndPrefillThenDecode) {
   EXPECT_LE(difference(streamed, whole), 1e-12);
 }
 
+TEST_P(CausalOracleTest, NoRowsAndNoTokens) {
+  int64_t vocabulary = load("logits_f64.npy").shape[2];
+  for (Shape shape : {Shape{0, 3}, Shape{2, 0}}) {
+    HostTensor logits = run({HostTensor::filled(shape), HostTensor::scalar(0)});
+    EXPECT_EQ(logits.shape, Shape({shape[0], shape[1], vocabulary}));
+  }
+}
+
+TEST_P(CausalOracleTest, RefusesTokensOutsideTheVocabulary) {
+  int64_t vocabulary = load("logits_f64.npy").shape[2];
+  tokens.values[1] = double(vocabulary);
+  auto evaluator = Evaluator::create(*module, &archive);
+  ASSERT_TRUE(evaluator);
+  auto refused = evaluator->run("forward", {tokens, HostTensor::scalar(0)});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().str().find("but got " + std::to_string(vocabulary) +
+                                       " as element 1"),
+            std::string::npos)
+      << refused.error().str();
+}
+
 INSTANTIATE_TEST_SUITE_P(HuggingFace, CausalOracleTest,
                          testing::Values("llama", "llama-sharded",
                                          "llama-tied-llama3rope", "mistral",
