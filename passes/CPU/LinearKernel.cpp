@@ -33,15 +33,26 @@ private:
   Value row(Value batch, Value token, ArrayRef<Value> inner);
   SmallVector<Value> place(Value batch, Value token, Value column);
   bool narrow() const { return !k.argumentType(W).getElementType().isF32(); }
+  /// Which of the lanes from `column` on are columns; null if all are.
+  Value validLanes(Value column);
+  /// Accumulators before the first product: the bias, or zeros.
   TileAccumulators initial(unsigned rows, Value firstColumn);
+  /// Accumulators so far, from the output.
+  TileAccumulators partial(unsigned rows, Value batch, Value firstRow,
+                           Value firstColumn);
   void storeTile(const TileAccumulators &sums, unsigned rows, Value batch,
                  Value firstRow, bool rowsAreBatch, Value firstColumn);
+  /// One panel, inner indices [begin, begin + size).
+  void emitBlock(Value panel, Value batch, Value lower, Value upper,
+                 Value begin, int64_t size, bool first);
   void emitPanel(Value panel, Value batch, Value lower, Value upper);
 
   KernelBuilder &k;
   int64_t in, out;
   bool bias;
   int64_t vectors, width;
+  /// A narrow panel block as f32, in scratch.
+  Value wide;
 };
 } // namespace
 
@@ -59,23 +70,38 @@ SmallVector<Value> LinearEmitter::place(Value batch, Value token,
   }
 }
 
+Value LinearEmitter::validLanes(Value column) {
+  if (out % width == 0)
+    return {};
+  return k.maximum(k.cst(0),
+                   k.minimum(k.cst(k.target.lanes), k.sub(k.cst(out), column)));
+}
+
 TileAccumulators LinearEmitter::initial(unsigned rows, Value firstColumn) {
   TileAccumulators sums;
   for (int64_t v = 0; v < vectors; ++v) {
-    Value start = k.splat(0.0, k.target.lanes);
     Value column = k.add(firstColumn, k.cst(v * k.target.lanes));
-    if (bias && out % width == 0)
-      start = k.load(k.argument(Bias), column, k.target.lanes);
-    else if (bias)
-      start = k.load(k.argument(Bias), column, k.target.lanes,
-                     k.maximum(k.cst(0), k.minimum(k.cst(k.target.lanes),
-                                                   k.sub(k.cst(out), column))));
-    sums.push_back(start);
+    sums.push_back(
+        bias ? k.loadColumns(k.argument(Bias), column, validLanes(column))
+             : k.splat(0.0, k.target.lanes));
   }
   TileAccumulators all;
   for (unsigned r = 0; r < rows; ++r)
     llvm::append_range(all, sums);
   return all;
+}
+
+TileAccumulators LinearEmitter::partial(unsigned rows, Value batch,
+                                        Value firstRow, Value firstColumn) {
+  TileAccumulators sums;
+  for (unsigned r = 0; r < rows; ++r)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value column = k.add(firstColumn, k.cst(v * k.target.lanes));
+      sums.push_back(k.loadColumns(
+          k.argument(Y), place(batch, k.add(firstRow, k.cst(r)), column),
+          validLanes(column)));
+    }
+  return sums;
 }
 
 void LinearEmitter::storeTile(const TileAccumulators &sums, unsigned rows,
@@ -88,76 +114,61 @@ void LinearEmitter::storeTile(const TileAccumulators &sums, unsigned rows,
       SmallVector<Value> indices = rowsAreBatch
                                        ? place(number, k.cst(0), column)
                                        : place(batch, number, column);
-      Value sum = sums[r * vectors + v];
-      if (out % width == 0) {
-        k.store(sum, k.argument(Y), indices);
-        continue;
-      }
-      Value valid = k.maximum(k.cst(0), k.minimum(k.cst(k.target.lanes),
-                                                  k.sub(k.cst(out), column)));
-      k.store(sum, k.argument(Y), indices, valid);
+      k.storeColumns(sums[r * vectors + v], k.argument(Y), indices,
+                     validLanes(column));
     }
+}
+
+void LinearEmitter::emitBlock(Value panel, Value batch, Value lower,
+                              Value upper, Value begin, int64_t size,
+                              bool first) {
+  auto weight = [&](Value inner, Value lane) {
+    return k.load(k.argument(W), {panel, k.add(inner, begin), lane},
+                  k.target.lanes);
+  };
+  // Narrow panels are widened once and then used by every row tile.
+  if (wide)
+    k.loop(size, [&](Value inner) {
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value lane = k.cst(v * k.target.lanes);
+        k.store(weight(inner, lane), wide, {inner, lane});
+      }
+    });
+  Value firstColumn = k.mul(panel, k.cst(width));
+  forRowTiles(
+      k, lower, upper, k.target.tileRows(), [&](Value row, unsigned rows) {
+        TileAccumulators sums = first ? initial(rows, firstColumn)
+                                      : partial(rows, batch, row, firstColumn);
+        sums = multiplyTile(
+            k, rows, vectors, k.cst(0), k.cst(size), 1, sums,
+            [&](unsigned r, Value inner) {
+              return k.loadScalar(
+                  k.argument(X),
+                  place(batch, k.add(row, k.cst(r)), k.add(inner, begin)));
+            },
+            [&](unsigned v, Value inner) {
+              Value lane = k.cst(v * k.target.lanes);
+              return wide ? k.load(wide, {inner, lane}, k.target.lanes)
+                          : weight(inner, lane);
+            });
+        storeTile(sums, rows, batch, row, false, firstColumn);
+      });
 }
 
 void LinearEmitter::emitPanel(Value panel, Value batch, Value lower,
                               Value upper) {
   // A panel block has to stay in the second-level cache while the rows pass.
   const int64_t block = std::min<int64_t>(in, 512);
-  Value wide;
-  if (narrow())
+  if (narrow() && !wide)
     wide = k.scratch({block, width}, k.getF32Type());
-  Value firstColumn = k.mul(panel, k.cst(width));
-  for (int64_t begin = 0; begin < in; begin += block) {
-    int64_t size = std::min(block, in - begin);
-    // bf16 panels are widened once and then used by every row tile.
-    if (narrow())
-      k.loop(size, [&](Value inner) {
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value lane = k.cst(v * k.target.lanes);
-          Value w =
-              k.load(k.argument(W), {panel, k.add(inner, k.cst(begin)), lane},
-                     k.target.lanes);
-          k.store(w, wide, {inner, lane});
-        }
-      });
-    forRowTiles(
-        k, lower, upper, k.target.tileRows(), [&](Value row, unsigned rows) {
-          TileAccumulators sums;
-          if (begin == 0)
-            sums = initial(rows, firstColumn);
-          else
-            for (unsigned r = 0; r < rows; ++r)
-              for (int64_t v = 0; v < vectors; ++v) {
-                Value column = k.add(firstColumn, k.cst(v * k.target.lanes));
-                SmallVector<Value> indices =
-                    place(batch, k.add(row, k.cst(r)), column);
-                Value valid =
-                    k.maximum(k.cst(0), k.minimum(k.cst(k.target.lanes),
-                                                  k.sub(k.cst(out), column)));
-                sums.push_back(
-                    out % width == 0
-                        ? k.load(k.argument(Y), indices, k.target.lanes)
-                        : k.load(k.argument(Y), indices, k.target.lanes,
-                                 valid));
-              }
-          sums = multiplyTile(
-              k, rows, vectors, k.cst(0), k.cst(size), 1, sums,
-              [&](unsigned r, Value inner) {
-                return k.loadScalar(k.argument(X),
-                                    place(batch, k.add(row, k.cst(r)),
-                                          k.add(inner, k.cst(begin))));
-              },
-              [&](unsigned v, Value inner) {
-                Value lane = k.cst(v * k.target.lanes);
-                if (narrow())
-                  return k.load(wide, {inner, lane}, k.target.lanes);
-                return k.load(k.argument(W),
-                              {panel, k.add(inner, k.cst(begin)), lane},
-                              k.target.lanes);
-              });
-          storeTile(sums, rows, batch, row, false, firstColumn);
-        });
-  }
+  emitBlock(panel, batch, lower, upper, k.cst(0), block, true);
+  int64_t whole = in / block * block;
+  if (whole > block)
+    k.loop(k.cst(block), k.cst(whole), k.cst(block), [&](Value begin) {
+      emitBlock(panel, batch, lower, upper, begin, block, false);
+    });
+  if (whole < in)
+    emitBlock(panel, batch, lower, upper, k.cst(whole), in - whole, false);
 }
 
 void LinearEmitter::emitManyRows() {

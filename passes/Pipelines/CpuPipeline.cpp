@@ -55,6 +55,8 @@ void linnet::buildLowerCpuStage(OpPassManager &pm,
   lower.vectorBits = options.vectorBits;
   lower.vectorRegisters = options.vectorRegisters;
   pm.addPass(createLowerCpu(lower));
+  // Here, where a function without expansion is still an error in the model.
+  pm.addNestedPass<func::FuncOp>(createExpandMath());
 }
 
 void linnet::buildCpuPipeline(OpPassManager &pm,
