@@ -22,6 +22,10 @@ void linnet::registerAllDialects(DialectRegistry &registry) {
 
 void linnet::registerAllPasses() {
   mlir::registerAllPasses();
+  registerLinnetPasses();
+}
+
+void linnet::registerLinnetPasses() {
   registerLinnetFormPasses();
   registerLinnetLowerPasses();
   registerLinnetCPUPasses();

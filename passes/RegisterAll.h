@@ -13,6 +13,10 @@ void registerAllDialects(DialectRegistry &registry);
 
 /// Registers every linnet pass and pipeline, and the upstream passes.
 void registerAllPasses();
+
+/// Registers the linnet passes and pipelines only, for a driver that has the
+/// upstream ones.
+void registerLinnetPasses();
 } // namespace linnet
 } // namespace mlir
 

@@ -8,9 +8,13 @@
 #include "linnet/Runtime/Usage.h"
 #include "linnet/Support/Json.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <set>
 
 namespace linnet::runtool {
 
@@ -24,26 +28,37 @@ static cl::SubCommand command(
     "the memory bandwidth and multiply-add rate of this machine, measured "
     "with as many threads");
 static cl::opt<std::string>
-    path(cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
-         cl::desc("<compiled directory or checkpoint directory>"));
+    pathFlag(cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
+             cl::desc("<compiled directory or checkpoint directory>"));
 static cl::opt<int64_t>
-    promptOption("prompt-length", cl::sub(command), cl::cat(category),
-                 cl::init(512), cl::value_desc("N"),
-                 cl::desc("Tokens of the prompt (default: 512)"));
+    promptFlag("prompt-length", cl::sub(command), cl::cat(category),
+               cl::init(512), cl::value_desc("N"),
+               cl::desc("Tokens of the prompt (default: 512)"));
 static cl::opt<int64_t>
-    generateOption("generate", cl::sub(command), cl::cat(category),
-                   cl::init(64), cl::value_desc("N"),
-                   cl::desc("Tokens to generate (default: 64)"));
+    generateFlag("generate", cl::sub(command), cl::cat(category), cl::init(64),
+                 cl::value_desc("N"),
+                 cl::desc("Tokens to generate (default: 64)"));
+static cl::opt<int> threadsFlag("threads", cl::sub(command), cl::cat(category),
+                                cl::init(0), cl::value_desc("N"),
+                                cl::desc("Threads (default: all processors)"));
 static cl::opt<int>
-    threadsOption("threads", cl::sub(command), cl::cat(category), cl::init(0),
-                  cl::value_desc("N"),
-                  cl::desc("Threads (default: all processors)"));
-static cl::opt<int>
-    repetitionsOption("repetitions", cl::sub(command), cl::cat(category),
-                      cl::init(3), cl::value_desc("N"),
-                      cl::desc("Runs of which the median counts (default: 3)"));
-static cl::opt<bool> jsonOption("json", cl::sub(command), cl::cat(category),
-                                cl::desc("Print one JSON object"));
+    repetitionsFlag("repetitions", cl::sub(command), cl::cat(category),
+                    cl::init(3), cl::value_desc("N"),
+                    cl::desc("Runs of which the median counts (default: 3)"));
+static cl::opt<bool> jsonFlag("json", cl::sub(command), cl::cat(category),
+                              cl::desc("Print one JSON object"));
+
+namespace {
+/// The flags' values, taken before a compilation: its linker resets all flags.
+struct Options {
+  std::string path = pathFlag;
+  int64_t prompt = promptFlag;
+  int64_t generate = generateFlag;
+  int threads = threadsFlag;
+  int repetitions = repetitionsFlag;
+  bool json = jsonFlag;
+};
+} // namespace
 
 /// The prompt before decoding: long enough to be a text, and the same whatever
 /// --prompt-length is.
@@ -57,8 +72,8 @@ struct Speeds {
 
 class Bench {
 public:
-  Bench(const CompiledModel &model, Verdict &verdict)
-      : model(model), verdict(verdict),
+  Bench(const Options &options, const CompiledModel &model, Verdict &verdict)
+      : options(options), model(model), verdict(verdict),
         batch(linnet_model_batch(model.handle.get())),
         width(linnet_model_output_width(model.handle.get())),
         logits(size_t(batch * width)) {}
@@ -70,11 +85,11 @@ public:
     session = created.take();
     Speeds speeds;
     Status status = median(
-        [&](double &seconds) { return prefill(promptOption, seconds); },
-        promptOption, speeds.prefill);
-    if (status && generateOption > 0)
+        [&](double &seconds) { return prefill(options.prompt, seconds); },
+        options.prompt, speeds.prefill);
+    if (status && options.generate > 0)
       status = median([&](double &seconds) { return decode(seconds); },
-                      generateOption, speeds.decode);
+                      options.generate, speeds.decode);
     if (!status)
       return status.error();
     return speeds;
@@ -84,7 +99,7 @@ private:
   Status median(const std::function<Status(double &)> &run, int64_t tokens,
                 double &perSecond) {
     std::vector<double> times;
-    for (int i = 0; i <= repetitionsOption; ++i) {
+    for (int i = 0; i <= options.repetitions; ++i) {
       double seconds = 0;
       if (Status status = run(seconds); !status)
         return status;
@@ -93,8 +108,8 @@ private:
     }
     std::sort(times.begin(), times.end());
     size_t half = times.size() / 2;
-    double middle = times.size() % 2 ? times[half]
-                                     : (times[half - 1] + times[half]) / 2;
+    double middle =
+        times.size() % 2 ? times[half] : (times[half - 1] + times[half]) / 2;
     perSecond = double(tokens) / middle;
     return {};
   }
@@ -118,13 +133,13 @@ private:
   Status decode(double &seconds) {
     double ignored = 0;
     if (Status status =
-            prefill(std::min<int64_t>(promptOption, kDecodePrompt), ignored);
+            prefill(std::min<int64_t>(options.prompt, kDecodePrompt), ignored);
         !status)
       return status;
     std::vector<int32_t> ids(static_cast<size_t>(batch));
     return timed(seconds, [&] {
       linnet_status status = LINNET_OK;
-      for (int64_t i = 0; i < generateOption && status == LINNET_OK; ++i) {
+      for (int64_t i = 0; i < options.generate && status == LINNET_OK; ++i) {
         for (int64_t b = 0; b < batch; ++b)
           ids[b] = std::max(0, argmax(logits.data() + b * width, width));
         status = linnet_decode(session.get(), ids.data(), logits.data());
@@ -142,6 +157,7 @@ private:
     return toStatus(status, verdict);
   }
 
+  const Options &options;
   const CompiledModel &model;
   Verdict &verdict;
   SessionHandle session;
@@ -150,15 +166,19 @@ private:
 };
 
 /// Multiplications and additions with weight matrices in a prefill of `tokens`
-/// tokens of one sequence. Matrices with a dimension of the vocabulary's size
-/// meet the last token only. What attention and scans do is not counted.
+/// tokens of one sequence. The output matrix, of the vocabulary's size and of
+/// no numbered layer, meets the last token only. What attention and scans do is
+/// not counted.
 double matrixFlops(const Manifest &manifest, int64_t tokens) {
   double flops = 0;
+  // Every phase has slots of its own for the same matrices.
+  std::set<std::string> seen;
   for (const WeightSlot &slot : manifest.slots) {
-    if (slot.layout.kind != WeightLayout::Kind::Panel)
+    if (slot.layout.kind != WeightLayout::Kind::Panel ||
+        !seen.insert(slot.key).second)
       continue;
-    bool isHead = std::find(slot.shape.begin(), slot.shape.end(),
-                            manifest.vocabSize) != slot.shape.end();
+    bool isHead = llvm::is_contained(slot.shape, manifest.vocabSize) &&
+                  llvm::none_of(slot.key, llvm::isDigit);
     flops += 2.0 * double(elementCount(slot.shape).value_or(0)) *
              double(isHead ? 1 : tokens);
   }
@@ -167,18 +187,16 @@ double matrixFlops(const Manifest &manifest, int64_t tokens) {
 
 } // namespace
 
-static Status checkOptions(const CompiledModel &model) {
-  if (promptOption < 1 || generateOption < 0 || repetitionsOption < 1)
+static Status checkOptions(const Options &options, const CompiledModel &model) {
+  if (options.prompt < 1 || options.generate < 0 || options.repetitions < 1)
     return makeError("expected --prompt-length and --repetitions of at least 1 "
                      "and --generate of at least 0, but got ",
-                     promptOption.getValue(), ", ",
-                     repetitionsOption.getValue(), " and ",
-                     generateOption.getValue());
+                     options.prompt, ", ", options.repetitions, " and ",
+                     options.generate);
   int64_t context = model.manifest.maxContext;
-  int64_t needed =
-      std::max<int64_t>(promptOption,
-                        std::min<int64_t>(promptOption, kDecodePrompt) +
-                            generateOption);
+  int64_t needed = std::max<int64_t>(
+      options.prompt,
+      std::min<int64_t>(options.prompt, kDecodePrompt) + options.generate);
   if (context > 0 && needed > context)
     return makeError("expected at most ", context,
                      " tokens, the model's context, but got ", needed);
@@ -207,41 +225,43 @@ static std::string describe(const Json &figures) {
 }
 
 static Status run(Verdict &verdict) {
-  if (threadsOption < 0)
+  const Options options;
+  if (options.threads < 0)
     return makeError("--threads: expected 0 or more, but got ",
-                     threadsOption.getValue());
-  Result<CompiledModel> model = openModel(path, threadsOption, verdict);
+                     options.threads);
+  Result<CompiledModel> model =
+      openModel(options.path, options.threads, verdict);
   if (!model)
     return model.error();
   if (Status status = model->requireCausal(); !status)
     return status;
-  if (Status status = checkOptions(*model); !status)
+  if (Status status = checkOptions(options, *model); !status)
     return status;
-  Result<Speeds> speeds = Bench(*model, verdict).measure();
+  Result<Speeds> speeds = Bench(options, *model, verdict).measure();
   if (!speeds)
     return speeds.error();
   // Before the roofline, whose buffer is not the model's doing.
   int64_t peak = peakResidentBytes();
-  RooflineOptions options;
-  options.threads = linnet_model_threads(model->handle.get());
-  Result<Roofline> roofline = measureRoofline(options);
+  RooflineOptions machine;
+  machine.threads = linnet_model_threads(model->handle.get());
+  Result<Roofline> roofline = measureRoofline(machine);
   if (!roofline)
     return roofline.error();
   int64_t batch = linnet_model_batch(model->handle.get());
   int64_t stepBytes = linnet_model_step_bytes(model->handle.get());
   double decodeRate = speeds->decode * double(stepBytes);
-  double prefillRate = speeds->prefill / double(promptOption) *
-                       matrixFlops(model->manifest, promptOption) *
+  double prefillRate = speeds->prefill / double(options.prompt) *
+                       matrixFlops(model->manifest, options.prompt) *
                        double(batch);
   Json figures = {
       {"model", model->manifest.source},
       {"model_type", model->manifest.modelType},
       {"cpu", model->manifest.cpu},
-      {"threads", options.threads},
+      {"threads", machine.threads},
       {"batch", batch},
-      {"prompt_length", promptOption.getValue()},
-      {"generate", generateOption.getValue()},
-      {"repetitions", repetitionsOption.getValue()},
+      {"prompt_length", options.prompt},
+      {"generate", options.generate},
+      {"repetitions", options.repetitions},
       {"prefill_tokens_per_s", speeds->prefill * double(batch)},
       {"decode_tokens_per_s", speeds->decode * double(batch)},
       {"peak_rss_bytes", peak},
@@ -253,7 +273,7 @@ static Status run(Verdict &verdict) {
       {"fma_gflops", roofline->flopsPerSecond / 1e9},
       {"prefill_gflops", prefillRate / 1e9},
       {"prefill_share_of_peak", prefillRate / roofline->flopsPerSecond}};
-  return print(jsonOption ? formatJson(figures) + "\n" : describe(figures));
+  return print(options.json ? formatJson(figures) + "\n" : describe(figures));
 }
 
 Command benchCommand() { return {&command, &category, &run}; }

@@ -50,9 +50,8 @@ Status compare(const std::string &name, const HostTensor &actual,
   }
   // Where all is zero, only zero is right.
   double relative = difference == 0 ? 0 : std::sqrt(difference / norm);
-  if (Status status =
-          print(name + ": relative RMS error " + format(relative) +
-                ", max abs " + format(largest) + "\n");
+  if (Status status = print(name + ": relative RMS error " + format(relative) +
+                            ", max abs " + format(largest) + "\n");
       !status)
     return status;
   if (!(relative <= tolerance))

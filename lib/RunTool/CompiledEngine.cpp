@@ -13,8 +13,7 @@ Status Engine::check(const Tokens &tokens) const {
       !status)
     return status;
   if (description.maxContext > 0 && tokens.length > description.maxContext)
-    return makeError(tokens.name, ": expected at most ",
-                     description.maxContext,
+    return makeError(tokens.name, ": expected at most ", description.maxContext,
                      " tokens, the model's context, but got ", tokens.length);
   return {};
 }
@@ -39,8 +38,8 @@ Result<HostTensor> Engine::encode(const Tokens &tokens,
     return status.error();
   for (const std::optional<Tokens> *extra :
        {&more.tokenTypes, &more.attentionMask})
-    if (*extra && ((*extra)->rows != tokens.rows ||
-                   (*extra)->length != tokens.length))
+    if (*extra &&
+        ((*extra)->rows != tokens.rows || (*extra)->length != tokens.length))
       return makeError((*extra)->name, ": expected shape [", tokens.rows, ", ",
                        tokens.length, "], as the tokens have, but got [",
                        (*extra)->rows, ", ", (*extra)->length, "]");
@@ -115,9 +114,9 @@ private:
               int64_t prefill, float *out) {
     if (prefill == tokens.length) {
       std::vector<int32_t> ids = slice(tokens, first, 0, prefill);
-      return toStatus(linnet_prefill(session, ids.data(), prefill, out,
-                                     LINNET_ROWS_ALL),
-                      verdict);
+      return toStatus(
+          linnet_prefill(session, ids.data(), prefill, out, LINNET_ROWS_ALL),
+          verdict);
     }
     // Steps give [batch][tokens of the step][width]: put each where it goes.
     auto place = [&](const std::vector<float> &rows, int64_t begin,
@@ -130,8 +129,7 @@ private:
       std::vector<int32_t> ids = slice(tokens, first, 0, prefill);
       std::vector<float> rows(batch * prefill * width);
       if (Status status = toStatus(linnet_prefill(session, ids.data(), prefill,
-                                                  rows.data(),
-                                                  LINNET_ROWS_ALL),
+                                                  rows.data(), LINNET_ROWS_ALL),
                                    verdict);
           !status)
         return status;
@@ -174,17 +172,15 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<Engine>> openCompiledEngine(const std::string &path,
-                                                   int threads,
-                                                   Verdict &verdict) {
+Result<std::unique_ptr<Engine>>
+openCompiledEngine(const std::string &path, int threads, Verdict &verdict) {
   Result<CompiledModel> model = openModel(path, threads, verdict);
   if (!model)
     return model.error();
   if (model->manifest.kind == Manifest::ModelKind::Function)
     return makeError(quoteName(path),
                      ": expected a model of tokens, but got a function");
-  return std::unique_ptr<Engine>(
-      new CompiledEngine(model.take(), verdict));
+  return std::unique_ptr<Engine>(new CompiledEngine(model.take(), verdict));
 }
 
 } // namespace linnet::runtool

@@ -31,7 +31,7 @@ Result<SessionHandle> CompiledModel::createSession(Verdict &verdict) const {
 Status CompiledModel::requireCausal() const {
   if (manifest.kind == Manifest::ModelKind::CausalLM)
     return {};
-  return makeError(quoteName(directory), ": expected a causal-lm, but got ",
+  return makeError(quoteName(name), ": expected a causal-lm, but got ",
                    manifest.kind == Manifest::ModelKind::Encoder ? "an " : "a ",
                    modelKindName(manifest.kind), " (", manifest.modelType, ")");
 }
@@ -45,9 +45,10 @@ std::vector<std::string> tokenizerPlacesOf(const std::string &source) {
 }
 
 std::vector<std::string> CompiledModel::tokenizerPlaces() const {
-  std::vector<std::string> places = tokenizerPlacesOf(manifest.source);
-  // The directory that was compiled: where messages should point.
-  places.insert(places.begin(), directory);
+  // First what the user named: messages should point there.
+  std::vector<std::string> places = tokenizerPlacesOf(name);
+  places.push_back(directory);
+  places.push_back(tokenizerPlacesOf(manifest.source).front());
   return places;
 }
 
@@ -59,7 +60,7 @@ bool isCompiled(const std::string &path) {
 Result<CompiledModel> openCompiled(const std::string &directory, int threads,
                                    Verdict &verdict) {
   CompiledModel model;
-  model.directory = directory;
+  model.name = model.directory = directory;
   linnet_options options{threads};
   linnet_model *handle = nullptr;
   if (Status status = toStatus(
@@ -88,8 +89,7 @@ Result<CompiledModel> openModel(const std::string &path, int threads,
       note("compiling '" + path + "', which later runs find in the cache");
     announced = true;
   };
-  Result<std::string> directory =
-      compileCached(path, CompileOptions(), report);
+  Result<std::string> directory = compileCached(path, CompileOptions(), report);
   if (!directory) {
     verdict.internal |= report.internal;
     verdict.reproducer = report.reproducer;
@@ -97,7 +97,10 @@ Result<CompiledModel> openModel(const std::string &path, int threads,
   }
   for (const std::string &warning : report.warnings)
     note("warning: " + warning);
-  return openCompiled(*directory, threads, verdict);
+  Result<CompiledModel> model = openCompiled(*directory, threads, verdict);
+  if (model)
+    model->name = path;
+  return model;
 }
 
 } // namespace linnet::runtool

@@ -34,7 +34,8 @@ Status toStatus(linnet_status status, Verdict &verdict);
 struct CompiledModel {
   std::unique_ptr<linnet_model, CloseModel> handle;
   Manifest manifest;
-  std::string directory;
+  /// What the user called it, and the directory it stands in.
+  std::string name, directory;
 
   bool isEncoder() const {
     return manifest.kind == Manifest::ModelKind::Encoder;

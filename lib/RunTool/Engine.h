@@ -65,9 +65,8 @@ private:
 };
 
 /// See openModel().
-Result<std::unique_ptr<Engine>> openCompiledEngine(const std::string &path,
-                                                   int threads,
-                                                   Verdict &verdict);
+Result<std::unique_ptr<Engine>>
+openCompiledEngine(const std::string &path, int threads, Verdict &verdict);
 
 /// The evaluator on the model `path`: a checkpoint, an MLIR file, or a compiled
 /// directory, which stands for what it was compiled from.

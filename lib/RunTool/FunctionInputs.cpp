@@ -91,8 +91,8 @@ Result<HostTensor> makeRandom(const std::string &spec, bool isInteger) {
 double roundTo(double value, mlir::FloatType type) {
   llvm::APFloat rounded(value);
   bool inexact = false;
-  rounded.convert(type.getFloatSemantics(),
-                  llvm::APFloat::rmNearestTiesToEven, &inexact);
+  rounded.convert(type.getFloatSemantics(), llvm::APFloat::rmNearestTiesToEven,
+                  &inexact);
   rounded.convert(llvm::APFloat::IEEEdouble(),
                   llvm::APFloat::rmNearestTiesToEven, &inexact);
   return rounded.convertToDouble();

@@ -40,8 +40,7 @@ Result<FunctionRun> FunctionRun::create(const FunctionRunOptions &options) {
   impl->options = options;
   impl->context = makeContext();
   std::string detected;
-  auto module =
-      loadModel(*impl->context, options.file, std::nullopt, detected);
+  auto module = loadModel(*impl->context, options.file, std::nullopt, detected);
   if (!module)
     return module.error();
   impl->module = module.take();
@@ -70,8 +69,7 @@ Result<FunctionRun> FunctionRun::create(const FunctionRunOptions &options) {
 }
 
 Result<std::vector<HostTensor>> FunctionRun::runReference() const {
-  Result<std::string> weights =
-      archivePath(*impl->module, impl->options.file);
+  Result<std::string> weights = archivePath(*impl->module, impl->options.file);
   if (!weights)
     return weights.error();
   std::optional<Archive> archive;
@@ -125,12 +123,12 @@ callFunction(const CompiledModel &model, const std::vector<HostTensor> &values,
   }
   for (const ArgumentSpec &spec : manifest.outputs)
     outputs.add(spec);
-  if (Status status = toStatus(
-          linnet_run_function(model.handle.get(), inputs.pointers.data(),
-                              int64_t(inputs.pointers.size()),
-                              outputs.pointers.data(),
-                              int64_t(outputs.pointers.size())),
-          verdict);
+  if (Status status =
+          toStatus(linnet_run_function(
+                       model.handle.get(), inputs.pointers.data(),
+                       int64_t(inputs.pointers.size()), outputs.pointers.data(),
+                       int64_t(outputs.pointers.size())),
+                   verdict);
       !status)
     return status.error();
   std::vector<HostTensor> results;

@@ -21,66 +21,84 @@ static cl::SubCommand
     command("generate", "Continue a prompt: text on stdout as it comes, tokens "
                         "per second on stderr at the end");
 static cl::opt<std::string>
-    path(cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
-         cl::desc("<compiled directory or checkpoint directory>"));
-static cl::opt<std::string> promptOption("prompt", cl::sub(command),
-                                         cl::cat(category),
-                                         cl::value_desc("TEXT"),
-                                         cl::desc("The prompt"));
+    pathFlag(cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
+             cl::desc("<compiled directory or checkpoint directory>"));
+static cl::opt<std::string> promptFlag("prompt", cl::sub(command),
+                                       cl::cat(category),
+                                       cl::value_desc("TEXT"),
+                                       cl::desc("The prompt"));
 static cl::opt<std::string>
-    fileOption("prompt-file", cl::sub(command), cl::cat(category),
-               cl::value_desc("FILE"),
-               cl::desc("A file with the prompt; - is stdin"));
-static cl::opt<std::string> tokensOption(
+    fileFlag("prompt-file", cl::sub(command), cl::cat(category),
+             cl::value_desc("FILE"),
+             cl::desc("A file with the prompt; - is stdin"));
+static cl::opt<std::string> tokensFlag(
     "tokens", cl::sub(command), cl::cat(category), cl::value_desc("@T.npy"),
     cl::desc("The prompt's token ids, as a file or as 1,17,5; without a "
              "tokenizer the output is ids, too"));
 static cl::opt<int64_t>
-    countOption("max-new-tokens", cl::sub(command), cl::cat(category),
-                cl::init(64), cl::value_desc("N"),
-                cl::desc("Stop after N tokens (default: 64)"));
-static cl::opt<double> temperatureOption(
+    countFlag("max-new-tokens", cl::sub(command), cl::cat(category),
+              cl::init(64), cl::value_desc("N"),
+              cl::desc("Stop after N tokens (default: 64)"));
+static cl::opt<double> temperatureFlag(
     "temperature", cl::sub(command), cl::cat(category), cl::init(0),
     cl::value_desc("T"),
     cl::desc("Divide the logits by T and draw; 0 takes the likeliest token "
              "(default: 0)"));
 static cl::opt<int64_t>
-    topKOption("top-k", cl::sub(command), cl::cat(category), cl::init(0),
-               cl::value_desc("K"),
-               cl::desc("Draw from the K likeliest (default: 0, all)"));
-static cl::opt<double> topPOption(
-    "top-p", cl::sub(command), cl::cat(category), cl::init(1),
-    cl::value_desc("P"),
-    cl::desc("Draw from the fewest tokens that reach probability P "
-             "(default: 1, all)"));
+    topKFlag("top-k", cl::sub(command), cl::cat(category), cl::init(0),
+             cl::value_desc("K"),
+             cl::desc("Draw from the K likeliest (default: 0, all)"));
+static cl::opt<double>
+    topPFlag("top-p", cl::sub(command), cl::cat(category), cl::init(1),
+             cl::value_desc("P"),
+             cl::desc("Draw from the fewest tokens that reach probability P "
+                      "(default: 1, all)"));
 static cl::opt<uint64_t>
-    seedOption("seed", cl::sub(command), cl::cat(category), cl::init(0),
-               cl::value_desc("S"),
-               cl::desc("The same seed draws the same text (default: 0)"));
-static cl::opt<bool> echoOption(
+    seedFlag("seed", cl::sub(command), cl::cat(category), cl::init(0),
+             cl::value_desc("S"),
+             cl::desc("The same seed draws the same text (default: 0)"));
+static cl::opt<bool> echoFlag(
     "echo", cl::sub(command), cl::cat(category), cl::init(true),
     cl::desc("Print the prompt first (default); --echo=false: do not"));
 static cl::opt<bool>
-    ignoreEosOption("ignore-eos", cl::sub(command), cl::cat(category),
-                    cl::desc("Go on behind a token that ends the text"));
-static cl::opt<int>
-    threadsOption("threads", cl::sub(command), cl::cat(category), cl::init(0),
-                  cl::value_desc("N"),
-                  cl::desc("Threads (default: all processors)"));
+    ignoreEosFlag("ignore-eos", cl::sub(command), cl::cat(category),
+                  cl::desc("Go on behind a token that ends the text"));
+static cl::opt<int> threadsFlag("threads", cl::sub(command), cl::cat(category),
+                                cl::init(0), cl::value_desc("N"),
+                                cl::desc("Threads (default: all processors)"));
 
-static Status checkOptions() {
-  if (countOption < 0 || threadsOption < 0)
+namespace {
+/// The flags' values, taken before a compilation: its linker resets all flags.
+struct Options {
+  std::string path = pathFlag;
+  std::string prompt = promptFlag;
+  /// An empty prompt is one, too.
+  bool promptGiven = promptFlag.getNumOccurrences() > 0;
+  std::string file = fileFlag;
+  std::string tokens = tokensFlag;
+  int64_t count = countFlag;
+  double temperature = temperatureFlag;
+  int64_t topK = topKFlag;
+  double topP = topPFlag;
+  uint64_t seed = seedFlag;
+  bool echo = echoFlag;
+  bool ignoreEos = ignoreEosFlag;
+  int threads = threadsFlag;
+};
+} // namespace
+
+static Status checkOptions(const Options &options) {
+  if (options.count < 0 || options.threads < 0)
     return makeError("expected --max-new-tokens and --threads of at least 0, "
                      "but got ",
-                     countOption.getValue(), " and ", threadsOption.getValue());
-  if (!(temperatureOption >= 0) || topKOption < 0 || !(topPOption > 0))
+                     options.count, " and ", options.threads);
+  if (!(options.temperature >= 0) || options.topK < 0 || !(options.topP > 0))
     return makeError("expected --temperature and --top-k of at least 0 and "
                      "--top-p above 0, but got ",
-                     temperatureOption.getValue(), ", ", topKOption.getValue(),
-                     " and ", topPOption.getValue());
-  int prompts = promptOption.getNumOccurrences() +
-                fileOption.getNumOccurrences() +
-                tokensOption.getNumOccurrences();
+                     options.temperature, ", ", options.topK, " and ",
+                     options.topP);
+  int prompts = int(options.promptGiven) + !options.file.empty() +
+                !options.tokens.empty();
   if (prompts != 1)
     return makeError("expected one of --prompt, --prompt-file and --tokens, "
                      "but got ",
@@ -89,19 +107,20 @@ static Status checkOptions() {
 }
 
 /// The prompt's ids; `tokenizer` may be absent for --tokens only.
-static Result<Tokens> readPrompt(const std::optional<Tokenizer> &tokenizer,
+static Result<Tokens> readPrompt(const Options &options,
+                                 const std::optional<Tokenizer> &tokenizer,
                                  const Manifest &manifest) {
-  if (!tokensOption.empty()) {
-    Result<Tokens> tokens = readTokens(tokensOption);
+  if (!options.tokens.empty()) {
+    Result<Tokens> tokens = readTokens(options.tokens);
     if (tokens && tokens->rows != 1)
       return makeError(tokens->name, ": expected one row, but got ",
                        tokens->rows);
     return tokens;
   }
-  std::string text = promptOption;
+  std::string text = options.prompt;
   std::string name = "prompt";
-  if (!fileOption.empty()) {
-    name = fileOption == "-" ? "/dev/stdin" : pathOf(fileOption);
+  if (!options.file.empty()) {
+    name = options.file == "-" ? "/dev/stdin" : pathOf(options.file);
     Result<std::string> content = readFile(name);
     if (!content)
       return content.error();
@@ -169,10 +188,10 @@ public:
     for (int64_t b = 0; b < batch; ++b)
       ids.insert(ids.end(), prompt.ids.begin(), prompt.ids.end());
     Clock::time_point begin = Clock::now();
-    Status status = toStatus(linnet_prefill(session.get(), ids.data(),
-                                            prompt.length, logits.data(),
-                                            LINNET_ROWS_LAST),
-                             verdict);
+    Status status =
+        toStatus(linnet_prefill(session.get(), ids.data(), prompt.length,
+                                logits.data(), LINNET_ROWS_LAST),
+                 verdict);
     prefillSeconds = secondsSince(begin);
     return status;
   }
@@ -215,7 +234,8 @@ private:
 
 } // namespace
 
-static Status generate(const CompiledModel &model, const Tokens &prompt,
+static Status generate(const Options &options, const CompiledModel &model,
+                       const Tokens &prompt,
                        const std::optional<Tokenizer> &tokenizer,
                        Verdict &verdict) {
   const std::vector<int64_t> &eos = model.manifest.eos;
@@ -223,24 +243,25 @@ static Status generate(const CompiledModel &model, const Tokens &prompt,
   Printer printer(tokenizer);
   if (Status status = generation.start(prompt); !status)
     return status;
-  if (echoOption)
+  if (options.echo)
     for (int32_t id : prompt.ids)
       if (Status status = printer.push(id); !status)
         return status;
   Sampler sampler(
-      {temperatureOption, topKOption, topPOption, seedOption.getValue()});
+      {options.temperature, options.topK, options.topP, options.seed});
   int64_t generated = 0;
-  while (generated < countOption) {
+  while (generated < options.count) {
     int32_t token = generation.choose(sampler);
     if (token < 0)
       return makeError("expected finite logits, but got none at position ",
                        prompt.length + generated);
     ++generated;
-    if (!ignoreEosOption && std::find(eos.begin(), eos.end(), token) != eos.end())
+    if (!options.ignoreEos &&
+        std::find(eos.begin(), eos.end(), token) != eos.end())
       break;
     if (Status status = printer.push(token); !status)
       return status;
-    if (generated == countOption)
+    if (generated == options.count)
       break;
     if (Status status = generation.step(token); !status)
       return status;
@@ -252,9 +273,11 @@ static Status generate(const CompiledModel &model, const Tokens &prompt,
 }
 
 static Status run(Verdict &verdict) {
-  if (Status status = checkOptions(); !status)
+  const Options options;
+  if (Status status = checkOptions(options); !status)
     return status;
-  Result<CompiledModel> model = openModel(path, threadsOption, verdict);
+  Result<CompiledModel> model =
+      openModel(options.path, options.threads, verdict);
   if (!model)
     return model.error();
   if (Status status = model->requireCausal(); !status)
@@ -263,9 +286,9 @@ static Status run(Verdict &verdict) {
   Result<Tokenizer> found = findTokenizer(model->tokenizerPlaces());
   if (found)
     tokenizer = found.take();
-  else if (tokensOption.empty())
+  else if (options.tokens.empty())
     return found.error();
-  Result<Tokens> prompt = readPrompt(tokenizer, model->manifest);
+  Result<Tokens> prompt = readPrompt(options, tokenizer, model->manifest);
   if (!prompt)
     return prompt.error();
   if (Status status =
@@ -276,12 +299,12 @@ static Status run(Verdict &verdict) {
   // Said before anything is printed, rather than in the middle of a text. The
   // last token is never fed back.
   if (context > 0 &&
-      prompt->length + std::max<int64_t>(countOption, 1) - 1 > context)
+      prompt->length + std::max<int64_t>(options.count, 1) - 1 > context)
     return makeError(prompt->name, ": expected at most ", context,
                      " tokens with those to generate, the model's context, but "
                      "got ",
-                     prompt->length, " + ", countOption.getValue());
-  return generate(*model, *prompt, tokenizer, verdict);
+                     prompt->length, " + ", options.count);
+  return generate(options, *model, *prompt, tokenizer, verdict);
 }
 
 Command generateCommand() { return {&command, &category, &run}; }

@@ -20,31 +20,43 @@ static cl::SubCommand command(
     "Print how well a model predicts a text: mean nats per token over "
     "consecutive windows that do not overlap, the first token of each window "
     "unscored. A last, shorter window counts, too");
-static cl::opt<std::string> path(
+static cl::opt<std::string> pathFlag(
     cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
     cl::desc("<compiled directory, checkpoint directory or MLIR file>"));
 static cl::opt<std::string>
-    textOption("text", cl::sub(command), cl::cat(category),
-               cl::value_desc("FILE"),
-               cl::desc("The text, encoded without special tokens; - is stdin"));
-static cl::opt<std::string> tokensOption(
+    textFlag("text", cl::sub(command), cl::cat(category),
+             cl::value_desc("FILE"),
+             cl::desc("The text, encoded without special tokens; - is stdin"));
+static cl::opt<std::string> tokensFlag(
     "tokens", cl::sub(command), cl::cat(category), cl::value_desc("@T.npy"),
     cl::desc("Token ids instead of a text; each row starts a new window"));
 static cl::opt<int64_t>
-    contextOption("context", cl::sub(command), cl::cat(category), cl::init(256),
-                  cl::value_desc("N"),
-                  cl::desc("Tokens per window (default: 256)"));
+    contextFlag("context", cl::sub(command), cl::cat(category), cl::init(256),
+                cl::value_desc("N"),
+                cl::desc("Tokens per window (default: 256)"));
 static cl::opt<int64_t>
-    windowsOption("windows", cl::sub(command), cl::cat(category), cl::init(0),
-                  cl::value_desc("N"),
-                  cl::desc("Only the first N windows (default: all)"));
-static cl::opt<bool> referenceOption(
+    windowsFlag("windows", cl::sub(command), cl::cat(category), cl::init(0),
+                cl::value_desc("N"),
+                cl::desc("Only the first N windows (default: all)"));
+static cl::opt<bool> referenceFlag(
     "reference", cl::sub(command), cl::cat(category),
     cl::desc("Run the f64 evaluator on the imported model instead"));
-static cl::opt<int>
-    threadsOption("threads", cl::sub(command), cl::cat(category), cl::init(0),
-                  cl::value_desc("N"),
-                  cl::desc("Threads (default: all processors)"));
+static cl::opt<int> threadsFlag("threads", cl::sub(command), cl::cat(category),
+                                cl::init(0), cl::value_desc("N"),
+                                cl::desc("Threads (default: all processors)"));
+
+namespace {
+/// The flags' values, taken before a compilation: its linker resets all flags.
+struct Options {
+  std::string path = pathFlag;
+  std::string text = textFlag;
+  std::string tokens = tokensFlag;
+  int64_t context = contextFlag;
+  int64_t windows = windowsFlag;
+  bool reference = referenceFlag;
+  int threads = threadsFlag;
+};
+} // namespace
 
 namespace {
 struct Window {
@@ -58,16 +70,17 @@ struct Source {
 };
 } // namespace
 
-static Result<Source> readSource(const ModelFacts &facts) {
+static Result<Source> readSource(const Options &options,
+                                 const ModelFacts &facts) {
   Source source;
-  if (!tokensOption.empty()) {
-    Result<Tokens> tokens = readTokens(tokensOption);
+  if (!options.tokens.empty()) {
+    Result<Tokens> tokens = readTokens(options.tokens);
     if (!tokens)
       return tokens.error();
     source.tokens = tokens.take();
     return source;
   }
-  std::string file = textOption == "-" ? "/dev/stdin" : pathOf(textOption);
+  std::string file = options.text == "-" ? "/dev/stdin" : pathOf(options.text);
   Result<Tokenizer> tokenizer = findTokenizer(facts.tokenizerPlaces);
   if (!tokenizer)
     return tokenizer.error();
@@ -82,15 +95,16 @@ static Result<Source> readSource(const ModelFacts &facts) {
   return source;
 }
 
-static std::vector<Window> cut(const Tokens &tokens, int64_t context) {
+static std::vector<Window> cut(const Tokens &tokens, const Options &options) {
   std::vector<Window> windows;
   for (int64_t row = 0; row < tokens.rows; ++row)
-    for (int64_t begin = 0; begin < tokens.length; begin += context)
+    for (int64_t begin = 0; begin < tokens.length; begin += options.context)
       // One token alone has nothing to score.
-      if (int64_t length = std::min(context, tokens.length - begin); length > 1)
+      if (int64_t length = std::min(options.context, tokens.length - begin);
+          length > 1)
         windows.push_back({row, begin, length});
-  if (windowsOption > 0 && int64_t(windows.size()) > windowsOption)
-    windows.resize(windowsOption);
+  if (options.windows > 0 && int64_t(windows.size()) > options.windows)
+    windows.resize(options.windows);
   return windows;
 }
 
@@ -130,31 +144,32 @@ static Status report(double sum, int64_t scored, const Source &source) {
 }
 
 static Status run(Verdict &verdict) {
-  if (textOption.empty() == tokensOption.empty())
+  const Options options;
+  if (options.text.empty() == options.tokens.empty())
     return makeError("expected --text=FILE or --tokens=@T.npy, but got ",
-                     textOption.empty() ? "neither" : "both");
-  if (contextOption < 2 || windowsOption < 0 || threadsOption < 0)
+                     options.text.empty() ? "neither" : "both");
+  if (options.context < 2 || options.windows < 0 || options.threads < 0)
     return makeError("expected --context of at least 2, --windows and "
                      "--threads of at least 0, but got ",
-                     contextOption.getValue(), ", ", windowsOption.getValue(),
-                     " and ", threadsOption.getValue());
-  auto engine = referenceOption
-                    ? openReferenceEngine(path, threadsOption)
-                    : openCompiledEngine(path, threadsOption, verdict);
+                     options.context, ", ", options.windows, " and ",
+                     options.threads);
+  auto engine =
+      options.reference
+          ? openReferenceEngine(options.path, options.threads)
+          : openCompiledEngine(options.path, options.threads, verdict);
   if (!engine)
     return engine.error();
   const ModelFacts &facts = (*engine)->facts();
-  if (facts.maxContext > 0 && contextOption > facts.maxContext)
+  if (facts.maxContext > 0 && options.context > facts.maxContext)
     return makeError("--context: expected at most ", facts.maxContext,
-                     ", the model's context, but got ",
-                     contextOption.getValue());
-  Result<Source> source = readSource(facts);
+                     ", the model's context, but got ", options.context);
+  Result<Source> source = readSource(options, facts);
   if (!source)
     return source.error();
   if (Status status = checkTokens(source->tokens, facts.vocabSize, "a token");
       !status)
     return status;
-  std::vector<Window> windows = cut(source->tokens, contextOption);
+  std::vector<Window> windows = cut(source->tokens, options);
   if (windows.empty())
     return makeError(quoteName(source->tokens.name),
                      ": expected at least 2 tokens, but got ",

@@ -40,8 +40,8 @@ public:
   Status prepare(const std::string &source) {
     auto facts = model.module.get()->getAttrOfType<mlir::DictionaryAttr>(
         mlir::linnet::kModelAttr);
-    forward = model.module->lookupSymbol<mlir::func::FuncOp>(
-        mlir::linnet::kForward);
+    forward =
+        model.module->lookupSymbol<mlir::func::FuncOp>(mlir::linnet::kForward);
     if (!facts || !forward)
       return makeError(quoteName(source), ": expected a model (@",
                        mlir::linnet::kForward.str(), " and ",
@@ -123,9 +123,9 @@ private:
       if (forward.getArgument(i).getType().isIndex())
         inputs.push_back(HostTensor::scalar(0));
       else if (name == "token_types")
-        inputs.push_back(more.tokenTypes
-                             ? toTensor(*more.tokenTypes)
-                             : HostTensor::filled({tokens.rows, tokens.length}));
+        inputs.push_back(
+            more.tokenTypes ? toTensor(*more.tokenTypes)
+                            : HostTensor::filled({tokens.rows, tokens.length}));
       else if (name == "key_mask")
         inputs.push_back(
             more.attentionMask

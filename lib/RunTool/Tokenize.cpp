@@ -16,25 +16,34 @@ static cl::SubCommand command("tokenize",
                               "Print the token ids of a text as a JSON list, "
                               "with the special tokens the tokenizer adds");
 static cl::opt<std::string>
-    path(cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
-         cl::desc("<directory with tokenizer.json>"));
-static cl::opt<std::string> textOption("text", cl::Required, cl::sub(command),
-                                       cl::cat(category),
-                                       cl::value_desc("FILE"),
-                                       cl::desc("The text; - is stdin"));
-static cl::opt<bool> specialOption(
+    pathFlag(cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
+             cl::desc("<directory with tokenizer.json>"));
+static cl::opt<std::string> textFlag("text", cl::Required, cl::sub(command),
+                                     cl::cat(category), cl::value_desc("FILE"),
+                                     cl::desc("The text; - is stdin"));
+static cl::opt<bool> specialFlag(
     "special", cl::sub(command), cl::cat(category), cl::init(true),
     cl::desc("Add special tokens (default); --special=false: do not"));
 
+namespace {
+/// The flags' values, taken before a compilation: its linker resets all flags.
+struct Options {
+  std::string path = pathFlag;
+  std::string text = textFlag;
+  bool special = specialFlag;
+};
+} // namespace
+
 static Status run(Verdict &) {
-  Result<Tokenizer> tokenizer = Tokenizer::fromDirectory(path);
+  const Options options;
+  Result<Tokenizer> tokenizer = Tokenizer::fromDirectory(options.path);
   if (!tokenizer)
     return tokenizer.error();
   Result<std::string> text =
-      readFile(textOption == "-" ? "/dev/stdin" : pathOf(textOption));
+      readFile(options.text == "-" ? "/dev/stdin" : pathOf(options.text));
   if (!text)
     return text.error();
-  Result<std::vector<int32_t>> ids = tokenizer->encode(*text, specialOption);
+  Result<std::vector<int32_t>> ids = tokenizer->encode(*text, options.special);
   if (!ids)
     return ids.error();
   return print(formatJson(Json(*ids), -1) + "\n");

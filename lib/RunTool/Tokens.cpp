@@ -28,8 +28,9 @@ static Result<Tokens> parseList(const std::string &text) {
     int32_t id = 0;
     auto [next, code] = std::from_chars(at, end, id);
     if (code != std::errc() || (next != end && *next != ','))
-      return makeError("expected @FILE.npy or ids separated by commas, but got ",
-                       quoteName(text));
+      return makeError(
+          "expected @FILE.npy or ids separated by commas, but got ",
+          quoteName(text));
     ids.push_back(id);
     if (next == end)
       return makeTokens(std::move(ids), "tokens");
@@ -45,9 +46,9 @@ Result<Tokens> readTokens(const std::string &argument) {
   if (!array)
     return array.error();
   if (isFloat(array->dtype) || array->shape.empty() || array->shape.size() > 2)
-    return makeError(quoteName(path),
-                     ": expected integers of shape [B, T] or [T], but got ",
-                     dataTypeName(array->dtype), " ", formatShape(array->shape));
+    return makeError(
+        quoteName(path), ": expected integers of shape [B, T] or [T], but got ",
+        dataTypeName(array->dtype), " ", formatShape(array->shape));
   Result<std::vector<int64_t>> values = array->toI64();
   if (!values)
     return makeError(quoteName(path), ": ", values.error().str());
