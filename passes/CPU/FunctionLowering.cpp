@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 using namespace mlir::linnet;
@@ -379,6 +380,19 @@ void FunctionLowering::call(Operation *op, StringRef name,
   operands.append({tokens, thread, threads, scratch});
   func::CallOp::create(b, op->getLoc(), kernel, operands);
   ++table.calls;
+}
+
+void FunctionLowering::fallback(Operation *op, StringRef reason) {
+  remark::missed(op->getLoc(), remark::RemarkOpts::name("fallback")
+                                   .category("linnet-lower-cpu")
+                                   .function(source.getName()))
+      << remark::reason("{0}", reason);
+  std::string where;
+  llvm::raw_string_ostream stream(where);
+  if (auto named = op->getLoc()->findInstanceOf<NameLoc>())
+    stream << named.getName().getValue() << ": ";
+  stream << op->getName() << ": " << reason;
+  table.fallbacks.insert(b.getStringAttr(where));
 }
 
 void FunctionLowering::copy(Operation *op, Buffer from, Buffer to) {

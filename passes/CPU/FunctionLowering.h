@@ -12,6 +12,7 @@
 #include "passes/CPU/KernelBuilder.h"
 
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <map>
@@ -90,6 +91,8 @@ public:
   const CpuTarget target;
   int64_t scratchBytes = 0;
   int64_t kernels = 0, calls = 0, barriers = 0;
+  /// Slow paths taken, each once.
+  llvm::SetVector<Attribute> fallbacks;
 
 private:
   llvm::StringMap<func::FuncOp> byIdentity;
@@ -142,6 +145,9 @@ public:
   void call(Operation *op, StringRef name, ArrayRef<KernelArgument> arguments,
             llvm::function_ref<void(KernelBuilder &)> emit,
             StringRef identity = "");
+  /// Records that `op` takes a slow path, and why: a remark, and an entry of
+  /// the module's `linnet.fallbacks`.
+  void fallback(Operation *op, StringRef reason);
   /// Copies a buffer (equal shapes).
   void copy(Operation *op, Buffer from, Buffer to);
 

@@ -272,7 +272,7 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
                      b.getNamedAttr("width", b.getI64IntegerAttr(width))},
                     packed);
   if (!w) {
-    // A computed matrix is packed at run time.
+    f.fallback(op, "its matrix is computed, so it is packed on every call");
     packed = MemRefType::get(packed.getShape(), b.getF32Type());
     Buffer source = f.buffer(factor);
     Buffer panels = f.temporary(packed.getShape(), b.getF32Type());

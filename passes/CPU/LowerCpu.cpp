@@ -207,6 +207,9 @@ void LowerCpu::describeModule(ModuleOp module, KernelTable &table) {
     stateSlots.push_back(describeState(b, slot));
   module->setAttr("linnet.slots", b.getArrayAttr(slots));
   module->setAttr("linnet.states", b.getArrayAttr(stateSlots));
+  if (!table.fallbacks.empty())
+    module->setAttr("linnet.fallbacks",
+                    b.getArrayAttr(table.fallbacks.getArrayRef()));
   for (func::FuncOp entry : entries)
     entry->setAttr("linnet.scratch_bytes",
                    b.getI64IntegerAttr(table.scratchBytes));

@@ -19,7 +19,9 @@ def LowerCpu : Pass<"linnet-lower-cpu", "::mlir::ModuleOp"> {
     splits its own work among the threads; equal kernels are emitted once.
     Barriers stand only between kernels that depend on each other.
 
-    Declines: an operation without a CPU kernel is an error naming it.
+    Declines: an operation without a CPU kernel is an error naming it. A slow
+    path taken (say, a computed matrix packed on every call) is a missed
+    remark and an entry of the module's `linnet.fallbacks`.
 
     Exact or approximate: f32 arithmetic, sums reordered.
 

@@ -1,5 +1,6 @@
 // RUN: linnet-opt %s --split-input-file --linnet-lower-cpu="vector-bits=256 vector-registers=16" | FileCheck %s
 // RUN: linnet-opt %s --split-input-file --linnet-lower-cpu="vector-bits=512 vector-registers=32" | FileCheck %s --check-prefix=WIDE
+// RUN: linnet-opt %s --split-input-file --linnet-lower-cpu --remarks-filter-missed=linnet-lower-cpu --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // Two layers of one kind: one function, called with the base slots of each
 // layer; the kernels of both linear maps are one.
@@ -84,4 +85,15 @@ func.func @linnet_prefill(%q: tensor<1x?x2x16xf32> {linnet.name = "q"}, %p: inde
     : (tensor<1x?x2x16xf32>, tensor<1x?x2x16xf32>, tensor<1x?x2x16xf32>, tensor<1x64x2x16xf32>, tensor<1x64x2x16xf32>, index)
       -> (tensor<1x?x2x16xf32>, tensor<1x64x2x16xf32>, tensor<1x64x2x16xf32>)
   return %o, %c#0, %c#1 : tensor<1x?x2x16xf32>, tensor<1x64x2x16xf32>, tensor<1x64x2x16xf32>
+}
+
+// -----
+
+// A slow path is not silent.
+// REMARK: remark: [Missed] fallback {{.*}} Reason="its matrix is computed, so it is packed on every call"
+
+// CHECK: linnet.fallbacks = ["linnet.linear: its matrix is computed, so it is packed on every call"]
+func.func @linnet_function(%x: tensor<3x40xf32>, %w: tensor<8x40xf32>) -> tensor<3x8xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<3x40xf32>, tensor<8x40xf32>) -> tensor<3x8xf32>
+  return %y : tensor<3x8xf32>
 }
