@@ -71,3 +71,28 @@ func.func @step(%q: tensor<1x?x2x16xf32>, %v: tensor<1x?x2x8xf32>, %b: tensor<1x
       -> (tensor<1x?x2x8xf32>, tensor<1x2x16x8xf32>)
   return %o, %s : tensor<1x?x2x8xf32>, tensor<1x2x16x8xf32>
 }
+
+// -----
+
+// Enough tokens and channels: chunks of eight tokens read the state by one
+// product and update it by another; decays are multiplied, never divided. The
+// tokens left follow one by one.
+// CHECK-LABEL: func private @kernel_scan_0
+// CHECK-NOT: divf
+// CHECK: arith.divui %{{.*}}, %c8
+// CHECK: scf.for %{{.*}} step %c8
+// CHECK: math.exp %{{.*}} : f32
+// CHECK: vector.reduction <add>
+// CHECK: scf.for {{.*}} -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
+// CHECK-COUNT-16: vector.fma
+// CHECK-COUNT-64: vector.fma
+// CHECK: math.exp %{{.*}} : f32
+// CHECK: return
+func.func @chunkwise(%q: tensor<1x?x2x16xf32>, %v: tensor<1x?x2x32xf32>, %b: tensor<1x?x2xf32>, %g: tensor<1x?x2xf32>)
+    -> (tensor<1x?x2x32xf32>, tensor<1x2x16x32xf32>)
+    attributes {linnet.phase = "function", linnet.max_tokens = 64 : i64} {
+  %o, %s = linnet.scan #linnet.delta<scalar>(%b, %g) %q, %q, %v
+    : (tensor<1x?x2x16xf32>, tensor<1x?x2x16xf32>, tensor<1x?x2x32xf32>, tensor<1x?x2xf32>, tensor<1x?x2xf32>)
+      -> (tensor<1x?x2x32xf32>, tensor<1x2x16x32xf32>)
+  return %o, %s : tensor<1x?x2x32xf32>, tensor<1x2x16x32xf32>
+}

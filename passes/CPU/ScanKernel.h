@@ -1,0 +1,107 @@
+//===- ScanKernel.h - the recurrence on one block of columns --*- C++ -*-===//
+//
+// Columns of the state never mix: one item is one or several blocks of value
+// columns of one head over all tokens. Follows the normal form of any transition; where the
+// decays of a token are computed follows from how their operands vary.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PASSES_CPU_SCANKERNEL_H
+#define PASSES_CPU_SCANKERNEL_H
+
+#include "passes/CPU/ScanOperands.h"
+
+namespace mlir::linnet {
+
+class ScanKernel {
+public:
+  /// Tokens of a chunk in the chunkwise form.
+  static constexpr int64_t kChunkTokens = 8;
+
+  ScanKernel(KernelBuilder &k, ScanOp op, const ScanOperands &operands);
+
+  /// Emits the kernel: chunks where the form allows and pays, and the
+  /// remaining tokens one by one.
+  void emit();
+
+private:
+  /// Where the decays of one token are computed.
+  enum class DecayPlace { None, Token, Row, Column, Entry };
+  /// One vector of the block: its first column within the block and of all,
+  /// and the valid lanes or null.
+  struct ColumnVector {
+    Value offset, column, valid;
+  };
+
+  bool varies(char letter) const;
+  bool hasRowVectors() const;
+  DecayPlace decayPlace() const;
+  bool isChunkwise();
+
+  // One item, and one block.
+  void emitItem();
+  void forBlocks(llvm::function_ref<void()> body);
+  void selectBlock(Value block, int64_t width);
+  void emitTokens(Value begin);
+  void moveState(bool toScratch);
+  Value scratchRow(Value row);
+  Value loadState(Value row, const ColumnVector &c);
+  void storeState(Value s, Value row, const ColumnVector &c);
+  Value emitDecay(Value row, Value column, char along, Value valid);
+  Value applyDecay(Value decay, Value s);
+  Value rowOf(const ScanOperand &operand, Value row);
+  Value loadValue(const ColumnVector &c);
+  void storeResult(Value sum, const ColumnVector &c);
+  Value emitBonus();
+  /// The token that the scan reaches in step `step`.
+  Value tokenAt(Value step);
+
+  // One token (ScanKernel.cpp).
+  void emitToken();
+  void prepareDecays();
+  SmallVector<Value> decaysOf(Value row);
+  SmallVector<Value> emitCorrection(ArrayRef<Value> values, ValueRange zeros);
+
+  // One chunk (ChunkwiseScanKernel.cpp).
+  void reserveChunk();
+  void emitChunk(Value start);
+  void packChunk(Value start);
+  void emitBlockOfChunk(Value start);
+  void emitScores(Value start);
+  Value emitScore(Value readers, Value i, Value j);
+  void emitReads();
+  void emitOutputs(Value start);
+  void emitUpdate();
+  int64_t tileRows() const;
+
+  KernelBuilder &k;
+  ScanOp op;
+  const NormalForm form;
+  const ScanOperands &in;
+  const int64_t lanes;
+  /// Columns of a block; blocks of the values, blocks of an item, items of a
+  /// head.
+  int64_t width, blocks, blocksPerItem = 1, groups;
+  /// The item's state [blocks * K][block], absent for one token; row decays
+  /// [K].
+  Value scratch, rowDecays;
+  ScanPlace at;
+  /// The item's group and, of the selected block, the first column and the
+  /// first row in the scratch.
+  Value group, first, firstRow;
+  Value tokens;
+  SmallVector<ColumnVector> columns;
+  SmallVector<Value> tokenDecays;
+  /// Scratch of a chunk of C tokens. queries, keys [C][K]; decays [C]: from one token to the next;
+  /// before, through [C]: from the chunk's start to before and through token
+  /// i; fading [C]: from after token j to the latest one; outScores,
+  /// keyScores [C][C]: q_i . k_j and k_i . k_j, decayed; queryReads, keyReads
+  /// [C][block]: what q_i and k_i read from the state at the chunk's start;
+  /// written [C][block]: the values, then what the tokens write.
+  Value queries, keys, decays, before, through, fading, outScores, keyScores,
+      queryReads, keyReads, written;
+};
+
+} // namespace mlir::linnet
+
+#endif // PASSES_CPU_SCANKERNEL_H
