@@ -54,7 +54,8 @@ std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target,
   });
   llvm::Triple triple(target.triple);
   std::string problem;
-  const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, problem);
+  const llvm::Target *found =
+      llvm::TargetRegistry::lookupTarget(triple, problem);
   if (!found)
     return nullptr;
   constexpr llvm::CodeGenOptLevel levels[] = {
@@ -141,14 +142,11 @@ void optimise(llvm::Module &module, llvm::TargetMachine &machine, int level) {
     case 0:
       return builder.buildO0DefaultPipeline(llvm::OptimizationLevel::O0);
     case 1:
-      return builder.buildPerModuleDefaultPipeline(
-          llvm::OptimizationLevel::O1);
+      return builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1);
     case 2:
-      return builder.buildPerModuleDefaultPipeline(
-          llvm::OptimizationLevel::O2);
+      return builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2);
     default:
-      return builder.buildPerModuleDefaultPipeline(
-          llvm::OptimizationLevel::O3);
+      return builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3);
     }
   });
 }
@@ -204,8 +202,8 @@ size_t partition(llvm::Module &module, llvm::StringMap<size_t> &partOf) {
       functions.push_back({function.getInstructionCount(), &function});
       total += functions.back().first;
     }
-  size_t parts = std::min({total / kPartInstructions + 1, functions.size(),
-                           kMaxParts});
+  size_t parts =
+      std::min({total / kPartInstructions + 1, functions.size(), kMaxParts});
   parts = std::max<size_t>(parts, 1);
   llvm::sort(functions, [](const auto &x, const auto &y) {
     return std::make_pair(y.first, x.second->getName()) <
@@ -232,7 +230,8 @@ Result<ObjectCode> compilePart(llvm::StringRef bitcode, size_t number,
     return makeError("cannot read bitcode back: ",
                      llvm::toString(module.takeError()));
   for (llvm::Function &function : **module)
-    if (!function.isDeclaration() && partOf.lookup(function.getName()) != number)
+    if (!function.isDeclaration() &&
+        partOf.lookup(function.getName()) != number)
       function.deleteBody();
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, level);
   optimise(**module, *machine, level);
@@ -250,9 +249,9 @@ void openToOtherParts(llvm::Module &module) {
     }
 }
 
-Result<std::vector<ObjectCode>>
-compileParts(llvm::Module &module, const Target &target, int level,
-             unsigned threads) {
+Result<std::vector<ObjectCode>> compileParts(llvm::Module &module,
+                                             const Target &target, int level,
+                                             unsigned threads) {
   llvm::StringMap<size_t> partOf;
   size_t parts = partition(module, partOf);
   if (parts > 1)
@@ -332,8 +331,8 @@ compileToObjects(mlir::ModuleOp module, const Target &target,
       return object.error();
     return std::vector<ObjectCode>{object.take()};
   }
-  unsigned threads = options.threads ? options.threads
-                                     : std::thread::hardware_concurrency();
+  unsigned threads =
+      options.threads ? options.threads : std::thread::hardware_concurrency();
   return compileParts(**translated, target, options.optLevel,
                       std::max(threads, 1u));
 }

@@ -94,8 +94,8 @@ Status Compilation::openArchive() {
 
 /// A model's positions may be a table: a longer context would read beyond it.
 Status Compilation::limitContext() {
-  auto model = module->getAttrOfType<mlir::DictionaryAttr>(
-      mlir::linnet::kModelAttr);
+  auto model =
+      module->getAttrOfType<mlir::DictionaryAttr>(mlir::linnet::kModelAttr);
   if (!model || !options.maxContext)
     return {};
   auto limit = model.getAs<mlir::IntegerAttr>("max_context");
@@ -124,9 +124,9 @@ Status Compilation::reportFallbacks() {
     if (auto line = mlir::dyn_cast<mlir::StringAttr>(entry))
       report.warnings.push_back("slow path: " + line.str());
   if (options.failOnFallback)
-    return makeError("expected no slow path, but got ", list.size(),
-                     " (--fail-on-fallback); the first: ",
-                     report.warnings.front());
+    return makeError(
+        "expected no slow path, but got ", list.size(),
+        " (--fail-on-fallback); the first: ", report.warnings.front());
   return {};
 }
 
@@ -142,18 +142,18 @@ Status Compilation::lowerModel() {
   for (mlir::Operation &op : module.getOps())
     isFunction |= op.hasAttr("linnet.phase");
   if (!isFunction) {
-    if (Status status = stages.runPasses(
-            "thread-state", module,
-            [&](mlir::OpPassManager &passes) {
-              mlir::linnet::buildThreadStateStage(passes, cpu);
-            });
+    if (Status status =
+            stages.runPasses("thread-state", module,
+                             [&](mlir::OpPassManager &passes) {
+                               mlir::linnet::buildThreadStateStage(passes, cpu);
+                             });
         !status)
       return status;
-    if (Status status = stages.runPasses(
-            "specialise", module,
-            [&](mlir::OpPassManager &passes) {
-              mlir::linnet::buildSpecializeStage(passes, cpu);
-            });
+    if (Status status =
+            stages.runPasses("specialise", module,
+                             [&](mlir::OpPassManager &passes) {
+                               mlir::linnet::buildSpecializeStage(passes, cpu);
+                             });
         !status)
       return status;
   }
@@ -174,12 +174,12 @@ Status Compilation::transform(std::string *text) {
   target = resolved.take();
   if (Status status = limitContext(); !status)
     return status;
-  if (Status status = stages.runPasses("fold", module,
-                                       [](mlir::OpPassManager &passes) {
-                                         passes.addPass(
-                                             mlir::createCanonicalizerPass());
-                                         passes.addPass(mlir::createCSEPass());
-                                       });
+  if (Status status =
+          stages.runPasses("fold", module,
+                           [](mlir::OpPassManager &passes) {
+                             passes.addPass(mlir::createCanonicalizerPass());
+                             passes.addPass(mlir::createCSEPass());
+                           });
       !status)
     return status;
   if (options.emit == Emit::Mlir) {
@@ -229,7 +229,8 @@ Status Compilation::writeDirectory(AtomicDirectory &directory) {
   Archive *weights = archive ? &*archive : nullptr;
   Manifest manifest;
   if (Status status = stages.run(
-          "package", [&]() -> Status {
+          "package",
+          [&]() -> Status {
             Result<Manifest> described =
                 describeModule(module, weights, target, source, options);
             if (!described)
@@ -261,8 +262,8 @@ Status Compilation::writeDirectory(AtomicDirectory &directory) {
           "check", module, [&] { return checkLibrary(library, exported); });
       !status)
     return status;
-  if (Status status = writeFileAtomically(directory.file("model.h"),
-                                          headerText(manifest));
+  if (Status status =
+          writeFileAtomically(directory.file("model.h"), headerText(manifest));
       !status)
     return status;
   if (Status status = writeManifest(directory.path(), manifest); !status)

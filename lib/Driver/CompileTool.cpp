@@ -77,8 +77,7 @@ int runCompileTool(CompileToolOptions tool, CompileOptions options) {
 }
 
 void printCompilerVersion(llvm::raw_ostream &out) {
-  out << "linnet " << kLinnetVersion << " (LLVM " << LLVM_VERSION_STRING
-      << ")";
+  out << "linnet " << kLinnetVersion << " (LLVM " << LLVM_VERSION_STRING << ")";
   if (Result<Target> host = resolveTarget("native"))
     out << ", native processor " << host->cpu << ", " << host->vectorBits
         << "-bit vectors";

@@ -93,8 +93,9 @@ public:
   Status add(DictionaryAttr described) {
     WeightSlot slot;
     slot.layout = describeLayout(described.getAs<DictionaryAttr>("layout"));
-    if (auto packed = described.getAs<DictionaryAttr>("layout")
-                          .getAs<mlir::StringAttr>("packed_dtype"))
+    if (auto packed =
+            described.getAs<DictionaryAttr>("layout").getAs<mlir::StringAttr>(
+                "packed_dtype"))
       slot.packedType = parseDataType(packed.str());
     if (slot.layout.kind == WeightLayout::Kind::Rotary) {
       slot.dtype = DataType::F32;
@@ -128,7 +129,8 @@ private:
   /// The manifest's number of a file of the archive; an overlaid tensor gets a
   /// file without path, which packageWeights() writes.
   int64_t fileNumber(size_t index) {
-    auto [entry, fresh] = numbers.try_emplace(index, manifest.weightFiles.size());
+    auto [entry, fresh] =
+        numbers.try_emplace(index, manifest.weightFiles.size());
     if (fresh) {
       WeightFile file;
       if (index != Archive::kNoFile) {
@@ -226,12 +228,11 @@ Result<Manifest> describeModule(mlir::ModuleOp module, const Archive *archive,
     if (Status status = weights.add(slot); !status)
       return status.error();
   for (DictionaryAttr state : getList(module, "linnet.states"))
-    manifest.states.push_back({getText(state, "name"),
-                               getIntegers(state, "shape"),
-                               getInteger(state, "bytes"),
-                               getFlag(state, "append")
-                                   ? StateSpec::Kind::Append
-                                   : StateSpec::Kind::Fixed});
+    manifest.states.push_back(
+        {getText(state, "name"), getIntegers(state, "shape"),
+         getInteger(state, "bytes"),
+         getFlag(state, "append") ? StateSpec::Kind::Append
+                                  : StateSpec::Kind::Fixed});
   return manifest;
 }
 

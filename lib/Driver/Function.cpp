@@ -139,8 +139,8 @@ compileFunction(mlir::ModuleOp module, const std::string &name,
   fixIndices(function, inputs);
 
   StageRunner stages(report);
-  Status specialised = stages.runPasses(
-      "specialise", *copy, [&](mlir::OpPassManager &passes) {
+  Status specialised =
+      stages.runPasses("specialise", *copy, [&](mlir::OpPassManager &passes) {
         mlir::linnet::buildFunctionStage(passes, name, open.batch.value_or(1),
                                          open.tokens.value_or(1));
       });
@@ -154,8 +154,8 @@ compileFunction(mlir::ModuleOp module, const std::string &name,
   CompileOptions inPlace = options;
   inPlace.emit = Emit::Shared;
   inPlace.batch = 1;
-  if (Status status = compileModule(*copy, source, compiled.directory(),
-                                    inPlace, report);
+  if (Status status =
+          compileModule(*copy, source, compiled.directory(), inPlace, report);
       !status) {
     if (report.internal)
       (void)copy.release();

@@ -69,9 +69,9 @@ Result<std::string> readInput(const std::string &path) {
   return readFile(path == "-" ? "/dev/stdin" : path);
 }
 
-Result<mlir::OwningOpRef<mlir::ModuleOp>>
-parse(mlir::MLIRContext &context, const std::string &bytes,
-      const std::string &path) {
+Result<mlir::OwningOpRef<mlir::ModuleOp>> parse(mlir::MLIRContext &context,
+                                                const std::string &bytes,
+                                                const std::string &path) {
   std::string name = path == "-" ? "<stdin>" : path;
   DiagnosticCollector diagnostics(context);
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -158,7 +158,8 @@ Result<std::string> archivePath(mlir::ModuleOp module,
   }
   if (!fs::exists(path, ignored))
     return makeError(quoteName(source), ": expected the weights at ",
-                     quoteName(named.str()), " (", mlir::linnet::kArchiveAttr.str(),
+                     quoteName(named.str()), " (",
+                     mlir::linnet::kArchiveAttr.str(),
                      "), but there is no such file or directory");
   return path.string();
 }

@@ -96,11 +96,19 @@ Status linkSharedLibrary(const std::vector<ObjectCode> &objects,
     files.push_back(file.take());
   }
   // Neither paths nor times of this run appear in the library.
-  std::vector<std::string> arguments = {
-      "ld.lld",          "-shared",     "-o",          path,
-      "--soname=model.so", "--build-id=none", "--hash-style=gnu", "-z",
-      "now",             "-z",          "noexecstack", "--threads=1",
-      "--no-dependent-libraries"};
+  std::vector<std::string> arguments = {"ld.lld",
+                                        "-shared",
+                                        "-o",
+                                        path,
+                                        "--soname=model.so",
+                                        "--build-id=none",
+                                        "--hash-style=gnu",
+                                        "-z",
+                                        "now",
+                                        "-z",
+                                        "noexecstack",
+                                        "--threads=1",
+                                        "--no-dependent-libraries"};
   for (const MemoryFile &file : files)
     arguments.push_back(file.path());
   std::vector<const char *> pointers;

@@ -56,7 +56,8 @@ void writeTensor(std::ostringstream &out, const ArgumentSpec &argument) {
 
 std::string headerText(const Manifest &manifest) {
   std::ostringstream out;
-  out << "/* model.h - written by linnet-compile " << manifest.version << "\n *\n"
+  out << "/* model.h - written by linnet-compile " << manifest.version
+      << "\n *\n"
       << " * " << harmless(manifest.modelType) << " ("
       << modelKindName(manifest.kind) << "), compiled for "
       << harmless(manifest.cpu) << ".\n *\n"
@@ -72,7 +73,8 @@ std::string headerText(const Manifest &manifest) {
   for (const ArgumentSpec &output : manifest.outputs)
     writeTensor(out, output);
   if (!manifest.states.empty())
-    out << " * State of a session, in this order (append: indexed by position;\n"
+    out << " * State of a session, in this order (append: indexed by "
+           "position;\n"
         << " * fixed: rewritten by every step):\n";
   for (const StateSpec &state : manifest.states)
     out << " *   " << harmless(state.name) << ": " << formatShape(state.shape)

@@ -17,13 +17,19 @@ namespace {
 
 /// What code generation makes use of. Others (AES, TSX, ...) would only make
 /// a library refuse machines it runs on.
-constexpr std::string_view kUseful[] = {
-    "sse3",       "ssse3",       "sse4.1",     "sse4.2",      "popcnt",
-    "avx",        "avx2",        "fma",        "f16c",        "bmi",
-    "bmi2",       "lzcnt",       "movbe",      "avxvnni",     "avx512f",
-    "avx512cd",   "avx512bw",    "avx512dq",   "avx512vl",    "avx512vnni",
-    "avx512bf16", "avx512ifma",  "avx512vbmi", "avx512vbmi2", "avx512bitalg",
-    "avx512vpopcntdq"};
+constexpr std::string_view kUseful[] = {"sse3",         "ssse3",
+                                        "sse4.1",       "sse4.2",
+                                        "popcnt",       "avx",
+                                        "avx2",         "fma",
+                                        "f16c",         "bmi",
+                                        "bmi2",         "lzcnt",
+                                        "movbe",        "avxvnni",
+                                        "avx512f",      "avx512cd",
+                                        "avx512bw",     "avx512dq",
+                                        "avx512vl",     "avx512vnni",
+                                        "avx512bf16",   "avx512ifma",
+                                        "avx512vbmi",   "avx512vbmi2",
+                                        "avx512bitalg", "avx512vpopcntdq"};
 
 Target describe(std::string cpu, std::string tune,
                 const llvm::StringSet<> &available) {
@@ -102,8 +108,7 @@ Result<Target> resolveTarget(std::string_view mcpu) {
   llvm::StringRef name(mcpu.data(), mcpu.size());
   if (mcpu == "generic")
     name = "x86-64";
-  if (llvm::X86::parseArchX86(name, /*Only64Bit=*/true) ==
-      llvm::X86::CK_None)
+  if (llvm::X86::parseArchX86(name, /*Only64Bit=*/true) == llvm::X86::CK_None)
     return unknownCpu(mcpu);
   llvm::SmallVector<llvm::StringRef> features;
   llvm::X86::getFeaturesForCPU(name, features);

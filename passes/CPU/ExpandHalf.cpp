@@ -81,8 +81,8 @@ struct ExtendF16 : OpRewritePattern<arith::ExtFOp> {
     Value scaled = arith::MulFOp::create(rewriter, loc, w.real(magnitude),
                                          w.real(w.integer(0x77800000)));
     Value special = w.merge(magnitude, w.integer(0x7f800000));
-    Value bits = w.choose(w.atLeast(magnitude, 0x0f800000), special,
-                          w.bits(scaled));
+    Value bits =
+        w.choose(w.atLeast(magnitude, 0x0f800000), special, w.bits(scaled));
     rewriter.replaceOp(op,
                        w.real(w.merge(bits, w.left(w.mask(half, 0x8000), 16))));
     ++expanded;
@@ -105,22 +105,19 @@ struct TruncateF16 : OpRewritePattern<arith::TruncFOp> {
     Value magnitude = w.mask(all, 0x7fffffff);
     // Normal: rebias the exponent and round to even at bit 13.
     Value odd = w.mask(w.right(magnitude, 13), 1);
-    Value normal = w.right(
-        w.add(w.add(magnitude, w.integer(0xc8000fff)), odd), 13);
+    Value normal =
+        w.right(w.add(w.add(magnitude, w.integer(0xc8000fff)), odd), 13);
     // Below 2^-14: adding 0.5 leaves the rounded denormal in the low bits.
-    Value shifted =
-        arith::AddFOp::create(rewriter, loc, w.real(magnitude),
-                              w.real(w.integer(0x3f000000)));
+    Value shifted = arith::AddFOp::create(rewriter, loc, w.real(magnitude),
+                                          w.real(w.integer(0x3f000000)));
     Value denormal = w.add(w.bits(shifted), w.integer(0xc1000000));
-    Value result =
-        w.choose(w.atLeast(magnitude, 0x38800000), normal, denormal);
-    result = w.choose(w.atLeast(magnitude, 0x477ff000), w.integer(0x7c00),
-                      result);
-    result = w.choose(w.atLeast(magnitude, 0x7f800001), w.integer(0x7e00),
-                      result);
-    Value half = arith::TruncIOp::create(rewriter, loc,
-                                         w.like(rewriter.getI16Type()),
-                                         w.merge(result, sign));
+    Value result = w.choose(w.atLeast(magnitude, 0x38800000), normal, denormal);
+    result =
+        w.choose(w.atLeast(magnitude, 0x477ff000), w.integer(0x7c00), result);
+    result =
+        w.choose(w.atLeast(magnitude, 0x7f800001), w.integer(0x7e00), result);
+    Value half = arith::TruncIOp::create(
+        rewriter, loc, w.like(rewriter.getI16Type()), w.merge(result, sign));
     rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), half);
     ++expanded;
     return success();
@@ -135,9 +132,9 @@ struct ExpandHalf : mlir::linnet::impl::ExpandHalfBase<ExpandHalf> {
     arith::populateExpandBFloat16Patterns(patterns);
     if (f16)
       patterns.add<ExtendF16, TruncateF16>(&getContext(), expanded);
-    if (failed(applyPatternsGreedily(
-            getOperation(), std::move(patterns),
-            GreedyRewriteConfig().enableFolding(false))))
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns),
+                                  GreedyRewriteConfig().enableFolding(false))))
       signalPassFailure();
   }
 };

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "passes/CPU/Lanes.h"
 #include "passes/CPU/Passes.h"
 
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -19,6 +20,7 @@ namespace mlir::linnet {
 } // namespace mlir::linnet
 
 using namespace mlir;
+using mlir::linnet::Lanes;
 
 namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -29,105 +31,6 @@ constexpr float kRound = 12582912.0f;
 /// ln 2 in two parts; the product of the first with an exponent is exact.
 constexpr float kLn2High = 0.693359375f;
 constexpr float kLn2Low = -2.12194440e-4f;
-constexpr int32_t kOneBits = 0x3f800000;
-
-/// Builds arithmetic on values of one shape. `mulAdd` may be contracted to a
-/// fused operation where the target has one; everything else is exact IEEE.
-class Lanes {
-public:
-  Lanes(OpBuilder &b, Location loc, Type type) : b(b), loc(loc), shape(type) {
-    real = like(b.getF32Type());
-    word = like(b.getI32Type());
-  }
-
-  Value constant(float x) { return splat(real, b.getF32FloatAttr(x)); }
-  Value integer(int32_t x) { return splat(word, b.getI32IntegerAttr(x)); }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
-  Value div(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
-  Value addBits(Value x, Value y) {
-    return arith::AddIOp::create(b, loc, x, y);
-  }
-  Value subBits(Value x, Value y) {
-    return arith::SubIOp::create(b, loc, x, y);
-  }
-  Value shiftLeft(Value x, int n) {
-    return arith::ShLIOp::create(b, loc, x, integer(n));
-  }
-  Value shiftRight(Value x, int n) {
-    return arith::ShRSIOp::create(b, loc, x, integer(n));
-  }
-  Value mask(Value x, int32_t bits) {
-    return arith::AndIOp::create(b, loc, x, integer(bits));
-  }
-  Value merge(Value x, Value y) { return arith::OrIOp::create(b, loc, x, y); }
-  Value bits(Value x) { return arith::BitcastOp::create(b, loc, word, x); }
-  Value fromBits(Value x) { return arith::BitcastOp::create(b, loc, real, x); }
-  Value toFloat(Value x) { return arith::SIToFPOp::create(b, loc, real, x); }
-  Value choose(Value condition, Value x, Value y) {
-    return arith::SelectOp::create(b, loc, condition, x, y);
-  }
-  Value compare(arith::CmpFPredicate predicate, Value x, Value y) {
-    return arith::CmpFOp::create(b, loc, predicate, x, y);
-  }
-  Value less(Value x, float y) {
-    return compare(arith::CmpFPredicate::OLT, x, constant(y));
-  }
-  Value mulAdd(Value x, Value y, Value z) {
-    auto contract = arith::FastMathFlags::contract;
-    Value product = arith::MulFOp::create(b, loc, x, y, contract);
-    return arith::AddFOp::create(b, loc, product, z, contract);
-  }
-  Value mulAdd(Value x, float y, Value z) { return mulAdd(x, constant(y), z); }
-  /// Horner's scheme, highest coefficient first.
-  Value polynomial(Value x, ArrayRef<float> coefficients) {
-    Value sum = constant(coefficients.front());
-    for (float coefficient : coefficients.drop_front())
-      sum = mulAdd(sum, x, constant(coefficient));
-    return sum;
-  }
-  /// The order of operands makes both one instruction on x86 and lets NaN
-  /// through.
-  Value atLeast(Value x, float low) {
-    Value bound = constant(low);
-    return choose(compare(arith::CmpFPredicate::OGT, bound, x), bound, x);
-  }
-  Value atMost(Value x, float high) {
-    Value bound = constant(high);
-    return choose(compare(arith::CmpFPredicate::OLT, bound, x), bound, x);
-  }
-  Value absolute(Value x) { return fromBits(mask(bits(x), 0x7fffffff)); }
-  Value sign(Value x) { return mask(bits(x), INT32_MIN); }
-  Value withSign(Value x, Value signBits) {
-    return fromBits(merge(mask(bits(x), 0x7fffffff), signBits));
-  }
-  /// 2^n for the integer in the low bits of `n`.
-  Value powerOfTwo(Value n) {
-    return fromBits(addBits(shiftLeft(n, 23), integer(kOneBits)));
-  }
-  Value nanOf(Value x) {
-    return compare(arith::CmpFPredicate::UNO, x, x);
-  }
-
-  Type like(Type element) {
-    if (auto vector = dyn_cast<VectorType>(shape))
-      return vector.clone(element);
-    return element;
-  }
-  Value splat(Type type, TypedAttr value) {
-    if (auto vector = dyn_cast<VectorType>(type))
-      value = DenseElementsAttr::get(vector, value);
-    return arith::ConstantOp::create(b, loc, value);
-  }
-
-  OpBuilder &b;
-  Location loc;
-
-private:
-  Type shape, real, word;
-};
-
 /// x = n ln 2 + r with |r| <= ln 2 / 2. `n` stands in the low bits of
 /// `exponent`; the returned value is e^r - 1.
 struct ReducedExponential {
@@ -162,8 +65,7 @@ Value expandExpM1(Lanes &l, Value x) {
   Value clamped = l.atMost(l.atLeast(x, -20.0f), 89.5f);
   ReducedExponential e = reduce(l, clamped);
   Value scale = l.powerOfTwo(l.subBits(e.exponent, l.integer(1)));
-  Value half =
-      l.mulAdd(scale, e.minusOne, l.sub(scale, l.constant(0.5f)));
+  Value half = l.mulAdd(scale, e.minusOne, l.sub(scale, l.constant(0.5f)));
   Value result = l.add(half, half);
   // Keeps the sign of zero and denormals.
   return l.choose(l.less(l.absolute(x), 1e-30f), x, result);
@@ -187,10 +89,9 @@ Value expandExp2(Lanes &l, Value x) {
 Value logOfParts(Lanes &l, Value f, Value e) {
   Value square = l.mul(f, f);
   // (ln(1 + f) - f + f^2 / 2) / f^3.
-  Value q = l.polynomial(
-      f, {0.069730704092f, -0.11481477241f, 0.11685719639f, -0.12425486561f,
-          0.14249009322f, -0.16667808576f, 0.20000717196f, -0.24999996912f,
-          0.33333331174f});
+  Value q = l.polynomial(f, {0.069730704092f, -0.11481477241f, 0.11685719639f,
+                             -0.12425486561f, 0.14249009322f, -0.16667808576f,
+                             0.20000717196f, -0.24999996912f, 0.33333331174f});
   Value tail = l.mul(l.mul(square, f), q);
   tail = l.mulAdd(e, kLn2Low, tail);
   tail = l.mulAdd(square, -0.5f, tail);
@@ -202,15 +103,15 @@ void splitExponent(Lanes &l, Value x, Value &exponent, Value &mantissa) {
   constexpr int32_t kRootHalf = 0x3f3504f3;
   Value offset = l.subBits(l.bits(x), l.integer(kRootHalf));
   exponent = l.shiftRight(offset, 23);
-  mantissa = l.fromBits(l.addBits(l.mask(offset, 0x7fffff),
-                                  l.integer(kRootHalf)));
+  mantissa =
+      l.fromBits(l.addBits(l.mask(offset, 0x7fffff), l.integer(kRootHalf)));
 }
 
 /// ln(x) where `result` holds it for 0 < x < infinity.
 Value fixLogDomain(Lanes &l, Value x, Value result) {
   Value infinite = l.constant(kInfinity);
-  result = l.choose(l.compare(arith::CmpFPredicate::OEQ, x, infinite),
-                    infinite, result);
+  result = l.choose(l.compare(arith::CmpFPredicate::OEQ, x, infinite), infinite,
+                    result);
   result = l.choose(l.compare(arith::CmpFPredicate::OEQ, x, l.constant(0.0f)),
                     l.constant(-kInfinity), result);
   return l.choose(l.compare(arith::CmpFPredicate::UGE, x, l.constant(0.0f)),
@@ -219,8 +120,7 @@ Value fixLogDomain(Lanes &l, Value x, Value result) {
 
 Value expandLog(Lanes &l, Value x) {
   Value tiny = l.less(x, std::numeric_limits<float>::min());
-  Value scaled =
-      l.choose(tiny, l.mul(x, l.constant(8388608.0f)), x); // 2^23
+  Value scaled = l.choose(tiny, l.mul(x, l.constant(8388608.0f)), x); // 2^23
   Value exponent, mantissa;
   splitExponent(l, scaled, exponent, mantissa);
   Value e = l.toFloat(exponent);
@@ -238,8 +138,8 @@ Value expandLog1p(Lanes &l, Value x) {
   Value lost = l.choose(l.less(x, 1.0f), lostSmall, lostLarge);
   Value exponent, mantissa;
   splitExponent(l, sum, exponent, mantissa);
-  Value inverse =
-      l.fromBits(l.subBits(l.integer(kOneBits), l.shiftLeft(exponent, 23)));
+  Value inverse = l.fromBits(
+      l.subBits(l.integer(Lanes::kOneBits), l.shiftLeft(exponent, 23)));
   Value f = l.add(l.sub(mantissa, one), l.mul(lost, inverse));
   Value result = fixLogDomain(l, sum, logOfParts(l, f, l.toFloat(exponent)));
   return l.choose(l.less(l.absolute(x), 1e-30f), x, result);
@@ -250,35 +150,34 @@ Value expandTanh(Lanes &l, Value x) {
   // (tanh(x) / x - 1) / x^2 in x^2 on [0, 0.64^2].
   Value z = l.mul(x, x);
   Value q = l.polynomial(z, {-0.0059929612544f, 0.020924148183f,
-                             -0.053835141265f, 0.1333266348f,
-                             -0.33333327864f});
+                             -0.053835141265f, 0.1333266348f, -0.33333327864f});
   Value small = l.mulAdd(l.mul(z, q), x, x);
   // 1 - 2 / (e^2|x| + 1).
   Value e = expandExp(l, l.add(magnitude, magnitude));
-  Value large = l.sub(l.constant(1.0f), l.div(l.constant(2.0f),
-                                              l.add(e, l.constant(1.0f))));
+  Value large = l.sub(l.constant(1.0f),
+                      l.div(l.constant(2.0f), l.add(e, l.constant(1.0f))));
   return l.choose(l.less(magnitude, 0.63f), small,
                   l.withSign(large, l.sign(x)));
 }
 
 /// e^(ln erfc(|x|)), 0.98 <= |x| <= 4.05.
 Value erfcTail(Lanes &l, Value magnitude) {
-  Value g = l.polynomial(
-      magnitude,
-      {-7.7224025704e-8f, 3.3448094255e-6f, -6.2437254238e-5f,
-       0.00068608746616f, -0.0050638543655f, 0.027092237096f, -0.11103670235f,
-       -0.630977324f, -1.1306583749f, 0.00041159036388f});
+  Value g = l.polynomial(magnitude,
+                         {-7.7224025704e-8f, 3.3448094255e-6f,
+                          -6.2437254238e-5f, 0.00068608746616f,
+                          -0.0050638543655f, 0.027092237096f, -0.11103670235f,
+                          -0.630977324f, -1.1306583749f, 0.00041159036388f});
   return expandExp(l, g);
 }
 
 Value expandErf(Lanes &l, Value x) {
   Value magnitude = l.absolute(x);
   // erf(x) / x in x^2 on [0, 1].
-  Value small = l.mul(
-      x, l.polynomial(l.mul(x, x),
-                      {7.8758750627e-5f, -0.00080168642872f, 0.0051890874234f,
-                       -0.026854212011f, 0.11283594715f, -0.37612626667f,
-                       1.1283791658f}));
+  Value small =
+      l.mul(x, l.polynomial(l.mul(x, x),
+                            {7.8758750627e-5f, -0.00080168642872f,
+                             0.0051890874234f, -0.026854212011f, 0.11283594715f,
+                             -0.37612626667f, 1.1283791658f}));
   // erf(4.05) rounds to 1.
   Value tail = erfcTail(l, l.atMost(magnitude, 4.05f));
   Value large = l.withSign(l.sub(l.constant(1.0f), tail), l.sign(x));
@@ -296,30 +195,27 @@ Value expandSine(Lanes &l, Value x, int quarter) {
   Value round = f64(6755399441055744.0); // 1.5 * 2^52
   Value shifted = l.add(l.mul(wideX, f64(0.63661977236758134308)), round);
   Value turns = l.sub(shifted, round);
-  Value remainder =
-      l.sub(wideX, l.mul(turns, f64(1.57079632679489661923)));
+  Value remainder = l.sub(wideX, l.mul(turns, f64(1.57079632679489661923)));
   Value r = arith::TruncFOp::create(l.b, l.loc, x.getType(), remainder);
-  Value word = arith::BitcastOp::create(l.b, l.loc,
-                                        l.like(l.b.getI64Type()), shifted);
+  Value word =
+      arith::BitcastOp::create(l.b, l.loc, l.like(l.b.getI64Type()), shifted);
   Value n = arith::TruncIOp::create(l.b, l.loc, l.like(l.b.getI32Type()), word);
   n = l.addBits(n, l.integer(quarter));
 
   Value z = l.mul(r, r);
-  Value sine = l.mulAdd(
-      l.mul(z, l.polynomial(z, {2.7249851596e-6f, -0.00019840086163f,
-                                0.0083333318737f, -0.16666666664f})),
-      r, r);
-  Value cosine = l.mulAdd(
-      l.mul(z, z),
-      l.polynomial(z, {-2.7300897269e-7f, 2.4800599899e-5f, -0.0013888887671f,
-                       0.041666666664f}),
-      l.mulAdd(z, -0.5f, l.constant(1.0f)));
+  Value sine =
+      l.mulAdd(l.mul(z, l.polynomial(z, {2.7249851596e-6f, -0.00019840086163f,
+                                         0.0083333318737f, -0.16666666664f})),
+               r, r);
+  Value cosine = l.mulAdd(l.mul(z, z),
+                          l.polynomial(z, {-2.7300897269e-7f, 2.4800599899e-5f,
+                                           -0.0013888887671f, 0.041666666664f}),
+                          l.mulAdd(z, -0.5f, l.constant(1.0f)));
   Value odd = arith::CmpIOp::create(l.b, l.loc, arith::CmpIPredicate::ne,
                                     l.mask(n, 1), l.integer(0));
   Value result = l.choose(odd, cosine, sine);
   Value flip = l.shiftLeft(l.mask(n, 2), 30);
-  return l.fromBits(
-      arith::XOrIOp::create(l.b, l.loc, l.bits(result), flip));
+  return l.fromBits(arith::XOrIOp::create(l.b, l.loc, l.bits(result), flip));
 }
 
 /// Rounds to an integer: |x| below 2^23 through i32 or a magic number, larger
@@ -328,8 +224,8 @@ Value expandRounding(Lanes &l, Value x, Operation *op) {
   Value magnitude = l.absolute(x);
   Type word = l.like(l.b.getI32Type());
   auto truncate = [&](Value v) {
-    Value clamped = l.choose(l.less(magnitude, 8388608.0f), v,
-                             l.constant(0.0f));
+    Value clamped =
+        l.choose(l.less(magnitude, 8388608.0f), v, l.constant(0.0f));
     return l.toFloat(arith::FPToSIOp::create(l.b, l.loc, word, clamped));
   };
   Value one = l.constant(1.0f), zero = l.constant(0.0f), rounded;
@@ -344,14 +240,14 @@ Value expandRounding(Lanes &l, Value x, Operation *op) {
   } else {
     rounded = truncate(x);
     if (isa<math::FloorOp>(op))
-      rounded = l.sub(rounded,
-                      l.choose(l.compare(P::OGT, rounded, x), one, zero));
+      rounded =
+          l.sub(rounded, l.choose(l.compare(P::OGT, rounded, x), one, zero));
     else if (isa<math::CeilOp>(op))
-      rounded = l.add(rounded,
-                      l.choose(l.compare(P::OLT, rounded, x), one, zero));
+      rounded =
+          l.add(rounded, l.choose(l.compare(P::OLT, rounded, x), one, zero));
   }
-  return l.choose(l.less(magnitude, 8388608.0f),
-                  l.withSign(rounded, l.sign(x)), x);
+  return l.choose(l.less(magnitude, 8388608.0f), l.withSign(rounded, l.sign(x)),
+                  x);
 }
 
 /// The expansion of `op`, null if there is none.
@@ -396,9 +292,9 @@ struct ExpandMath : mlir::linnet::impl::ExpandMathBase<ExpandMath> {
     // Constant powers become products, square roots and quotients.
     RewritePatternSet patterns(&getContext());
     populateMathAlgebraicSimplificationPatterns(patterns);
-    if (failed(applyPatternsGreedily(
-            getOperation(), std::move(patterns),
-            GreedyRewriteConfig().enableFolding(false))))
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns),
+                                  GreedyRewriteConfig().enableFolding(false))))
       return signalPassFailure();
 
     SmallVector<Operation *> work;
@@ -428,9 +324,8 @@ struct ExpandMath : mlir::linnet::impl::ExpandMathBase<ExpandMath> {
       if (operand.getType() != type)
         return op->emitOpError("has no expansion into arithmetic");
       if (isNarrow)
-        operand = arith::ExtFOp::create(builder, op->getLoc(),
-                                        lanes.like(builder.getF32Type()),
-                                        operand);
+        operand = arith::ExtFOp::create(
+            builder, op->getLoc(), lanes.like(builder.getF32Type()), operand);
     }
     Value result = expand(lanes, op, operands);
     if (!result)

@@ -11,22 +11,23 @@ static cl::OptionCategory group("linnet-compile options");
 static linnet::CompileToolOptions tool;
 static linnet::CompileFlags flags(group);
 
-static cl::opt<std::string, true> input(
-    cl::Positional, cl::Required, cl::cat(group), cl::location(tool.input),
-    cl::desc("<checkpoint directory, .mlir, .mlirbc, or - for stdin>"));
-static cl::opt<std::string, true> output(
-    "o", cl::Required, cl::value_desc("OUT"), cl::cat(group),
-    cl::location(tool.output),
-    cl::desc("The directory to make (with --emit a file; - is stdout)"));
-static cl::opt<Emit, true> emit(
-    "emit", cl::cat(group), cl::location(flags.options.emit),
-    cl::init(Emit::Shared), cl::desc("What to write:"),
-    cl::values(clEnumValN(Emit::Mlir, "mlir", "the model as imported"),
-               clEnumValN(Emit::Linalg, "linalg", "one clone per phase"),
-               clEnumValN(Emit::Llvm, "llvm", "optimised LLVM IR"),
-               clEnumValN(Emit::Object, "obj", "an object file"),
-               clEnumValN(Emit::Shared, "shared",
-                          "a compiled directory (default)")));
+static cl::opt<std::string, true>
+    input(cl::Positional, cl::Required, cl::cat(group),
+          cl::location(tool.input),
+          cl::desc("<checkpoint directory, .mlir, .mlirbc, or - for stdin>"));
+static cl::opt<std::string, true>
+    output("o", cl::Required, cl::value_desc("OUT"), cl::cat(group),
+           cl::location(tool.output),
+           cl::desc("The directory to make (with --emit a file; - is stdout)"));
+static cl::opt<Emit, true>
+    emit("emit", cl::cat(group), cl::location(flags.options.emit),
+         cl::init(Emit::Shared), cl::desc("What to write:"),
+         cl::values(clEnumValN(Emit::Mlir, "mlir", "the model as imported"),
+                    clEnumValN(Emit::Linalg, "linalg", "one clone per phase"),
+                    clEnumValN(Emit::Llvm, "llvm", "optimised LLVM IR"),
+                    clEnumValN(Emit::Object, "obj", "an object file"),
+                    clEnumValN(Emit::Shared, "shared",
+                               "a compiled directory (default)")));
 static cl::opt<bool, true> bundle("bundle", cl::cat(group),
                                   cl::location(flags.options.bundle),
                                   cl::desc("Copy the weights into OUT"));

@@ -127,12 +127,11 @@ private:
 /// Compiles the function `name` of `module` (unchanged) for inputs of these
 /// shapes. Errors: no such function; arguments that are not tensors; shapes
 /// that do not fit its type.
-Result<CompiledFunction> compileFunction(mlir::ModuleOp module,
-                                         const std::string &name,
-                                         const std::vector<FunctionInput> &inputs,
-                                         const std::string &source,
-                                         const CompileOptions &options,
-                                         CompileReport &report);
+Result<CompiledFunction>
+compileFunction(mlir::ModuleOp module, const std::string &name,
+                const std::vector<FunctionInput> &inputs,
+                const std::string &source, const CompileOptions &options,
+                CompileReport &report);
 
 } // namespace linnet
 

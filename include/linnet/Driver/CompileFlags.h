@@ -33,15 +33,12 @@ public:
             "max-context", llvm::cl::value_desc("N"), llvm::cl::cat(category),
             llvm::cl::desc(
                 "Tokens a session can hold (default: the model's limit)"),
-            llvm::cl::callback([this](const int64_t &n) {
-              options.maxContext = n;
-            })),
-        blockTokens("block-tokens", llvm::cl::value_desc("N"),
-                    llvm::cl::cat(category),
-                    llvm::cl::location(options.blockTokens),
-                    llvm::cl::init(256),
-                    llvm::cl::desc(
-                        "Most tokens of one prefill step (default 256)")),
+            llvm::cl::callback(
+                [this](const int64_t &n) { options.maxContext = n; })),
+        blockTokens(
+            "block-tokens", llvm::cl::value_desc("N"), llvm::cl::cat(category),
+            llvm::cl::location(options.blockTokens), llvm::cl::init(256),
+            llvm::cl::desc("Most tokens of one prefill step (default 256)")),
         failOnFallback("fail-on-fallback", llvm::cl::cat(category),
                        llvm::cl::location(options.failOnFallback),
                        llvm::cl::desc("Slow paths are errors")) {}

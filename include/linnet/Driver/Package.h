@@ -22,10 +22,10 @@
 namespace linnet {
 
 /// What the attributes of a lowered module (`linnet.model`, `linnet.slots`,
-/// `linnet.states`, and those of the functions with `linnet.phase`) say, checked
-/// against `archive` (null: the module has no weights). Weight files are those
-/// the slots read, with absolute paths; `id` is empty. Errors name the tensor
-/// that is missing or of another type or shape.
+/// `linnet.states`, and those of the functions with `linnet.phase`) say,
+/// checked against `archive` (null: the module has no weights). Weight files
+/// are those the slots read, with absolute paths; `id` is empty. Errors name
+/// the tensor that is missing or of another type or shape.
 Result<Manifest> describeModule(mlir::ModuleOp module, const Archive *archive,
                                 const Target &target, const std::string &source,
                                 const CompileOptions &options);

@@ -38,9 +38,9 @@ struct FunctionRun {
            const std::vector<void *> &outputs) {
     ASSERT_TRUE(bool(*compiled)) << (*compiled).error().str();
     linnet_model *model = nullptr;
-    ASSERT_EQ(linnet_model_open((*compiled)->directory().c_str(), nullptr,
-                                &model),
-              LINNET_OK)
+    ASSERT_EQ(
+        linnet_model_open((*compiled)->directory().c_str(), nullptr, &model),
+        LINNET_OK)
         << linnet_last_error();
     EXPECT_EQ(linnet_model_kind(model), LINNET_KIND_FUNCTION);
     EXPECT_EQ(linnet_run_function(model, inputs.data(), inputs.size(),
@@ -98,8 +98,7 @@ TEST(Function, Errors) {
   };
   EXPECT_EQ(error("sub", {}), "'test.mlir': expected a function @sub with a "
                               "body, but there is none");
-  EXPECT_EQ(error("add", {}),
-            "function @add: expected 2 inputs, but got 0");
+  EXPECT_EQ(error("add", {}), "function @add: expected 2 inputs, but got 0");
   EXPECT_EQ(error("add", {{{2, 3, 5}, {}}, {{2, 3, 4}, {}}}),
             "function @add, input 0: expected tensor<?x?x4xf32>, but got a "
             "tensor of shape [2, 3, 5]");
@@ -158,8 +157,7 @@ TEST(Cache, KeyFollowsContentAndOptions) {
   EXPECT_NE(plain, key());
   options = {};
   fs::last_write_time(model + "/model.safetensors",
-                      fs::file_time_type::clock::now() +
-                          std::chrono::hours(1));
+                      fs::file_time_type::clock::now() + std::chrono::hours(1));
   std::string touched = key();
   EXPECT_NE(plain, touched);
   std::ofstream(model + "/config.json", std::ios::app) << "\n";
@@ -210,7 +208,8 @@ TEST(Package, ChangedWeightsAreWritten) {
   ASSERT_TRUE(bool(directory));
   Manifest manifest;
   manifest.weightFiles.push_back({});
-  manifest.weightFiles.push_back({oracle("llama") + "/model.safetensors", 0, ""});
+  manifest.weightFiles.push_back(
+      {oracle("llama") + "/model.safetensors", 0, ""});
   Status status = packageWeights(*directory, &*archive, true, manifest);
   ASSERT_TRUE(bool(status)) << status.error().str();
   EXPECT_EQ(manifest.weightFiles[0].path, "weights.safetensors");

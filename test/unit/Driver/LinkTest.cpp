@@ -21,7 +21,8 @@ std::string manyKernels(int count) {
             "    %v = vector.load %m[%i, %zero] : memref<64x64xf32>, "
             "vector<64xf32>\n"
             "    %e = math.exp %v : vector<64xf32>\n"
-            "    %c = arith.constant dense<" + std::to_string(i + 1) +
+            "    %c = arith.constant dense<" +
+            std::to_string(i + 1) +
             ".0> : vector<64xf32>\n"
             "    %s = arith.addf %e, %c : vector<64xf32>\n"
             "    vector.store %s, %m[%i, %zero] : memref<64x64xf32>, "

@@ -30,7 +30,9 @@ std::string moduleFor(const std::string &body) {
                        "memref<1048576xf32>, %n: index) attributes "
                        "{linnet.phase = \"run\"} {\n"
                        "  %zero = arith.constant 0 : index\n"
-                       "  %step = arith.constant " + step + " : index\n"
+                       "  %step = arith.constant " +
+                       step +
+                       " : index\n"
                        "  scf.for %i = %zero to %n step %step {\n" +
                        load + body + store + "  }\n  return\n}\n";
     for (size_t at; (at = text.find("TYPE")) != std::string::npos;)
@@ -41,7 +43,8 @@ std::string moduleFor(const std::string &body) {
   return instance("apply", "vector<8xf32>",
                   "  %x = vector.load %in[%i] : " + wide,
                   "  vector.store %y, %out[%i] : " + wide, "8") +
-         instance("one", "f32", "  %x = memref.load %in[%i] : memref<1048576xf32>\n",
+         instance("one", "f32",
+                  "  %x = memref.load %in[%i] : memref<1048576xf32>\n",
                   "  memref.store %y, %out[%i] : memref<1048576xf32>\n", "1");
 }
 
@@ -77,9 +80,8 @@ void check(const Sweep &sweep, const std::string &mcpu) {
     double scale = sweep.absolute ? 1.0 : std::abs(exact);
     if (scale < std::numeric_limits<float>::min())
       scale = std::numeric_limits<float>::min();
-    double error = std::max(std::abs(out[i] - exact),
-                            std::abs(scalar[i] - exact)) /
-                   scale;
+    double error =
+        std::max(std::abs(out[i] - exact), std::abs(scalar[i] - exact)) / scale;
     if (!(error <= worst)) {
       worst = error;
       at = in[i];
@@ -100,34 +102,34 @@ std::string unary(const std::string &name) {
 }
 
 TEST(Math, Exp) {
-  checkEverywhere({unary("exp"), [](double x) { return std::exp(x); }, -87.3f,
-                   88.7f});
+  checkEverywhere(
+      {unary("exp"), [](double x) { return std::exp(x); }, -87.3f, 88.7f});
 }
 TEST(Math, Exp2) {
-  checkEverywhere({unary("exp2"), [](double x) { return std::exp2(x); },
-                   -125.9f, 127.9f});
+  checkEverywhere(
+      {unary("exp2"), [](double x) { return std::exp2(x); }, -125.9f, 127.9f});
 }
 TEST(Math, ExpM1) {
-  checkEverywhere({unary("expm1"), [](double x) { return std::expm1(x); },
-                   -30.0f, 88.0f});
+  checkEverywhere(
+      {unary("expm1"), [](double x) { return std::expm1(x); }, -30.0f, 88.0f});
 }
 TEST(Math, Log) {
-  checkEverywhere({unary("log"), [](double x) { return std::log(x); }, 1e-30f,
-                   1e30f});
-  checkEverywhere({unary("log"), [](double x) { return std::log(x); }, 0.01f,
-                   3.0f});
+  checkEverywhere(
+      {unary("log"), [](double x) { return std::log(x); }, 1e-30f, 1e30f});
+  checkEverywhere(
+      {unary("log"), [](double x) { return std::log(x); }, 0.01f, 3.0f});
 }
 TEST(Math, Log1p) {
-  checkEverywhere({unary("log1p"), [](double x) { return std::log1p(x); },
-                   -0.999f, 20.0f});
+  checkEverywhere(
+      {unary("log1p"), [](double x) { return std::log1p(x); }, -0.999f, 20.0f});
 }
 TEST(Math, Tanh) {
-  checkEverywhere({unary("tanh"), [](double x) { return std::tanh(x); },
-                   -12.0f, 12.0f});
+  checkEverywhere(
+      {unary("tanh"), [](double x) { return std::tanh(x); }, -12.0f, 12.0f});
 }
 TEST(Math, Erf) {
-  checkEverywhere({unary("erf"), [](double x) { return std::erf(x); }, -5.0f,
-                   5.0f});
+  checkEverywhere(
+      {unary("erf"), [](double x) { return std::erf(x); }, -5.0f, 5.0f});
 }
 TEST(Math, Sine) {
   checkEverywhere({unary("sin"), [](double x) { return std::sin(x); }, -1e6f,
@@ -136,8 +138,8 @@ TEST(Math, Sine) {
                    1e6f, 2e-7, true});
 }
 TEST(Math, Rsqrt) {
-  checkEverywhere({unary("rsqrt"), [](double x) { return 1 / std::sqrt(x); },
-                   1e-6f, 1e6f});
+  checkEverywhere(
+      {unary("rsqrt"), [](double x) { return 1 / std::sqrt(x); }, 1e-6f, 1e6f});
 }
 TEST(Math, Softplus) {
   Sweep sweep;

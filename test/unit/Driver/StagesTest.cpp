@@ -23,7 +23,8 @@ namespace linnet {
 namespace {
 
 /// Runs `act` on the functions' parent.
-struct ActPass : mlir::PassWrapper<ActPass, mlir::OperationPass<mlir::ModuleOp>> {
+struct ActPass
+    : mlir::PassWrapper<ActPass, mlir::OperationPass<mlir::ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ActPass)
   using Act = mlir::LogicalResult (*)(mlir::ModuleOp);
   explicit ActPass(Act act) : act(act) {}
@@ -55,8 +56,8 @@ struct Stages : testing::Test {
     Result<std::string> text = readFile(report.reproducer);
     ASSERT_TRUE(bool(text));
     EXPECT_NE(text->find("func.func @f"), std::string::npos);
-    EXPECT_TRUE(bool(mlir::parseSourceString<mlir::ModuleOp>(*text,
-                                                              context.get())))
+    EXPECT_TRUE(
+        bool(mlir::parseSourceString<mlir::ModuleOp>(*text, context.get())))
         << "expected a reproducer that parses";
   }
 
