@@ -242,8 +242,9 @@ void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
   if (streams > 1)
     k.loop(lower, k.add(lower, distance), k.cst(1),
            [&](Value first) { emit(first, streams); });
-  k.loop(k.add(lower, k.mul(distance, k.cst(streams))), upper, k.cst(1),
-         [&](Value first) { emit(first, 1); });
+  Value rest =
+      streams > 1 ? k.add(lower, k.mul(distance, k.cst(streams))) : lower;
+  k.loop(rest, upper, k.cst(1), [&](Value first) { emit(first, 1); });
 }
 
 static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
