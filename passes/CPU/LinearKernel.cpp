@@ -155,10 +155,20 @@ void LinearEmitter::emitBlock(Value panel, Value batch, Value lower,
       });
 }
 
+/// Inner indices per block: a block of a panel has to stay in the second-level
+/// cache while the rows pass. Equal blocks where `in` allows.
+static int64_t blockSize(int64_t in) {
+  constexpr int64_t kSmallest = 256, kUsual = 512, kLargest = 768;
+  for (int64_t count = (in + kLargest - 1) / kLargest; in / count >= kSmallest;
+       ++count)
+    if (in % count == 0)
+      return in / count;
+  return std::min(in, kUsual);
+}
+
 void LinearEmitter::emitPanel(Value panel, Value batch, Value lower,
                               Value upper) {
-  // A panel block has to stay in the second-level cache while the rows pass.
-  const int64_t block = std::min<int64_t>(in, 512);
+  const int64_t block = blockSize(in);
   if (narrow() && !wide)
     wide = k.scratch({block, width}, k.getF32Type());
   emitBlock(panel, batch, lower, upper, k.cst(0), block, true);
