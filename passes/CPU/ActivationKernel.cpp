@@ -8,13 +8,14 @@ using namespace mlir::linnet;
 
 static LogicalResult lowerActivation(FunctionLowering &f, Operation *source) {
   auto op = cast<ActivationOp>(source);
-  Buffer x = denseRows(f, op, op.getInput()), y = denseRows(f, op, op.getResult());
+  Buffer x = denseRows(f, op, op.getInput()),
+         y = denseRows(f, op, op.getResult());
   f.call(op, "activation", {KernelArgument::read(x), KernelArgument::write(y)},
          [&](KernelBuilder &k) {
            forVectors(k, 1, [&](ArrayRef<Value> at, Value valid) {
              Value value = k.loadColumns(k.argument(0), at, valid);
-             k.storeColumns(emitActivation(k, op.getKind(), value), k.argument(1),
-                            at, valid);
+             k.storeColumns(emitActivation(k, op.getKind(), value),
+                            k.argument(1), at, valid);
            });
          });
   return success();
@@ -22,7 +23,8 @@ static LogicalResult lowerActivation(FunctionLowering &f, Operation *source) {
 
 static LogicalResult lowerGlu(FunctionLowering &f, Operation *source) {
   auto op = cast<GluOp>(source);
-  Buffer gate = denseRows(f, op, op.getGate()), up = denseRows(f, op, op.getUp());
+  Buffer gate = denseRows(f, op, op.getGate()),
+         up = denseRows(f, op, op.getUp());
   Buffer y = denseRows(f, op, op.getResult());
   f.call(op, "glu",
          {KernelArgument::read(gate), KernelArgument::read(up),

@@ -4,9 +4,9 @@
 // of C tokens with S0 the state at its start (post readout; d(i, j) the decay
 // from after token j through token i, D(i) = d(i, start)):
 //
-//   w_i = v_i, or tied: beta_i (v_i - D(i) S0^T k_i - sum_{j<i} d(i,j) (k_i.k_j) w_j)
-//   o_i = D(i) S0^T q_i + sum_{j<=i} d(i,j) (q_i.k_j) w_j
-//   S_C = D(C) S0 + sum_j d(C,j) k_j w_j^T
+//   w_i = v_i, or tied: beta_i (v_i - D(i) S0^T k_i - sum_{j<i} d(i,j)
+//   (k_i.k_j) w_j) o_i = D(i) S0^T q_i + sum_{j<=i} d(i,j) (q_i.k_j) w_j S_C =
+//   D(C) S0 + sum_j d(C,j) k_j w_j^T
 //
 // Per block of columns, all reads of S0 are one matrix product and the update
 // is another, which keep their accumulators in registers; the scores are
@@ -28,7 +28,8 @@ using namespace mlir::linnet;
 static constexpr int64_t kMinKeys = 16;
 
 bool ScanKernel::isChunkwise() {
-  if (!llvm::is_contained(op.getTransition().getLegalForms(), ScanForm::Chunkwise))
+  if (!llvm::is_contained(op.getTransition().getLegalForms(),
+                          ScanForm::Chunkwise))
     return false;
   if (decayPlace() != DecayPlace::None && decayPlace() != DecayPlace::Token)
     return false;
@@ -74,8 +75,9 @@ void ScanKernel::emitBlockOfChunk(Value start) {
   emitUpdate();
 }
 
-/// Copies the chunk's queries and keys: rows of neighbouring tokens lie a power of two
-/// apart, where they would drive each other and the state from the cache.
+/// Copies the chunk's queries and keys: rows of neighbouring tokens lie a power
+/// of two apart, where they would drive each other and the state from the
+/// cache.
 void ScanKernel::packChunk(Value start) {
   k.loop(kChunkTokens, [&](Value i) {
     at.token = tokenAt(k.add(start, i));
@@ -100,7 +102,8 @@ Value ScanKernel::emitScore(Value readers, Value i, Value j) {
 
 /// Decays within the chunk and the scores of later tokens with earlier ones.
 void ScanKernel::emitScores(Value start) {
-  bool pre = op.getReadout() == Readout::Pre, decayed = decayPlace() != DecayPlace::None;
+  bool pre = op.getReadout() == Readout::Pre,
+       decayed = decayPlace() != DecayPlace::None;
   Value one = k.f32(1.0), zero = k.cst(0);
   if (decayed)
     k.loop(kChunkTokens, [&](Value i) {
@@ -120,7 +123,8 @@ void ScanKernel::emitScores(Value start) {
              k.storeScalar(k.mul(emitScore(queries, i, j), pre ? earlier : now),
                            outScores, {i, j});
              if (form.tied)
-               k.storeScalar(k.mul(emitScore(keys, i, j), now), keyScores, {i, j});
+               k.storeScalar(k.mul(emitScore(keys, i, j), now), keyScores,
+                             {i, j});
            });
            k.storeScalar(one, fading, i);
            if (!pre)
@@ -134,7 +138,8 @@ void ScanKernel::emitScores(Value start) {
 /// What the chunk's queries (and, if tied, keys) read from the state at its
 /// start.
 void ScanKernel::emitReads() {
-  int64_t rows = tileRows(), perToken = form.tied ? 2 : 1, group = rows / perToken;
+  int64_t rows = tileRows(), perToken = form.tied ? 2 : 1,
+          group = rows / perToken;
   unsigned vectors = columns.size();
   k.loop(k.cst(0), k.cst(kChunkTokens), k.cst(group), [&](Value firstToken) {
     TileAccumulators sums(rows * vectors, k.splat(0.0, lanes));
@@ -157,7 +162,8 @@ void ScanKernel::emitReads() {
 
 /// What each token writes, and the outputs.
 void ScanKernel::emitOutputs(Value start) {
-  bool pre = op.getReadout() == Readout::Pre, decayed = decayPlace() != DecayPlace::None;
+  bool pre = op.getReadout() == Readout::Pre,
+       decayed = decayPlace() != DecayPlace::None;
   k.loop(kChunkTokens, [&](Value i) {
     at.token = tokenAt(k.add(start, i));
     auto decayedRead = [&](Value reads, Value list, const ColumnVector &c) {
@@ -168,15 +174,15 @@ void ScanKernel::emitOutputs(Value start) {
     };
     // sum over j < end of scores[i][j] w_j, added to `sums`.
     auto addWritten = [&](Value scores, Value end, SmallVector<Value> sums) {
-      return k.loop(k.cst(0), end, k.cst(1), sums,
-                    [&](Value j, ValueRange carried) {
-                      Value score = k.splat(k.loadScalar(scores, {i, j}), lanes);
-                      SmallVector<Value> next;
-                      for (auto [sum, c] : llvm::zip(carried, columns))
-                        next.push_back(
-                            k.fma(score, k.load(written, {j, c.offset}, lanes), sum));
-                      return next;
-                    });
+      return k.loop(
+          k.cst(0), end, k.cst(1), sums, [&](Value j, ValueRange carried) {
+            Value score = k.splat(k.loadScalar(scores, {i, j}), lanes);
+            SmallVector<Value> next;
+            for (auto [sum, c] : llvm::zip(carried, columns))
+              next.push_back(
+                  k.fma(score, k.load(written, {j, c.offset}, lanes), sum));
+            return next;
+          });
     };
     SmallVector<Value> values, reads;
     for (const ColumnVector &c : columns)
@@ -218,21 +224,23 @@ void ScanKernel::emitUpdate() {
     whole = k.splat(k.loadScalar(through, last), lanes);
   }
   unsigned vectors = columns.size();
-  forRowTiles(k, k.cst(0), k.cst(in.keys), tileRows(), [&](Value row, unsigned rows) {
-    TileAccumulators sums;
-    for (unsigned r = 0; r < rows; ++r)
-      for (const ColumnVector &c : columns)
-        sums.push_back(applyDecay(whole, loadState(k.add(row, k.cst(r)), c)));
-    sums = multiplyTile(
-        k, rows, vectors, k.cst(0), k.cst(kChunkTokens), kChunkTokens, sums,
-        [&](unsigned r, Value inner) {
-          return k.loadScalar(keys, {inner, k.add(row, k.cst(r))});
-        },
-        [&](unsigned v, Value inner) {
-          return k.load(written, {inner, columns[v].offset}, lanes);
-        });
-    for (unsigned r = 0; r < rows; ++r)
-      for (auto [v, c] : llvm::enumerate(columns))
-        storeState(sums[r * vectors + v], k.add(row, k.cst(r)), c);
-  });
+  forRowTiles(
+      k, k.cst(0), k.cst(in.keys), tileRows(), [&](Value row, unsigned rows) {
+        TileAccumulators sums;
+        for (unsigned r = 0; r < rows; ++r)
+          for (const ColumnVector &c : columns)
+            sums.push_back(
+                applyDecay(whole, loadState(k.add(row, k.cst(r)), c)));
+        sums = multiplyTile(
+            k, rows, vectors, k.cst(0), k.cst(kChunkTokens), kChunkTokens, sums,
+            [&](unsigned r, Value inner) {
+              return k.loadScalar(keys, {inner, k.add(row, k.cst(r))});
+            },
+            [&](unsigned v, Value inner) {
+              return k.load(written, {inner, columns[v].offset}, lanes);
+            });
+        for (unsigned r = 0; r < rows; ++r)
+          for (auto [v, c] : llvm::enumerate(columns))
+            storeState(sums[r * vectors + v], k.add(row, k.cst(r)), c);
+      });
 }

@@ -27,6 +27,9 @@ static PointwiseOperand makeOperand(Value value, AffineMap map) {
 
 /// arith and math operations on tensors of one shape.
 static LogicalResult lowerElementwise(FunctionLowering &f, Operation *op) {
+  // Arithmetic on positions is emitted where it is used.
+  if (op->getNumResults() == 1 && op->getResult(0).getType().isIndex())
+    return success();
   auto type = op->getNumResults() == 1
                   ? dyn_cast<RankedTensorType>(op->getResult(0).getType())
                   : RankedTensorType();
@@ -35,7 +38,8 @@ static LogicalResult lowerElementwise(FunctionLowering &f, Operation *op) {
   Pointwise pointwise;
   pointwise.op = op;
   pointwise.rank = type.getRank();
-  auto identity = AffineMap::getMultiDimIdentityMap(type.getRank(), op->getContext());
+  auto identity =
+      AffineMap::getMultiDimIdentityMap(type.getRank(), op->getContext());
   for (Value operand : op->getOperands())
     pointwise.inputs.push_back(makeOperand(operand, identity));
   PointwiseOperand output;
@@ -119,7 +123,8 @@ static LogicalResult lowerConstant(FunctionLowering &f, Operation *source) {
            << kMaxEntries << " entries, but got " << dense.getNumElements();
   Type element = dense.getElementType();
   if (!element.isF32() && !element.isInteger(32) && !element.isInteger(64))
-    return op.emitOpError("expected a constant of f32, i32 or i64, but got ") << element;
+    return op.emitOpError("expected a constant of f32, i32 or i64, but got ")
+           << element;
   Buffer place = f.buffer(op.getResult());
   place.type = MemRefType::get({dense.getNumElements()}, element);
   f.call(op, "constant", {KernelArgument::write(place)}, [&](KernelBuilder &k) {
@@ -150,9 +155,9 @@ void linnet::addElementwiseLowering(OpLoweringMap &map) {
       arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp,
       arith::RemFOp, arith::TruncFOp, arith::SelectOp, arith::CmpFOp,
       arith::CmpIOp, arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::AndIOp,
-      arith::OrIOp, arith::XOrIOp, arith::MaxSIOp, arith::MinSIOp, arith::SIToFPOp,
-      arith::UIToFPOp, arith::FPToSIOp, arith::ExtSIOp, arith::ExtUIOp,
-      arith::TruncIOp>(map, lowerElementwise);
+      arith::OrIOp, arith::XOrIOp, arith::MaxSIOp, arith::MinSIOp,
+      arith::SIToFPOp, arith::UIToFPOp, arith::FPToSIOp, arith::ExtSIOp,
+      arith::ExtUIOp, arith::TruncIOp>(map, lowerElementwise);
   add<math::ExpOp, math::Exp2Op, math::ExpM1Op, math::LogOp, math::Log2Op,
       math::Log10Op, math::Log1pOp, math::SqrtOp, math::RsqrtOp, math::TanhOp,
       math::ErfOp, math::ErfcOp, math::SinOp, math::CosOp, math::AbsFOp,
@@ -161,12 +166,12 @@ void linnet::addElementwiseLowering(OpLoweringMap &map) {
       map, lowerElementwise);
   add<arith::ExtFOp>(map, lowerExtF);
   add<arith::ConstantOp>(map, lowerConstant);
-  add<linalg::GenericOp, linalg::FillOp, linalg::TransposeOp, linalg::BroadcastOp,
-      linalg::MapOp, linalg::ReduceOp, linalg::CopyOp, linalg::AddOp,
-      linalg::SubOp, linalg::MulOp, linalg::DivOp, linalg::MaxOp, linalg::MinOp,
-      linalg::ExpOp, linalg::LogOp, linalg::NegFOp, linalg::AbsOp,
-      linalg::SqrtOp, linalg::RsqrtOp, linalg::TanhOp, linalg::ErfOp,
-      linalg::SquareOp, linalg::ReciprocalOp, linalg::MatmulOp,
+  add<linalg::GenericOp, linalg::FillOp, linalg::TransposeOp,
+      linalg::BroadcastOp, linalg::MapOp, linalg::ReduceOp, linalg::CopyOp,
+      linalg::AddOp, linalg::SubOp, linalg::MulOp, linalg::DivOp, linalg::MaxOp,
+      linalg::MinOp, linalg::ExpOp, linalg::LogOp, linalg::NegFOp,
+      linalg::AbsOp, linalg::SqrtOp, linalg::RsqrtOp, linalg::TanhOp,
+      linalg::ErfOp, linalg::SquareOp, linalg::ReciprocalOp, linalg::MatmulOp,
       linalg::BatchMatmulOp>(map, lowerStructured);
   add<tensor::ConcatOp>(map, lowerConcat);
 }

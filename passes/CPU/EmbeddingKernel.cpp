@@ -14,7 +14,8 @@ static LogicalResult lowerEmbedding(FunctionLowering &f, Operation *source) {
   // Few of the rows are read: they stay as the file has them.
   auto tableType = cast<RankedTensorType>(op.getTable().getType());
   std::optional<Buffer> table = f.weight(
-      op.getTable(), {f.builder().getNamedAttr("kind", f.builder().getStringAttr("raw"))},
+      op.getTable(),
+      {f.builder().getNamedAttr("kind", f.builder().getStringAttr("raw"))},
       MemRefType::get(tableType.getShape(), tableType.getElementType()));
   if (!table)
     table = denseRows(f, op, op.getTable());
@@ -26,7 +27,8 @@ static LogicalResult lowerEmbedding(FunctionLowering &f, Operation *source) {
            forVectors(k, 2, [&](ArrayRef<Value> at, Value valid) {
              Value id = k.loadScalar(k.argument(0), at.drop_back());
              id = arith::IndexCastOp::create(k, k.getIndexType(), id);
-             Value entries = k.loadColumns(k.argument(1), {id, at.back()}, valid);
+             Value entries =
+                 k.loadColumns(k.argument(1), {id, at.back()}, valid);
              k.storeColumns(entries, k.argument(2), at, valid);
            });
          });
@@ -45,8 +47,9 @@ static LogicalResult lowerPositions(FunctionLowering &f, Operation *source) {
            k.share(items, [&](Value item) {
              SmallVector<Value> place = k.delinearize(item, sizes);
              Value position = k.add(k.argument(1), place[1]);
-             k.storeScalar(arith::IndexCastOp::create(k, k.getI32Type(), position),
-                           k.argument(0), place);
+             k.storeScalar(
+                 arith::IndexCastOp::create(k, k.getI32Type(), position),
+                 k.argument(0), place);
            });
          });
   return success();

@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 
 using namespace mlir;
@@ -190,7 +191,18 @@ Value FunctionLowering::index(Value value) {
       return tokens;
     return arith::ConstantIndexOp::create(b, type.getDimSize(number));
   }
-  return {};
+  // Arithmetic on positions.
+  Operation *op = value.getDefiningOp();
+  if (!op || !isPure(op) || op->getNumResults() != 1)
+    return {};
+  IRMapping mapping;
+  for (Value operand : op->getOperands()) {
+    Value lowered = operand.getType().isIndex() ? index(operand) : Value();
+    if (!lowered)
+      return {};
+    mapping.map(operand, lowered);
+  }
+  return indices[value] = b.clone(*op, mapping)->getResult(0);
 }
 
 std::optional<Buffer> FunctionLowering::weight(Value tensor,

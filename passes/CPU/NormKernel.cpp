@@ -97,7 +97,8 @@ private:
         Value w = parameter(weight, column, valid);
         if (op.getUnitOffset())
           w = k.add(w, k.splat(1.0, lanes));
-        y = bias >= 0 ? k.fma(y, w, parameter(bias, column, valid)) : k.mul(y, w);
+        y = bias >= 0 ? k.fma(y, w, parameter(bias, column, valid))
+                      : k.mul(y, w);
       } else if (bias >= 0) {
         y = k.add(y, parameter(bias, column, valid));
       }
@@ -129,8 +130,9 @@ static LogicalResult lowerNorm(FunctionLowering &f, Operation *source) {
   };
   int weight = optional(op.getWeight()), bias = optional(op.getBias());
   int gate = optional(op.getGate());
-  f.call(op, "norm", arguments,
-         [&](KernelBuilder &k) { NormKernel(k, op, weight, bias, gate).emit(); });
+  f.call(op, "norm", arguments, [&](KernelBuilder &k) {
+    NormKernel(k, op, weight, bias, gate).emit();
+  });
   return success();
 }
 

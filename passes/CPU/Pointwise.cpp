@@ -56,15 +56,19 @@ LogicalResult Pointwise::check() {
         return false;
     return true;
   };
-  if (!llvm::all_of(inputs, checkOperand) || !llvm::all_of(outputs, checkOperand))
-    return op->emitOpError("expected indexing maps of dimensions and constants");
-  for (const PointwiseOperand &operand : llvm::concat<PointwiseOperand>(inputs, outputs))
+  if (!llvm::all_of(inputs, checkOperand) ||
+      !llvm::all_of(outputs, checkOperand))
+    return op->emitOpError(
+        "expected indexing maps of dimensions and constants");
+  for (const PointwiseOperand &operand :
+       llvm::concat<PointwiseOperand>(inputs, outputs))
     if (!isSupported(getElementTypeOrSelf(operand.tensor.getType())))
       return op->emitOpError("expected entries of at most 32 bits, but got ")
              << operand.tensor.getType();
   for (const PointwiseOperand &input : inputs)
     if (!input.constant && !isa<RankedTensorType>(input.tensor.getType()))
-      return op->emitOpError("expected tensors and constants as operands, but got ")
+      return op->emitOpError(
+                 "expected tensors and constants as operands, but got ")
              << input.tensor.getType();
   llvm::SmallDenseSet<unsigned> written;
   for (AffineExpr result : outputs.front().map.getResults())
@@ -83,8 +87,9 @@ LogicalResult Pointwise::check() {
   if (!body)
     return success();
   for (Operation &inner : body->without_terminator()) {
-    if (inner.getNumRegions() || (!inner.hasTrait<OpTrait::Elementwise>() &&
-                                  !isa<arith::ConstantOp, linalg::IndexOp>(inner)))
+    if (inner.getNumRegions() ||
+        (!inner.hasTrait<OpTrait::Elementwise>() &&
+         !isa<arith::ConstantOp, linalg::IndexOp>(inner)))
       return op->emitOpError("expected elementwise operations inside, but got ")
              << inner.getName();
     for (Value operand : inner.getOperands())
@@ -205,7 +210,8 @@ void Pointwise::store(KernelBuilder &k, Value value,
     k.storeScalar(value, memref, entry);
 }
 
-SmallVector<Value> Pointwise::compute(KernelBuilder &k, ArrayRef<Value> arguments,
+SmallVector<Value> Pointwise::compute(KernelBuilder &k,
+                                      ArrayRef<Value> arguments,
                                       ArrayRef<Value> dims, bool vector) const {
   IRMapping mapping;
   auto shaped = [&](Type type) -> Type {
@@ -225,7 +231,8 @@ SmallVector<Value> Pointwise::compute(KernelBuilder &k, ArrayRef<Value> argument
       mapping.map(inner.getResult(0), operands[0]);
       return;
     }
-    SmallVector<Type> types = llvm::map_to_vector(inner.getResultTypes(), shaped);
+    SmallVector<Type> types =
+        llvm::map_to_vector(inner.getResultTypes(), shaped);
     OperationState state(k.getLoc(), inner.getName(), operands, types,
                          llvm::to_vector(inner.getDiscardableAttrs()));
     state.propertiesAttr = inner.getPropertiesAsAttribute();
@@ -281,8 +288,10 @@ bool Pointwise::canVectorise(KernelBuilder &k) const {
   };
   if (body && !body->getOps<linalg::IndexOp>().empty())
     return false;
-  return llvm::all_of(inputs, [&](auto &input) { return fits(input, false); }) &&
-         llvm::all_of(outputs, [&](auto &output) { return fits(output, true); });
+  return llvm::all_of(inputs,
+                      [&](auto &input) { return fits(input, false); }) &&
+         llvm::all_of(outputs,
+                      [&](auto &output) { return fits(output, true); });
 }
 
 SmallVector<Value> Pointwise::dimsOf(ArrayRef<Value> at) const {
@@ -312,8 +321,9 @@ void Pointwise::emit(KernelBuilder &k) const {
       entry(at, valid, /*vector=*/true);
     });
   else
-    forEntries(k, first,
-               [&](ArrayRef<Value> at) { entry(at, Value(), /*vector=*/false); });
+    forEntries(k, first, [&](ArrayRef<Value> at) {
+      entry(at, Value(), /*vector=*/false);
+    });
 }
 
 /// One entry of the outputs at a time, the results so far in registers.
@@ -366,7 +376,8 @@ LogicalResult Pointwise::lower(FunctionLowering &f) {
     if (input.constant)
       continue;
     input.argument = arguments.size();
-    arguments.push_back(KernelArgument::read(atLeastOneDim(f.buffer(input.tensor))));
+    arguments.push_back(
+        KernelArgument::read(atLeastOneDim(f.buffer(input.tensor))));
   }
   for (auto [i, output] : llvm::enumerate(outputs)) {
     Buffer place = atLeastOneDim(f.buffer(op->getResult(i)));
@@ -382,18 +393,20 @@ LogicalResult Pointwise::lower(FunctionLowering &f) {
     } else {
       std::string value;
       llvm::raw_string_ostream(value) << constant;
-      f.call(op, "fill", {KernelArgument::write(place)},
-             [&](KernelBuilder &k) {
-               forEntries(k, 0, [&](ArrayRef<Value> at) {
-                 k.storeScalar(emitConstant(k, constant), k.argument(0), at);
-               });
-             },
-             value);
+      f.call(
+          op, "fill", {KernelArgument::write(place)},
+          [&](KernelBuilder &k) {
+            forEntries(k, 0, [&](ArrayRef<Value> at) {
+              k.storeScalar(emitConstant(k, constant), k.argument(0), at);
+            });
+          },
+          value);
     }
     arguments.push_back(KernelArgument::update(place));
   }
-  f.call(op, body ? "generic" : op->getName().stripDialect(), arguments,
-         [&](KernelBuilder &k) { reduction ? emitReduction(k) : emit(k); },
-         describe());
+  f.call(
+      op, body ? "generic" : op->getName().stripDialect(), arguments,
+      [&](KernelBuilder &k) { reduction ? emitReduction(k) : emit(k); },
+      describe());
   return success();
 }

@@ -34,8 +34,8 @@ public:
       if (hasTable)
         k.forColumns(pairs, [&](Value pair, Value valid) {
           auto part = [&](int64_t number) {
-            return k.loadColumns(k.argument(3),
-                                 {position, k.cst(number), pair}, valid);
+            return k.loadColumns(k.argument(3), {position, k.cst(number), pair},
+                                 valid);
           };
           rotate(pair, valid, part(0), part(1));
         });
@@ -44,8 +44,8 @@ public:
       int64_t width = k.argumentType(1).getShape().back();
       k.forColumns(width - 2 * pairs, [&](Value column, Value valid) {
         SmallVector<Value> entry = at(k.add(column, k.cst(2 * pairs)));
-        k.storeColumns(k.loadColumns(k.argument(0), entry, valid), k.argument(1),
-                       entry, valid);
+        k.storeColumns(k.loadColumns(k.argument(0), entry, valid),
+                       k.argument(1), entry, valid);
       });
     });
   }
@@ -82,7 +82,8 @@ private:
                        k.fma(b, cosine, k.mul(a, sine))};
     };
     if (!op.getInterleaved()) {
-      SmallVector<Value> first = at(pair), second = at(k.add(pair, k.cst(pairs)));
+      SmallVector<Value> first = at(pair),
+                         second = at(k.add(pair, k.cst(pairs)));
       auto [a, b] = turned(k.loadColumns(x, first, valid),
                            k.loadColumns(x, second, valid));
       k.storeColumns(a, y, first, valid);
@@ -91,7 +92,8 @@ private:
     }
     SmallVector<Value> entry = at(k.mul(pair, k.cst(2)));
     Value both = valid ? k.mul(valid, k.cst(2)) : Value();
-    Value mixed = both ? k.load(x, entry, 2 * lanes, both) : k.load(x, entry, 2 * lanes);
+    Value mixed =
+        both ? k.load(x, entry, 2 * lanes, both) : k.load(x, entry, 2 * lanes);
     auto parts = vector::DeinterleaveOp::create(k, mixed);
     auto [a, b] = turned(parts.getRes1(), parts.getRes2());
     Value result = vector::InterleaveOp::create(k, a, b);
@@ -113,8 +115,10 @@ static LogicalResult lowerRotary(FunctionLowering &f, Operation *source) {
       KernelArgument::read(denseRows(f, op, op.getInput())),
       KernelArgument::write(denseRows(f, op, op.getResult())),
       KernelArgument::index(f.index(op.getPosition()))};
-  auto model = op->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(kModelAttr);
-  auto context = model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
+  auto model = op->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(
+      kModelAttr);
+  auto context =
+      model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
   int64_t pairs = op.getInverseFrequencies().size();
   bool hasTable = context && context.getInt() > 0 && pairs > 0;
   if (hasTable) {

@@ -21,7 +21,8 @@ Buffer linnet::denseRows(FunctionLowering &f, Operation *op, Value tensor) {
   auto [strides, offset] = place.type.getStridesAndOffset();
   if (strides.back() == 1)
     return place;
-  Buffer dense = f.temporary(place.type.getShape(), place.type.getElementType());
+  Buffer dense =
+      f.temporary(place.type.getShape(), place.type.getElementType());
   dense.dynamicTokens = place.dynamicTokens;
   f.copy(op, place, dense);
   return dense;
@@ -108,7 +109,8 @@ Value linnet::keepValid(KernelBuilder &k, Value value, Value valid) {
   if (!valid)
     return value;
   int64_t lanes = cast<VectorType>(value.getType()).getDimSize(0);
-  Value mask = vector::CreateMaskOp::create(k, k.vector(lanes, k.getI1Type()), valid);
+  Value mask =
+      vector::CreateMaskOp::create(k, k.vector(lanes, k.getI1Type()), valid);
   return arith::SelectOp::create(k, mask, value, k.splat(0.0, lanes));
 }
 
@@ -127,15 +129,15 @@ Value linnet::sumColumns(KernelBuilder &k, int64_t columns,
   };
   if (unrolled) {
     sums.assign(kSums, k.splat(0.0, lanes));
-    sums = k.loop(k.cst(0), k.cst(unrolled), k.cst(kSums * lanes), sums,
-                  [&](Value column, ValueRange carried) {
-                    SmallVector<Value> next;
-                    for (int64_t i = 0; i < kSums; ++i)
-                      next.push_back(k.add(
-                          carried[i],
-                          term(k.add(column, k.cst(i * lanes)), Value())));
-                    return next;
-                  });
+    sums = k.loop(
+        k.cst(0), k.cst(unrolled), k.cst(kSums * lanes), sums,
+        [&](Value column, ValueRange carried) {
+          SmallVector<Value> next;
+          for (int64_t i = 0; i < kSums; ++i)
+            next.push_back(k.add(
+                carried[i], term(k.add(column, k.cst(i * lanes)), Value())));
+          return next;
+        });
   }
   int64_t number = 0;
   for (int64_t column = unrolled; column < whole; column += lanes)

@@ -22,7 +22,8 @@ static constexpr int64_t kBlockVectors = 4;
 /// Items wanted, so that every thread of a usual machine has one.
 static constexpr int64_t kWantedItems = 16;
 
-ScanKernel::ScanKernel(KernelBuilder &k, ScanOp op, const ScanOperands &operands)
+ScanKernel::ScanKernel(KernelBuilder &k, ScanOp op,
+                       const ScanOperands &operands)
     : k(k), op(op), form(op.getTransition().getNormalForm()), in(operands),
       lanes(k.target.lanes), width(kBlockVectors * k.target.lanes),
       blocks(llvm::divideCeil(operands.values, width)) {
@@ -45,7 +46,8 @@ void ScanKernel::emit() {
   if (isChunkwise())
     reserveChunk();
   tokens = k.extent(in.result, 1);
-  SmallVector<Value> sizes{k.extent(in.result, 0), k.cst(in.heads), k.cst(groups)};
+  SmallVector<Value> sizes{k.extent(in.result, 0), k.cst(in.heads),
+                           k.cst(groups)};
   Value items = k.mul(k.mul(sizes[0], sizes[1]), sizes[2]);
   k.share(items, [&](Value item) {
     SmallVector<Value> place = k.delinearize(item, sizes);
@@ -62,11 +64,13 @@ void ScanKernel::emit() {
 
 void ScanKernel::selectBlock(Value block, int64_t valid) {
   first = k.mul(block, k.cst(width));
-  firstRow = k.mul(k.sub(block, k.mul(group, k.cst(blocksPerItem))), k.cst(in.keys));
+  firstRow =
+      k.mul(k.sub(block, k.mul(group, k.cst(blocksPerItem))), k.cst(in.keys));
   columns.clear();
   for (int64_t offset = 0; offset < valid; offset += lanes)
-    columns.push_back({k.cst(offset), k.add(first, k.cst(offset)),
-                       offset + lanes > valid ? k.cst(valid - offset) : Value()});
+    columns.push_back(
+        {k.cst(offset), k.add(first, k.cst(offset)),
+         offset + lanes > valid ? k.cst(valid - offset) : Value()});
 }
 
 /// Calls body for every block of the item; only the last block of a head may
@@ -158,7 +162,8 @@ Value ScanKernel::applyDecay(Value decay, Value s) {
   if (!decay)
     return s;
   Value zero = k.splat(0.0, lanes);
-  Value erased = arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, decay, zero);
+  Value erased =
+      arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, decay, zero);
   return arith::SelectOp::create(k, erased, zero, k.mul(decay, s));
 }
 
@@ -296,23 +301,25 @@ void ScanKernel::emitToken() {
   for (const ColumnVector &c : columns)
     values.push_back(loadValue(c));
   SmallVector<Value> zeros(columns.size(), k.splat(0.0, lanes));
-  SmallVector<Value> additions = form.tied ? emitCorrection(values, zeros) : values;
+  SmallVector<Value> additions =
+      form.tied ? emitCorrection(values, zeros) : values;
 
   bool pre = op.getReadout() == Readout::Pre;
-  SmallVector<Value> sums = k.loop(
-      k.cst(0), k.cst(in.keys), k.cst(1), zeros,
-      [&](Value row, ValueRange carried) {
-        SmallVector<Value> next;
-        Value key = rowOf(in.key, row), query = rowOf(in.query, row);
-        SmallVector<Value> rowDecay = decaysOf(row);
-        for (auto [j, c] : llvm::enumerate(columns)) {
-          Value old = loadState(row, c);
-          Value s = k.fma(key, additions[j], applyDecay(rowDecay[j], old));
-          storeState(s, row, c);
-          next.push_back(k.fma(query, pre ? old : s, carried[j]));
-        }
-        return next;
-      });
+  SmallVector<Value> sums =
+      k.loop(k.cst(0), k.cst(in.keys), k.cst(1), zeros,
+             [&](Value row, ValueRange carried) {
+               SmallVector<Value> next;
+               Value key = rowOf(in.key, row), query = rowOf(in.query, row);
+               SmallVector<Value> rowDecay = decaysOf(row);
+               for (auto [j, c] : llvm::enumerate(columns)) {
+                 Value old = loadState(row, c);
+                 Value s =
+                     k.fma(key, additions[j], applyDecay(rowDecay[j], old));
+                 storeState(s, row, c);
+                 next.push_back(k.fma(query, pre ? old : s, carried[j]));
+               }
+               return next;
+             });
 
   Value bonus = emitBonus();
   for (auto [j, c] : llvm::enumerate(columns))
@@ -329,8 +336,8 @@ SmallVector<Value> ScanKernel::emitCorrection(ArrayRef<Value> values,
         Value key = rowOf(in.key, row);
         SmallVector<Value> rowDecay = decaysOf(row);
         for (auto [j, c] : llvm::enumerate(columns))
-          next.push_back(
-              k.fma(key, applyDecay(rowDecay[j], loadState(row, c)), carried[j]));
+          next.push_back(k.fma(key, applyDecay(rowDecay[j], loadState(row, c)),
+                               carried[j]));
         return next;
       });
   Value beta = rowOf(in.parameters[form.beta], k.cst(0));

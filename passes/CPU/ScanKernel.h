@@ -1,8 +1,9 @@
 //===- ScanKernel.h - the recurrence on one block of columns --*- C++ -*-===//
 //
 // Columns of the state never mix: one item is one or several blocks of value
-// columns of one head over all tokens. Follows the normal form of any transition; where the
-// decays of a token are computed follows from how their operands vary.
+// columns of one head over all tokens. Follows the normal form of any
+// transition; where the decays of a token are computed follows from how their
+// operands vary.
 //
 //===----------------------------------------------------------------------===//
 
@@ -92,12 +93,12 @@ private:
   Value tokens;
   SmallVector<ColumnVector> columns;
   SmallVector<Value> tokenDecays;
-  /// Scratch of a chunk of C tokens. queries, keys [C][K]; decays [C]: from one token to the next;
-  /// before, through [C]: from the chunk's start to before and through token
-  /// i; fading [C]: from after token j to the latest one; outScores,
-  /// keyScores [C][C]: q_i . k_j and k_i . k_j, decayed; queryReads, keyReads
-  /// [C][block]: what q_i and k_i read from the state at the chunk's start;
-  /// written [C][block]: the values, then what the tokens write.
+  /// Scratch of a chunk of C tokens. queries, keys [C][K]; decays [C]: from one
+  /// token to the next; before, through [C]: from the chunk's start to before
+  /// and through token i; fading [C]: from after token j to the latest one;
+  /// outScores, keyScores [C][C]: q_i . k_j and k_i . k_j, decayed; queryReads,
+  /// keyReads [C][block]: what q_i and k_i read from the state at the chunk's
+  /// start; written [C][block]: the values, then what the tokens write.
   Value queries, keys, decays, before, through, fading, outScores, keyScores,
       queryReads, keyReads, written;
 };

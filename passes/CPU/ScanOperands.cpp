@@ -9,8 +9,9 @@
 using namespace mlir;
 using namespace mlir::linnet;
 
-SmallVector<Value> ScanOperand::indices(KernelBuilder &k, const ScanPlace &place,
-                                        Value row, Value column) const {
+SmallVector<Value> ScanOperand::indices(KernelBuilder &k,
+                                        const ScanPlace &place, Value row,
+                                        Value column) const {
   SmallVector<Value> result;
   for (auto [letter, size] : llvm::zip(letters, sizes)) {
     if (size == 1) {
@@ -25,9 +26,10 @@ SmallVector<Value> ScanOperand::indices(KernelBuilder &k, const ScanPlace &place
       result.push_back(place.token);
       break;
     case 'h':
-      result.push_back(size == heads ? place.head
-                                     : Value(arith::DivUIOp::create(
-                                           k, place.head, k.cst(heads / size))));
+      result.push_back(size == heads
+                           ? place.head
+                           : Value(arith::DivUIOp::create(
+                                 k, place.head, k.cst(heads / size))));
       break;
     case 'k':
       result.push_back(row);
@@ -48,8 +50,9 @@ Value ScanOperand::load(KernelBuilder &k, const ScanPlace &place, Value row,
   return k.loadScalar(k.argument(argument), entry);
 }
 
-ScanOperands linnet::collectScanOperands(FunctionLowering &f, ScanOp op,
-                                         SmallVectorImpl<KernelArgument> &arguments) {
+ScanOperands
+linnet::collectScanOperands(FunctionLowering &f, ScanOp op,
+                            SmallVectorImpl<KernelArgument> &arguments) {
   ScanOperands operands;
   auto valueType = cast<RankedTensorType>(op.getValue().getType());
   operands.heads = valueType.getDimSize(2);

@@ -36,7 +36,8 @@ public:
     int64_t rest = channels - (groups - 1) * width;
     if (k.argumentType(0).getDimSize(1) > 1) {
       packed = k.scratch({taps, width}, k.getF32Type());
-      window = k.scratch({std::max<int64_t>(taps - 1, 1), width}, k.getF32Type());
+      window =
+          k.scratch({std::max<int64_t>(taps - 1, 1), width}, k.getF32Type());
     }
     SmallVector<Value> sizes{k.extent(0, 0), k.cst(groups)};
     k.share(k.mul(sizes[0], sizes[1]), [&](Value item) {
@@ -79,7 +80,8 @@ private:
       Value tap = k.splat(0.0, lanes);
       for (int64_t lane = 0; lane < validCount; ++lane)
         tap = vector::InsertOp::create(
-            k, k.loadScalar(k.argument(2), k.add(start, k.cst(lane * taps + j))),
+            k,
+            k.loadScalar(k.argument(2), k.add(start, k.cst(lane * taps + j))),
             tap, lane);
       result.push_back(tap);
     }
@@ -92,23 +94,26 @@ private:
     return k.loadColumns(k.argument(4), channel(offset), valid);
   }
   Value tailRow(Value offset, int64_t row, Value valid) {
-    return k.loadColumns(k.argument(3), {batch, k.cst(row), channel(offset)}, valid);
+    return k.loadColumns(k.argument(3), {batch, k.cst(row), channel(offset)},
+                         valid);
   }
   void storeTailRow(Value value, Value offset, int64_t row, Value valid) {
-    k.storeColumns(value, k.argument(3), {batch, k.cst(row), channel(offset)}, valid);
+    k.storeColumns(value, k.argument(3), {batch, k.cst(row), channel(offset)},
+                   valid);
   }
 
   /// Writes token t; returns the window for the next one.
   SmallVector<Value> emitToken(Value t, Value offset, Value valid,
-                               ValueRange taken, ValueRange weights, Value bias) {
+                               ValueRange taken, ValueRange weights,
+                               Value bias) {
     SmallVector<Value> at{batch, t, channel(offset)};
     SmallVector<Value> inputs(taken);
     inputs.push_back(k.loadColumns(k.argument(0), at, valid));
     Value sum = bias;
     for (auto [w, x] : llvm::zip(weights, inputs))
       sum = k.fma(w, x, sum);
-    k.storeColumns(emitActivation(k, op.getActivation(), sum), k.argument(1), at,
-                   valid);
+    k.storeColumns(emitActivation(k, op.getActivation(), sum), k.argument(1),
+                   at, valid);
     inputs.erase(inputs.begin());
     return inputs;
   }
@@ -152,17 +157,18 @@ private:
         for (int64_t j = 0; j + 1 < taps; ++j)
           taken.push_back(k.load(window, {k.cst(j), offset}, lanes));
         Value bias = loadBias(offset, valid);
-        taken = k.loop(begin, end, k.cst(1), taken,
-                       [&](Value t, ValueRange carried) {
-                         return emitToken(t, offset, valid, carried, weights, bias);
-                       });
+        taken = k.loop(
+            begin, end, k.cst(1), taken, [&](Value t, ValueRange carried) {
+              return emitToken(t, offset, valid, carried, weights, bias);
+            });
         for (auto [j, row] : llvm::enumerate(taken))
           k.store(row, window, {k.cst(j), offset});
       });
     });
     forGroup(width, [&](Value offset, Value valid, int64_t) {
       for (int64_t j = 0; j + 1 < taps; ++j)
-        storeTailRow(k.load(window, {k.cst(j), offset}, lanes), offset, j, valid);
+        storeTailRow(k.load(window, {k.cst(j), offset}, lanes), offset, j,
+                     valid);
     });
   }
 
@@ -180,14 +186,17 @@ static LogicalResult lowerShortConv(FunctionLowering &f, Operation *source) {
   auto type = cast<RankedTensorType>(op.getWeight().getType());
   int64_t taps = type.getDimSize(2);
   if (taps > kMaxTaps)
-    return op.emitOpError("expected at most ") << kMaxTaps << " taps, but got " << taps;
+    return op.emitOpError("expected at most ")
+           << kMaxTaps << " taps, but got " << taps;
   Buffer weight = denseRows(f, op, op.getWeight());
   if (!weight.type.getLayout().isIdentity()) {
-    Buffer dense = f.temporary(weight.type.getShape(), weight.type.getElementType());
+    Buffer dense =
+        f.temporary(weight.type.getShape(), weight.type.getElementType());
     f.copy(op, weight, dense);
     weight = dense;
   }
-  weight.type = MemRefType::get({type.getNumElements()}, weight.type.getElementType());
+  weight.type =
+      MemRefType::get({type.getNumElements()}, weight.type.getElementType());
   SmallVector<KernelArgument> arguments{
       KernelArgument::read(denseRows(f, op, op.getInput())),
       KernelArgument::write(denseRows(f, op, op.getResult())),

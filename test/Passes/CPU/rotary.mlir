@@ -33,3 +33,17 @@ func.func @interleaved(%x: tensor<1x4x3x4xf32>, %p: index) -> tensor<1x4x3x4xf32
     : (tensor<1x4x3x4xf32>, index) -> tensor<1x4x3x4xf32>
   return %y : tensor<1x4x3x4xf32>
 }
+
+// -----
+
+// Arithmetic on positions is index arithmetic.
+// CHECK-LABEL: func.func @offset
+// CHECK: %[[AT:.*]] = arith.addi %{{.*}}, %c3 : index
+// CHECK: call @kernel_positions_0(%{{.*}}, %[[AT]],
+func.func @offset(%ids: tensor<1x4xi32>, %p: index) -> tensor<1x4xi32>
+    attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %c3 = arith.constant 3 : index
+  %q = arith.addi %p, %c3 : index
+  %y = linnet.positions %ids, %q : (tensor<1x4xi32>, index) -> tensor<1x4xi32>
+  return %y : tensor<1x4xi32>
+}
