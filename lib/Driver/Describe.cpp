@@ -213,7 +213,10 @@ Result<Manifest> describeModule(mlir::ModuleOp module, const Archive *archive,
   manifest.triple = target.triple;
   manifest.cpu = target.cpu;
   manifest.features = target.features;
-  manifest.source = source;
+  // As the weights' paths are: a compiled directory is used from anywhere.
+  std::error_code failed;
+  std::string absolute = std::filesystem::absolute(source, failed).string();
+  manifest.source = failed || source == "-" ? source : absolute;
   for (mlir::Operation &op : module.getOps())
     if (op.hasAttr("linnet.phase"))
       describePhase(&op, manifest);
