@@ -5,6 +5,7 @@
 #include "passes/Lower/Passes.h"
 #include "passes/Pipelines/Pipelines.h"
 
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -27,6 +28,12 @@ static void buildSpecialization(OpPassManager &pm,
   pm.addPass(createExpandStep());
   // Prefill and decode (or encode, or run), each with its shapes.
   pm.addPass(createSpecializePhases(options));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  // Chains of pointwise glue become one loop: a barrier and a pass over the
+  // activations less each.
+  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  pm.addPass(createLinalgElementwiseOpFusionPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
