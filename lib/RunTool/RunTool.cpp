@@ -37,6 +37,22 @@ static std::string namesOf(const std::vector<Command> &commands) {
   return names;
 }
 
+/// The parser reads arguments from the file of a bare "@FILE"; as the value of
+/// an option, "--tokens @FILE", it is ours, so it is joined to the option.
+static std::vector<std::string> joinFileValues(int argc, char **argv) {
+  std::vector<std::string> joined;
+  for (int i = 0; i < argc; ++i) {
+    bool isValue = i > 0 && argv[i][0] == '@' &&
+                   llvm::StringRef(argv[i - 1]).starts_with("--") &&
+                   !llvm::StringRef(argv[i - 1]).contains('=');
+    if (isValue)
+      joined.back() += std::string("=") + argv[i];
+    else
+      joined.push_back(argv[i]);
+  }
+  return joined;
+}
+
 int runTool(int argc, char **argv) {
   const std::vector<Command> commands = {runCommand(), generateCommand(),
                                          perplexityCommand(), benchCommand(),
@@ -62,8 +78,12 @@ int runTool(int argc, char **argv) {
   llvm::cl::SetVersionPrinter([](llvm::raw_ostream &out) {
     out << "linnet-run " << std::string(kLinnetVersion) << "\n";
   });
+  std::vector<std::string> joined = joinFileValues(argc, argv);
+  std::vector<const char *> arguments;
+  for (const std::string &argument : joined)
+    arguments.push_back(argument.c_str());
   llvm::cl::ParseCommandLineOptions(
-      argc, argv,
+      int(arguments.size()), arguments.data(),
       "Runs models that linnet-compile made, or checkpoints, which it compiles "
       "on first use.\nEach command has its own help: linnet-run COMMAND "
       "--help\n");
