@@ -54,6 +54,7 @@ check-long: configure configure-sanitize
 	@tools/check --build=$(BUILD) --long --sanitize-build=build-sanitize $(if $(JOBS),--jobs=$(JOBS))
 
 bench: build
+	@benchmarks/compile-time $(BUILD)
 	@benchmarks/run $(BUILD)
 
 lint: setup
