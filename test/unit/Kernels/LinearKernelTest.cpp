@@ -1,0 +1,159 @@
+//===- LinearKernelTest.cpp - linear maps against the evaluator -----------===//
+
+#include "Program.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+
+namespace linnet::test {
+namespace {
+
+const std::vector<int64_t> kWidths = {1, 3, 16, 17, 63, 64, 65, 130};
+const std::vector<std::string> kTypes = {"f32", "bf16", "f16"};
+
+std::string describe(const std::string &what, const Shape &shape, int64_t in,
+                     int64_t out, const std::string &type) {
+  return what + " " + typeOf(shape) + " " + std::to_string(in) + "->" +
+         std::to_string(out) + " " + type;
+}
+
+/// A dense map of random storage, rank, type and bias.
+void addDense(Program &program, Shape lead, int64_t in, int64_t out) {
+  const std::string &type = program.pick(kTypes);
+  bool inOut = program.chance(0.4), bias = program.chance(0.5);
+  Shape shape = lead;
+  shape.push_back(in);
+  Value x = program.input(shape);
+  std::vector<Value> operands = {
+      x, program.weight(inOut ? Shape{in, out} : Shape{out, in}, -1, 1, type)};
+  std::string text = std::string("linnet.linear #linnet.dense") +
+                     (inOut ? "<in_out>" : "") + " $0, $1";
+  if (bias) {
+    operands.push_back(program.weight({out}, -1, 1, program.pick(kTypes)));
+    text += " bias($2)";
+  }
+  Shape result = lead;
+  result.push_back(out);
+  program.expectAll(program.apply(text, operands, {result}),
+                    describe(text, shape, in, out, type));
+}
+
+Shape leadOf(Program &program) {
+  switch (program.integer(0, 3)) {
+  case 0:
+    return {};
+  case 1:
+    return {program.integer(1, 9)};
+  case 2:
+    return {1, program.pick<int64_t>({1, 2, 3, 4, 5, 7, 8, 13, 33})};
+  default:
+    return {program.integer(1, 3), program.integer(1, 9)};
+  }
+}
+
+TEST(LinearKernel, DenseWidths) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(100 + round);
+    for (int i = 0; i < 16; ++i)
+      addDense(program, leadOf(program), program.pick(kWidths),
+               program.pick(kWidths));
+    program.check();
+  }
+}
+
+TEST(LinearKernel, DenseWide) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(200 + round);
+    addDense(program, {1, 1}, 1030, 513);
+    addDense(program, {1, 7}, 513, 1030);
+    addDense(program, {2, 67}, 130, 65);
+    addDense(program, {1, 300}, 17, 33);
+    addDense(program, {}, 1030, 3);
+    addDense(program, {1, 1}, 3, 1030);
+    program.check();
+  }
+}
+
+/// Every row count around a register tile.
+TEST(LinearKernel, DenseRows) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(300 + round);
+    for (int64_t rows = 1; rows <= 17; ++rows)
+      addDense(program, {1, rows}, 35, 40);
+    program.check();
+  }
+}
+
+TEST(LinearKernel, LowRank) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(400 + round);
+    for (int i = 0; i < 6; ++i) {
+      const std::string &type = program.pick(kTypes);
+      int64_t in = program.pick(kWidths), out = program.pick(kWidths),
+              rank = program.pick<int64_t>({1, 2, 7, 16, 33});
+      Shape shape = leadOf(program), result = shape;
+      shape.push_back(in);
+      result.push_back(out);
+      std::vector<Value> operands = {
+          program.input(shape), program.weight({out, rank}, -1, 1, type),
+          program.weight({rank, in}, -1, 1, type)};
+      std::string text = "linnet.linear #linnet.low_rank $0, $1, $2";
+      if (program.chance(0.5)) {
+        operands.push_back(program.weight({out}, -1, 1, type));
+        text += " bias($3)";
+      }
+      program.expectAll(program.apply(text, operands, {result}),
+                        describe(text, shape, in, out, type));
+    }
+    program.check();
+  }
+}
+
+/// Factors that are arguments or computed, not weights.
+TEST(LinearKernel, ComputedFactors) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(500 + round);
+    for (int i = 0; i < 8; ++i) {
+      int64_t in = program.pick(kWidths), out = program.pick(kWidths);
+      bool inOut = program.chance(0.5);
+      Shape shape = leadOf(program), result = shape;
+      shape.push_back(in);
+      result.push_back(out);
+      Shape matrix = inOut ? Shape{in, out} : Shape{out, in};
+      Value w = program.chance(0.5)
+                    ? program.input(matrix)
+                    : program.weight(matrix, -1, 1, program.pick(kTypes), true);
+      if (program.chance(0.5))
+        w = program.raw("arith.mulf $0, $0 : " + typeOf(matrix), {w}, matrix);
+      std::vector<Value> operands = {program.input(shape), w};
+      std::string text = std::string("linnet.linear #linnet.dense") +
+                         (inOut ? "<in_out>" : "") + " $0, $1";
+      if (program.chance(0.5)) {
+        operands.push_back(program.input({out}));
+        text += " bias($2)";
+      }
+      program.expectAll(program.apply(text, operands, {result}),
+                        describe("computed " + text, shape, in, out, ""));
+    }
+    program.check();
+  }
+}
+
+/// A NaN or an infinity reaches what it should reach and nothing else.
+TEST(LinearKernel, SpecialValues) {
+  Program program(600);
+  for (int64_t rows : {1, 5}) {
+    Shape shape = {1, rows, 19};
+    std::vector<double> values = program.values(shape, -1, 1);
+    values[3] = rows == 1 ? NAN : INFINITY;
+    Value x = program.input(shape, values);
+    Value w = program.weight({37, 19});
+    program.expect(
+        program.apply("linnet.linear #linnet.dense $0, $1", {x, w}, {{1, rows, 37}})[0],
+        "special " + typeOf(shape), 1e-5, true);
+  }
+  program.check();
+}
+
+} // namespace
+} // namespace linnet::test
