@@ -74,17 +74,18 @@ MemRefType FunctionLowering::boundedType(RankedTensorType type) const {
   return MemRefType::get(dims, type.getElementType());
 }
 
-Value FunctionLowering::field(unsigned number, Type type) {
+Value FunctionLowering::field(InvocationField number, Type type) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Value address = LLVM::GEPOp::create(b, pointer, b.getI64Type(), invocation,
-                                      ArrayRef<LLVM::GEPArg>{int32_t(number)});
+  Value address =
+      LLVM::GEPOp::create(b, pointer, b.getI64Type(), invocation,
+                          ArrayRef<LLVM::GEPArg>{int32_t(unsigned(number))});
   return LLVM::LoadOp::create(b, type, address);
 }
 
-Value FunctionLowering::tableEntry(unsigned number, Value base,
+Value FunctionLowering::tableEntry(InvocationField table, Value base,
                                    int64_t offset) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Value tablePointer = field(number, pointer);
+  Value tablePointer = field(table, pointer);
   Value slot = arith::AddIOp::create(
       b, base, arith::ConstantOp::create(b, b.getI64IntegerAttr(offset)));
   Value address = LLVM::GEPOp::create(b, pointer, pointer, tablePointer,
@@ -219,7 +220,8 @@ std::optional<Buffer> FunctionLowering::weight(Value tensor,
                               cast<RankedTensorType>(tensor.getType()),
                               dictionary});
   Buffer fresh;
-  fresh.pointer = tableEntry(0, weightBase, entry->second);
+  fresh.pointer =
+      tableEntry(InvocationField::Weights, weightBase, entry->second);
   fresh.type = type;
   return fresh;
 }
@@ -234,7 +236,8 @@ Buffer FunctionLowering::derivedWeight(ArrayRef<NamedAttribute> layout,
     result.weights.push_back(
         {key, false, RankedTensorType::get({0}, b.getF32Type()), dictionary});
   Buffer fresh;
-  fresh.pointer = tableEntry(0, weightBase, entry->second);
+  fresh.pointer =
+      tableEntry(InvocationField::Weights, weightBase, entry->second);
   fresh.type = type;
   return fresh;
 }
@@ -269,7 +272,7 @@ Buffer FunctionLowering::state(Value tensor, MemRefType physical) {
       physical.getNumElements() * physical.getElementTypeBitWidth() / 8;
   result.states[number].bytes = std::max(result.states[number].bytes, bytes);
   Buffer fresh;
-  fresh.pointer = tableEntry(1, stateBase, number);
+  fresh.pointer = tableEntry(InvocationField::States, stateBase, number);
   fresh.type = physical;
   fresh.root = tensor;
   return fresh;
@@ -308,8 +311,8 @@ Buffer FunctionLowering::prepareState(Value initial, Value stateResult) {
 
 void FunctionLowering::barrier() {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Value function = field(10, pointer);
-  Value argument = field(11, pointer);
+  Value function = field(InvocationField::Barrier, pointer);
+  Value argument = field(InvocationField::BarrierArgument, pointer);
   auto type = LLVM::LLVMFunctionType::get(
       LLVM::LLVMVoidType::get(b.getContext()), {pointer});
   LLVM::CallOp::create(b, type, ValueRange{function, argument});
@@ -383,8 +386,8 @@ void FunctionLowering::call(Operation *op, StringRef name,
   orderAfter(arguments);
   func::FuncOp kernel = table.get(name, key, op->getLoc(), types, emit);
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Value scratch = field(5, pointer);
-  Value stride = field(6, b.getI64Type());
+  Value scratch = field(InvocationField::Scratch, pointer);
+  Value stride = field(InvocationField::ScratchStride, b.getI64Type());
   Value mine = arith::MulIOp::create(
       b, stride, arith::IndexCastOp::create(b, b.getI64Type(), thread));
   scratch = LLVM::GEPOp::create(b, pointer, b.getI8Type(), scratch,

@@ -9,15 +9,36 @@
 #ifndef PASSES_CPU_FUNCTIONLOWERING_H
 #define PASSES_CPU_FUNCTIONLOWERING_H
 
+#include "linnet/Runtime/Invocation.h"
 #include "passes/CPU/KernelBuilder.h"
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringMap.h"
 
+#include <cstddef>
 #include <map>
 
 namespace mlir::linnet {
+
+/// The fields of LinnetInvocation, in order.
+enum class InvocationField : unsigned {
+  Weights,
+  States,
+  Inputs,
+  Outputs,
+  Workspace,
+  Scratch,
+  ScratchStride,
+  Tokens,
+  Position,
+  FirstRow,
+  Barrier,
+  BarrierArgument
+};
+static_assert(offsetof(LinnetInvocation, barrier_argument) ==
+                  8 * unsigned(InvocationField::BarrierArgument),
+              "generated code addresses field i at byte 8 * i");
 
 /// Where a tensor lives.
 struct Buffer {
@@ -157,6 +178,17 @@ private:
     int64_t begin, end;
   };
 
+  /// Arguments of a lowered function before its values.
+  static constexpr unsigned kContextArguments = 7;
+
+  bool isPhase() const { return source->hasAttr("linnet.phase"); }
+  func::FuncOp createTarget();
+  /// Binds invocation, bases, tokens and threads; returns a phase's position.
+  Value bindContext(Block *entry);
+  /// Binds the arguments and the places of the results.
+  void bindValues(Block *entry, Value position);
+  /// The type of a tensor that belongs to the caller.
+  MemRefType externalType(RankedTensorType type) const;
   MemRefType boundedType(RankedTensorType type) const;
   bool hasDynamicTokens(Type type) const;
   Buffer allocate(Value tensor);
@@ -164,8 +196,8 @@ private:
   void release(int64_t begin, int64_t bytes);
   void releaseDead(Operation *op);
   Buffer viewOf(Operation *op);
-  Value field(unsigned number, Type type);
-  Value tableEntry(unsigned field, Value base, int64_t number);
+  Value field(InvocationField number, Type type);
+  Value tableEntry(InvocationField table, Value base, int64_t number);
   void barrier();
   void orderAfter(ArrayRef<KernelArgument> arguments);
   void assignReturns();

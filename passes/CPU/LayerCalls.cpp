@@ -50,115 +50,128 @@ FunctionLowering::FunctionLowering(KernelTable &table, func::FuncOp source,
     : table(table), source(source), tokensBound(maxTokens),
       b(source.getLoc(), source.getContext()) {}
 
-FailureOr<LoweredFunction>
-FunctionLowering::run(const llvm::StringMap<LoweredFunction> &lowered) {
+func::FuncOp FunctionLowering::createTarget() {
   MLIRContext *context = b.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context);
   Type index = b.getIndexType(), i64 = b.getI64Type();
-  bool phase = source->hasAttr("linnet.phase");
-  unsigned states = result.stateArguments = countStates(source);
-  unsigned plainArguments = source.getNumArguments() - states;
-  unsigned plainResults = source.getNumResults() - states;
-
-  SmallVector<Type> types;
-  if (phase) {
-    types = {pointer, i64, i64};
-  } else {
+  SmallVector<Type> types{pointer, i64, i64};
+  if (!isPhase()) {
     types = {pointer, i64, i64, i64, index, index, index};
-    for (unsigned i = 0; i < plainArguments; ++i)
-      types.push_back(source.getArgument(i).getType().isIndex() ? index
-                                                                : pointer);
-    types.append(plainResults, pointer);
+    for (BlockArgument argument :
+         source.getArguments().drop_back(result.stateArguments))
+      types.push_back(argument.getType().isIndex() ? index : pointer);
+    types.append(source.getNumResults() - result.stateArguments, pointer);
   }
-  std::string name = source.getName().str();
-  b.setInsertionPointAfter(source);
-  auto target = func::FuncOp::create(b, name + "_lowered",
+  // Its final name is still the source's.
+  auto target = func::FuncOp::create(b, (source.getName() + "_lowered").str(),
                                      FunctionType::get(context, types, {}));
-  if (!phase)
+  if (!isPhase())
     target.setPrivate();
-  Block *entry = target.addEntryBlock();
-  b.setInsertionPointToStart(entry);
+  return target;
+}
+
+Value FunctionLowering::bindContext(Block *entry) {
   invocation = entry->getArgument(0);
-  auto constant = [&](int64_t value) {
-    return Value(arith::ConstantOp::create(b, b.getI64IntegerAttr(value)));
-  };
-  auto toIndex = [&](Value value) {
-    return Value(arith::IndexCastOp::create(b, index, value));
-  };
-  Value position;
-  if (phase) {
-    auto base = source->getAttrOfType<IntegerAttr>("linnet.weight_base");
-    weightBase = constant(base ? base.getInt() : 0);
-    stateBase = constant(0);
-    frame = constant(0);
-    thread = toIndex(entry->getArgument(1));
-    threads = toIndex(entry->getArgument(2));
-    tokens = toIndex(field(7, i64));
-    position = toIndex(field(8, i64));
-  } else {
+  if (!isPhase()) {
     weightBase = entry->getArgument(1);
     stateBase = entry->getArgument(2);
     frame = entry->getArgument(3);
     tokens = entry->getArgument(4);
     thread = entry->getArgument(5);
     threads = entry->getArgument(6);
+    return {};
   }
+  auto constant = [&](int64_t value) {
+    return Value(arith::ConstantOp::create(b, b.getI64IntegerAttr(value)));
+  };
+  auto toIndex = [&](Value value) {
+    return Value(arith::IndexCastOp::create(b, b.getIndexType(), value));
+  };
+  auto base = source->getAttrOfType<IntegerAttr>("linnet.weight_base");
+  weightBase = constant(base ? base.getInt() : 0);
+  stateBase = constant(0);
+  frame = constant(0);
+  thread = toIndex(entry->getArgument(1));
+  threads = toIndex(entry->getArgument(2));
+  tokens = toIndex(field(InvocationField::Tokens, b.getI64Type()));
+  return toIndex(field(InvocationField::Position, b.getI64Type()));
+}
 
-  // Tensors of several batch rows that a caller owns lie `tokens` apart.
-  auto external = [&](RankedTensorType type) {
-    MemRefType bounded = boundedType(type);
-    if (!phase || !hasDynamicTokens(type) || type.getDimSize(0) == 1)
-      return bounded;
-    auto [strides, offset] = bounded.getStridesAndOffset();
-    strides[0] = ShapedType::kDynamic;
-    return MemRefType::get(bounded.getShape(), bounded.getElementType(),
-                           StridedLayoutAttr::get(context, 0, strides));
+MemRefType FunctionLowering::externalType(RankedTensorType type) const {
+  MemRefType bounded = boundedType(type);
+  if (!isPhase() || !hasDynamicTokens(type) || type.getDimSize(0) == 1)
+    return bounded;
+  // Batch rows of a tensor that a user owns lie `tokens` apart.
+  auto [strides, offset] = bounded.getStridesAndOffset();
+  strides[0] = ShapedType::kDynamic;
+  return MemRefType::get(
+      bounded.getShape(), bounded.getElementType(),
+      StridedLayoutAttr::get(bounded.getContext(), 0, strides));
+}
+
+void FunctionLowering::bindValues(Block *entry, Value position) {
+  unsigned plainArguments = source.getNumArguments() - result.stateArguments;
+  unsigned plainResults = source.getNumResults() - result.stateArguments;
+  Value zero = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
+  auto place = [&](Type type, Value pointer, Value root) {
+    auto tensor = cast<RankedTensorType>(type);
+    Buffer buffer;
+    buffer.pointer = pointer;
+    buffer.type = externalType(tensor);
+    buffer.dynamicTokens = hasDynamicTokens(tensor);
+    buffer.root = root;
+    return buffer;
   };
   unsigned input = 0;
-  for (unsigned i = 0; i < source.getNumArguments(); ++i) {
-    BlockArgument argument = source.getArgument(i);
-    if (i >= plainArguments) {
+  for (BlockArgument argument : source.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    Value given = isPhase() || number >= plainArguments
+                      ? Value()
+                      : entry->getArgument(kContextArguments + number);
+    if (number >= plainArguments)
       stateNumbers[argument] = ~0u;
-      continue;
-    }
-    if (argument.getType().isIndex()) {
-      indices[argument] = phase ? position : entry->getArgument(7 + i);
-      continue;
-    }
-    auto type = cast<RankedTensorType>(argument.getType());
-    Buffer place;
-    place.pointer =
-        phase ? tableEntry(2, constant(0), input++) : entry->getArgument(7 + i);
-    place.type = external(type);
-    place.dynamicTokens = hasDynamicTokens(type);
-    place.root = argument;
-    buffers[argument] = place;
+    else if (argument.getType().isIndex())
+      indices[argument] = isPhase() ? position : given;
+    else
+      buffers[argument] =
+          place(argument.getType(),
+                isPhase() ? tableEntry(InvocationField::Inputs, zero, input++)
+                          : given,
+                argument);
   }
   Operation *terminator = source.getBody().front().getTerminator();
   for (unsigned i = 0; i < plainResults; ++i) {
-    Value value = terminator->getOperand(i);
-    auto type = cast<RankedTensorType>(value.getType());
-    Buffer place;
-    place.pointer = phase ? tableEntry(3, constant(0), i)
-                          : entry->getArgument(7 + plainArguments + i);
-    place.type = external(type);
-    place.dynamicTokens = hasDynamicTokens(type);
-    place.root = place.pointer;
-    outputs.push_back(place);
+    Value pointer =
+        isPhase() ? tableEntry(InvocationField::Outputs, zero, i)
+                  : entry->getArgument(kContextArguments + plainArguments + i);
+    outputs.push_back(
+        place(terminator->getOperand(i).getType(), pointer, pointer));
   }
-  assignReturns();
+}
 
-  for (Operation &op : source.getBody().front().without_terminator()) {
+FailureOr<LoweredFunction>
+FunctionLowering::run(const llvm::StringMap<LoweredFunction> &lowered) {
+  result.stateArguments = countStates(source);
+  std::string name = source.getName().str();
+  b.setInsertionPointAfter(source);
+  func::FuncOp target = createTarget();
+  Block *entry = target.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  Value position = bindContext(entry);
+  bindValues(entry, position);
+  assignReturns();
+  Block &body = source.getBody().front();
+  for (Operation &op : body.without_terminator()) {
     b.setLoc(op.getLoc());
     if (failed(lowerOp(op, lowered)))
       return failure();
     releaseDead(&op);
   }
-  finishReturn(terminator);
+  finishReturn(body.getTerminator());
   func::ReturnOp::create(b);
   target.setName(name);
   result.function = target;
-  if (phase)
+  if (isPhase())
     for (StringRef attr : {"linnet.phase", "linnet.max_tokens"})
       target->setAttr(attr, source->getAttr(attr));
   return result;
@@ -195,8 +208,8 @@ bool FunctionLowering::isHeadCall(Operation *op) const {
 
 /// The first row wanted (index), at most the tokens of the step.
 Value FunctionLowering::firstRow() {
-  Value row =
-      arith::IndexCastOp::create(b, b.getIndexType(), field(9, b.getI64Type()));
+  Value row = arith::IndexCastOp::create(
+      b, b.getIndexType(), field(InvocationField::FirstRow, b.getI64Type()));
   return arith::MinSIOp::create(b, row, tokens);
 }
 

@@ -70,7 +70,9 @@ Buffer FunctionLowering::temporary(ArrayRef<int64_t> shape, Type element) {
   fresh.begin = reserve(bytes);
   fresh.end = fresh.begin + std::max<int64_t>(bytes, 1);
   fresh.pointer =
-      frameAddress(b, field(4, LLVM::LLVMPointerType::get(b.getContext())),
+      frameAddress(b,
+                   field(InvocationField::Workspace,
+                         LLVM::LLVMPointerType::get(b.getContext())),
                    frame, fresh.begin);
   temporaries.push_back({fresh.begin, bytes});
   return fresh;

@@ -231,6 +231,14 @@ static FailureOr<int64_t> findMaxContext(ModuleOp module, int64_t option) {
   return attr.getInt();
 }
 
+/// The number of the argument that is the position: the model's only index.
+static int findPositionArgument(func::FuncOp forward) {
+  for (unsigned i = 0, e = forward.getNumArguments(); i < e; ++i)
+    if (forward.getArgument(i).getType().isIndex())
+      return i;
+  return -1;
+}
+
 /// Encoders have no token by token form.
 static bool isEncoder(ModuleOp module) {
   auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
@@ -265,12 +273,8 @@ struct ThreadState : linnet::impl::ThreadStateBase<ThreadState> {
                          "sequence at once");
       return;
     }
-    int position = -1;
-    for (unsigned i = 0, e = forward.getNumArguments(); i < e; ++i)
-      if (forward.getArgument(i).getType().isIndex())
-        position = i;
     StateThreader threader(module, *context);
-    auto states = threader.thread(forward, position);
+    auto states = threader.thread(forward, findPositionArgument(forward));
     if (failed(states))
       return signalPassFailure();
     recordMaxContext(module, *context);
