@@ -131,6 +131,12 @@ void Session::step(const int32_t *tokens, int64_t stride, int64_t n,
     blockOutputs.resize(batch * rowFloats);
     target = blockOutputs.data();
   }
+  // Code for one token writes its row whether it is wanted or not.
+  if (n == 1 && !outputs) {
+    blockOutputs.resize(batch * owner->outputWidth());
+    target = blockOutputs.data();
+    firstRow = 0;
+  }
 
   const Phase *phase = n == 1 ? owner->findPhase(kDecodePhase) : nullptr;
   if (!phase)

@@ -25,7 +25,8 @@ typedef struct LinnetInvocation {
   int64_t scratch_stride;    /* 6: bytes, a multiple of 64 */
   int64_t tokens;            /* 7: tokens per batch row in this step */
   int64_t position;          /* 8: tokens consumed before this step */
-  int64_t first_row;         /* 9: first token whose outputs are wanted */
+  int64_t first_row;         /* 9: first token whose outputs are wanted;
+                                0 where a step has one token */
   void (*barrier)(void *);   /* 10: all threads meet here */
   void *barrier_argument;    /* 11 */
 } LinnetInvocation;

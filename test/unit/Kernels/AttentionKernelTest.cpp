@@ -51,10 +51,10 @@ void addAttention(Program &program, const AttentionCase &c,
   std::string text = "linnet.attention $0, $1, $2", attributes = extra;
   if (program.chance(0.3)) {
     text += " bias($" + std::to_string(operands.size()) + ")";
-    operands.push_back(program.input(
-        {program.chance(0.5) ? c.batch : 1, program.chance(0.5) ? c.heads : 1,
-         c.queries, c.keys},
-        -3, 3));
+    operands.push_back(
+        program.input({program.chance(0.5) ? c.batch : 1,
+                       program.chance(0.5) ? c.heads : 1, c.queries, c.keys},
+                      -3, 3));
   }
   if (program.chance(0.3)) {
     text += " key_mask($" + std::to_string(operands.size()) + ")";
@@ -71,8 +71,9 @@ void addAttention(Program &program, const AttentionCase &c,
                   " : i64, ";
   if (program.chance(0.3))
     attributes += "soft_cap = 3.0 : f64, ";
-  text += " {" + attributes + "scale = " +
-          std::to_string(1 / std::sqrt(double(c.width))) + " : f64}";
+  text += " {" + attributes +
+          "scale = " + std::to_string(1 / std::sqrt(double(c.width))) +
+          " : f64}";
   program.expectAll(
       program.apply(text, operands,
                     {{c.batch, c.queries, c.heads, c.valueWidth}}),
@@ -118,7 +119,8 @@ TEST(AttentionKernel, LargeScores) {
 /// A NaN in a key reaches the queries that see it and no others.
 TEST(AttentionKernel, NaNReachesWhoSeesIt) {
   Program program(6300);
-  for (std::string attributes : {"causal, ", "causal, window = 20 : i64, ", ""}) {
+  for (std::string attributes :
+       {"causal, ", "causal, window = 20 : i64, ", ""}) {
     Shape shape = {1, 80, 2, 16};
     std::vector<double> keys = program.values(shape, -1, 1);
     keys[size_t(37 * 2 * 16 + 5)] = NAN;

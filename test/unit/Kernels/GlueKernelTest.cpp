@@ -35,10 +35,12 @@ void addAlong(Program &program, const Shape &shape,
   Value y = program.raw(
       "linalg.generic {indexing_maps = [" + whole + ", " + map + ", " + whole +
           "], iterator_types = [" + loops + "]} ins($0, $1 : " + x.type + ", " +
-          typeOf(part) + ") outs($2 : " + x.type + ") {\n  ^bb0(%a: f32, "
+          typeOf(part) + ") outs($2 : " + x.type +
+          ") {\n  ^bb0(%a: f32, "
           "%c: f32, %o: f32):\n    %m = arith.mulf %a, %c : f32\n    %e = "
           "math.exp %m : f32\n    %n = arith.addf %e, %c : f32\n    "
-          "linalg.yield %n : f32\n  } -> " + x.type,
+          "linalg.yield %n : f32\n  } -> " +
+          x.type,
       {x, w, empty}, shape);
   program.expect(y, "along (" + along + ") of " + x.type);
 }
@@ -78,34 +80,40 @@ TEST(GlueKernel, SlicesReshapesJoins) {
   for (int round = 0; round < rounds(); ++round) {
     Program program(8100 + round);
     for (int i = 0; i < 8; ++i) {
-      int64_t batch = program.integer(1, 3), tokens = program.pick<int64_t>({1, 4, 33});
-      int64_t heads = program.integer(1, 4), width = program.pick<int64_t>({1, 5, 16, 33});
+      int64_t batch = program.integer(1, 3),
+              tokens = program.pick<int64_t>({1, 4, 33});
+      int64_t heads = program.integer(1, 4),
+              width = program.pick<int64_t>({1, 5, 16, 33});
       int64_t merged = heads * width, tail = program.integer(1, 20);
       Value x = program.input({batch, tokens, 2 * merged + tail});
-      Value a = slice(program, x, 0, merged), b = slice(program, x, merged, merged),
+      Value a = slice(program, x, 0, merged),
+            b = slice(program, x, merged, merged),
             rest = slice(program, x, 2 * merged, tail);
       Shape split = {batch, tokens, heads, width};
       auto expand = [&](const Value &value) {
         std::string sizes;
         for (int64_t size : split)
           sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
-        return program.raw("tensor.expand_shape $0 [[0], [1], [2, 3]] output_shape [" +
-                               sizes + "] : " + value.type + " into " + typeOf(split),
-                           {value}, split);
+        return program.raw(
+            "tensor.expand_shape $0 [[0], [1], [2, 3]] output_shape [" + sizes +
+                "] : " + value.type + " into " + typeOf(split),
+            {value}, split);
       };
       Value sum = program.raw("arith.addf $0, $1 : " + typeOf(split),
                               {expand(a), expand(b)}, split);
-      Value flat = program.raw("tensor.collapse_shape $0 [[0], [1], [2, 3]] : " +
-                                   sum.type + " into " + a.type,
-                               {sum}, a.shape);
+      Value flat = program.raw(
+          "tensor.collapse_shape $0 [[0], [1], [2, 3]] : " + sum.type +
+              " into " + a.type,
+          {sum}, a.shape);
       program.expect(flat, "merged heads");
       // Straight from a slice, and a slice of a slice.
       program.expect(b, "slice as a result");
-      program.expect(slice(program, b, merged / 2, merged - merged / 2), "slice of a slice");
+      program.expect(slice(program, b, merged / 2, merged - merged / 2),
+                     "slice of a slice");
       Shape joined = {batch, tokens, 2 * merged + tail};
-      program.expect(program.raw("tensor.concat dim(2) $0, $1, $2 : (" + rest.type +
-                                     ", " + flat.type + ", " + a.type + ") -> " +
-                                     typeOf(joined),
+      program.expect(program.raw("tensor.concat dim(2) $0, $1, $2 : (" +
+                                     rest.type + ", " + flat.type + ", " +
+                                     a.type + ") -> " + typeOf(joined),
                                  {rest, flat, a}, joined),
                      "join " + typeOf(joined));
     }
@@ -125,14 +133,18 @@ TEST(GlueKernel, WeightExpressions) {
       if (shape.size() < 2)
         continue;
       Shape turned = {shape[1], shape[0]};
-      Value empty = program.raw("tensor.empty() : " + typeOf(turned), {}, turned);
+      Value empty =
+          program.raw("tensor.empty() : " + typeOf(turned), {}, turned);
       program.expect(
-          program.raw("linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, "
-                      "affine_map<(i, j) -> (i, j)>], iterator_types = [\"parallel\", "
-                      "\"parallel\"]} ins($0 : " + n.type + ") outs($1 : " + empty.type +
-                      ") {\n  ^bb0(%a: f32, %o: f32):\n    linalg.yield %a : f32\n  } -> " +
-                      empty.type,
-                      {n, empty}, turned),
+          program.raw(
+              "linalg.generic {indexing_maps = [affine_map<(i, j) -> (j, i)>, "
+              "affine_map<(i, j) -> (i, j)>], iterator_types = [\"parallel\", "
+              "\"parallel\"]} ins($0 : " +
+                  n.type + ") outs($1 : " + empty.type +
+                  ") {\n  ^bb0(%a: f32, %o: f32):\n    linalg.yield %a : f32\n "
+                  " } -> " +
+                  empty.type,
+              {n, empty}, turned),
           "transposed " + type);
     }
   program.check();
@@ -143,14 +155,19 @@ TEST(GlueKernel, Reductions) {
   for (Shape shape : {Shape{1, 40}, {5, 33}, {64, 7}}) {
     Value x = program.input(shape);
     Shape rows = {shape[0]};
-    Value zero = program.raw("arith.constant dense<0.0> : " + typeOf(rows), {}, rows);
+    Value zero =
+        program.raw("arith.constant dense<0.0> : " + typeOf(rows), {}, rows);
     program.expect(
-        program.raw("linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, "
-                    "affine_map<(i, j) -> (i)>], iterator_types = [\"parallel\", "
-                    "\"reduction\"]} ins($0 : " + x.type + ") outs($1 : " + zero.type +
-                    ") {\n  ^bb0(%a: f32, %o: f32):\n    %s = arith.addf %a, %o : f32\n"
-                    "    linalg.yield %s : f32\n  } -> " + zero.type,
-                    {x, zero}, rows),
+        program.raw(
+            "linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, "
+            "affine_map<(i, j) -> (i)>], iterator_types = [\"parallel\", "
+            "\"reduction\"]} ins($0 : " +
+                x.type + ") outs($1 : " + zero.type +
+                ") {\n  ^bb0(%a: f32, %o: f32):\n    %s = arith.addf %a, %o : "
+                "f32\n"
+                "    linalg.yield %s : f32\n  } -> " +
+                zero.type,
+            {x, zero}, rows),
         "sum of " + x.type);
   }
   program.check();
@@ -162,16 +179,21 @@ TEST(GlueKernel, Selections) {
   for (Shape shape : {Shape{1, 1, 19}, {2, 3, 64}}) {
     Value a = program.input(shape), b = program.input(shape);
     std::string type = typeOf(shape), bits = typeOf(shape, "i1");
-    Value less = program.raw("arith.cmpf olt, $0, $1 : " + type, {a, b}, shape, "i1");
-    program.expect(program.raw("arith.select $0, $1, $2 : " + bits + ", " + type,
-                               {less, a, b}, shape),
-                   "select " + type);
-    Value i = program.input(shape, -50, 50, "i32"), j = program.input(shape, 0, 9, "i32");
+    Value less =
+        program.raw("arith.cmpf olt, $0, $1 : " + type, {a, b}, shape, "i1");
+    program.expect(
+        program.raw("arith.select $0, $1, $2 : " + bits + ", " + type,
+                    {less, a, b}, shape),
+        "select " + type);
+    Value i = program.input(shape, -50, 50, "i32"),
+          j = program.input(shape, 0, 9, "i32");
     std::string whole = typeOf(shape, "i32");
-    Value sum = program.raw("arith.addi $0, $1 : " + whole, {i, j}, shape, "i32");
+    Value sum =
+        program.raw("arith.addi $0, $1 : " + whole, {i, j}, shape, "i32");
     program.expect(sum, "sum " + whole, 0);
-    program.expect(program.raw("arith.sitofp $0 : " + whole + " to " + type, {sum}, shape),
-                   "conversion " + whole, 0);
+    program.expect(
+        program.raw("arith.sitofp $0 : " + whole + " to " + type, {sum}, shape),
+        "conversion " + whole, 0);
   }
   program.check();
 }

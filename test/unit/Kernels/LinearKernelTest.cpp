@@ -94,9 +94,9 @@ TEST(LinearKernel, LowRank) {
       Shape shape = leadOf(program), result = shape;
       shape.push_back(in);
       result.push_back(out);
-      std::vector<Value> operands = {
-          program.input(shape), program.weight({out, rank}, -1, 1, type),
-          program.weight({rank, in}, -1, 1, type)};
+      std::vector<Value> operands = {program.input(shape),
+                                     program.weight({out, rank}, -1, 1, type),
+                                     program.weight({rank, in}, -1, 1, type)};
       std::string text = "linnet.linear #linnet.low_rank $0, $1, $2";
       if (program.chance(0.5)) {
         operands.push_back(program.weight({out}, -1, 1, type));
@@ -148,9 +148,9 @@ TEST(LinearKernel, SpecialValues) {
     values[3] = rows == 1 ? NAN : INFINITY;
     Value x = program.input(shape, values);
     Value w = program.weight({37, 19});
-    program.expect(
-        program.apply("linnet.linear #linnet.dense $0, $1", {x, w}, {{1, rows, 37}})[0],
-        "special " + typeOf(shape), 1e-5, true);
+    program.expect(program.apply("linnet.linear #linnet.dense $0, $1", {x, w},
+                                 {{1, rows, 37}})[0],
+                   "special " + typeOf(shape), 1e-5, true);
   }
   program.check();
 }

@@ -8,9 +8,9 @@
 namespace linnet::test {
 namespace {
 
-const std::vector<std::string> kActivations = {
-    "identity", "silu", "gelu", "gelu_tanh", "relu",
-    "relu2",    "sigmoid", "tanh", "softplus"};
+const std::vector<std::string> kActivations = {"identity",  "silu", "gelu",
+                                               "gelu_tanh", "relu", "relu2",
+                                               "sigmoid",   "tanh", "softplus"};
 
 Shape rowsOf(Program &program) {
   return program.pick<Shape>(
@@ -19,14 +19,15 @@ Shape rowsOf(Program &program) {
 
 void addNorm(Program &program, const std::string &kind) {
   int64_t groups = program.pick<int64_t>({1, 1, 1, 2, 3, 5});
-  int64_t width =
-      groups * program.pick<int64_t>({1, 2, 3, 8, 15, 16, 17, 31, 64, 65, 130, 200});
+  int64_t width = groups * program.pick<int64_t>(
+                               {1, 2, 3, 8, 15, 16, 17, 31, 64, 65, 130, 200});
   Shape shape = rowsOf(program);
   shape.push_back(width);
   std::vector<Value> operands = {program.input(shape, -2, 3)};
   std::string text = "linnet.norm " + kind + " $0", attributes;
   auto parameter = [&](const char *name) {
-    text += std::string(" ") + name + "($" + std::to_string(operands.size()) + ")";
+    text +=
+        std::string(" ") + name + "($" + std::to_string(operands.size()) + ")";
     if (program.chance(0.3))
       operands.push_back(program.input({width}));
     else
@@ -76,9 +77,10 @@ TEST(NormKernel, ZerosAndNaN) {
       values[i] = 0;
     values[40] = NAN;
     Value x = program.input(shape, values);
-    program.expect(program.apply("linnet.norm " + kind + " $0 {eps = 1.0e-6 : f64}",
-                                 {x}, {shape})[0],
-                   kind, 1e-5, true);
+    program.expect(
+        program.apply("linnet.norm " + kind + " $0 {eps = 1.0e-6 : f64}", {x},
+                      {shape})[0],
+        kind, 1e-5, true);
   }
   program.check();
 }
@@ -101,11 +103,11 @@ TEST(NormKernel, SlicedInput) {
   for (int64_t width : {7, 16, 40}) {
     Shape wide = {2, 5, 3 * width}, part = {2, 5, width};
     Value x = program.input(wide);
-    Value slice = program.raw(
-        "tensor.extract_slice $0[0, 0, " + std::to_string(width) +
-            "] [2, 5, " + std::to_string(width) + "] [1, 1, 1] : " + x.type +
-            " to " + typeOf(part),
-        {x}, part);
+    Value slice =
+        program.raw("tensor.extract_slice $0[0, 0, " + std::to_string(width) +
+                        "] [2, 5, " + std::to_string(width) +
+                        "] [1, 1, 1] : " + x.type + " to " + typeOf(part),
+                    {x}, part);
     program.expectAll(program.apply("linnet.norm rms $0 {eps = 1.0e-5 : f64}",
                                     {slice}, {part}),
                       "slice");

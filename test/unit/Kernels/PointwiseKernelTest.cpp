@@ -10,13 +10,21 @@
 namespace linnet::test {
 namespace {
 
-const std::vector<std::string> kActivations = {
-    "identity", "silu", "gelu", "gelu_tanh", "relu",
-    "relu2",    "sigmoid", "tanh", "softplus"};
+const std::vector<std::string> kActivations = {"identity",  "silu", "gelu",
+                                               "gelu_tanh", "relu", "relu2",
+                                               "sigmoid",   "tanh", "softplus"};
 
 Shape shapeOf(Program &program) {
-  return program.pick<Shape>({{1}, {5}, {16}, {1, 1, 1}, {1, 1, 1030}, {1, 9, 33},
-                              {2, 3, 64}, {2, 3, 65}, {2, 2, 3, 17}, {3, 1, 5000}});
+  return program.pick<Shape>({{1},
+                              {5},
+                              {16},
+                              {1, 1, 1},
+                              {1, 1, 1030},
+                              {1, 9, 33},
+                              {2, 3, 64},
+                              {2, 3, 65},
+                              {2, 2, 3, 17},
+                              {3, 1, 5000}});
 }
 
 void addActivation(Program &program, const std::string &kind, double low,
@@ -76,9 +84,10 @@ TEST(PointwiseKernel, SpecialValues) {
       if (kind != "silu" && kind != "gelu" && kind != "gelu_tanh")
         values[6] = -infinity;
       Value x = program.input(shape, values);
-      program.expect(program.raw("linnet.activation " + kind + " $0 : " + x.type,
-                                 {x}, shape),
-                     "special " + kind, 1e-5, true);
+      program.expect(
+          program.raw("linnet.activation " + kind + " $0 : " + x.type, {x},
+                      shape),
+          "special " + kind, 1e-5, true);
     }
   program.check();
 }
@@ -94,16 +103,20 @@ TEST(PointwiseKernel, Chains) {
         Value a = program.pick(values), b = program.pick(values);
         switch (program.integer(0, 3)) {
         case 0:
-          values.push_back(program.raw("arith.addf $0, $1 : " + a.type, {a, b}, shape));
+          values.push_back(
+              program.raw("arith.addf $0, $1 : " + a.type, {a, b}, shape));
           break;
         case 1:
-          values.push_back(program.raw("linnet.glu silu $0, $1 : " + a.type, {a, b}, shape));
+          values.push_back(
+              program.raw("linnet.glu silu $0, $1 : " + a.type, {a, b}, shape));
           break;
         case 2:
-          values.push_back(program.raw("linnet.activation tanh $0 : " + a.type, {a}, shape));
+          values.push_back(
+              program.raw("linnet.activation tanh $0 : " + a.type, {a}, shape));
           break;
         default:
-          values.push_back(program.apply("linnet.norm l2 $0 {eps = 1.0e-2 : f64}", {a}, {shape})[0]);
+          values.push_back(program.apply(
+              "linnet.norm l2 $0 {eps = 1.0e-2 : f64}", {a}, {shape})[0]);
           break;
         }
       }

@@ -187,11 +187,11 @@ std::string Program::moduleText(const std::string &path) const {
     values += comma + result.value.name;
   }
   for (const Value &argument : arguments)
-    signature += (signature.empty() ? "" : ", ") + argument.name + ": " +
-                 argument.type;
+    signature +=
+        (signature.empty() ? "" : ", ") + argument.name + ": " + argument.type;
   // Aliases stand in front of the module.
-  return before + "module attributes {linnet.archive = \"" + path +
-         "\"} {\n" + functions + "func.func @f(" + signature + ") -> (" + types + ") {\n" +
+  return before + "module attributes {linnet.archive = \"" + path + "\"} {\n" +
+         functions + "func.func @f(" + signature + ") -> (" + types + ") {\n" +
          body + "  return " + values + " : " + types + "\n}\n}\n";
 }
 
@@ -358,9 +358,8 @@ void Program::check() {
       std::string where = cpu + ", " + std::to_string(threads) + " threads";
       linnet_options run = {threads};
       linnet_model *model = nullptr;
-      ASSERT_EQ(
-          linnet_model_open(compiled->directory().c_str(), &run, &model),
-          LINNET_OK)
+      ASSERT_EQ(linnet_model_open(compiled->directory().c_str(), &run, &model),
+                LINNET_OK)
           << linnet_last_error();
       // NaN as bytes, so that an entry nobody wrote is not luck either.
       for (auto &buffer : outputs.all)
@@ -385,8 +384,8 @@ void Program::check() {
                                          result.tolerance, result.special);
           EXPECT_EQ(wrong, "") << result.label << " (" << where << ")";
         } else {
-          EXPECT_EQ(
-              std::memcmp(first[i].data(), outputs.pointers[i], sizes[i]), 0)
+          EXPECT_EQ(std::memcmp(first[i].data(), outputs.pointers[i], sizes[i]),
+                    0)
               << result.label << " (" << where
               << ") differs from one thread's result";
         }

@@ -47,7 +47,8 @@ public:
   /// In [low, high).
   double real(double low, double high);
   bool chance(double probability) { return real(0, 1) < probability; }
-  template <typename T> const T &pick(const std::vector<T> &choices) {
+  template <typename T>
+  const T &pick(const std::vector<T> &choices) {
     return choices[size_t(integer(0, int64_t(choices.size()) - 1))];
   }
   std::vector<double> values(const Shape &shape, double low, double high);

@@ -13,12 +13,14 @@ TEST(RotaryKernel, Random) {
     Program program(4000 + round);
     for (int i = 0; i < 24; ++i) {
       int64_t pairs = program.pick<int64_t>({0, 1, 2, 5, 8, 16, 17, 32, 40});
-      int64_t width =
-          2 * pairs + program.pick<int64_t>({0, 0, 1, 3, 16, 33}) + (pairs == 0);
-      Shape shape = {program.integer(1, 2), program.pick<int64_t>({1, 2, 7, 33}),
+      int64_t width = 2 * pairs + program.pick<int64_t>({0, 0, 1, 3, 16, 33}) +
+                      (pairs == 0);
+      Shape shape = {program.integer(1, 2),
+                     program.pick<int64_t>({1, 2, 7, 33}),
                      program.integer(1, 5), width};
       int64_t position = program.pick<int64_t>({0, 1, 77, 4096, 131071});
-      std::string text = "linnet.rotary $0, $1 {inverse_frequencies = array<f32";
+      std::string text =
+          "linnet.rotary $0, $1 {inverse_frequencies = array<f32";
       for (int64_t p = 0; p < pairs; ++p) {
         char number[40];
         snprintf(number, sizeof number, "%s %.9e", p ? "," : ":",

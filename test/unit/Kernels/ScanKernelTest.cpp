@@ -10,7 +10,7 @@ namespace linnet::test {
 namespace {
 
 const std::vector<std::string> kTransitions = {
-    "none", "scalar", "diagonal", "full",
+    "none",        "scalar",        "diagonal",       "full",
     "delta<none>", "delta<scalar>", "delta<diagonal>"};
 
 struct ScanCase {
@@ -37,11 +37,12 @@ public:
     // Keys of unit length keep the delta rule stable.
     Shape keys = program.chance(0.7) ? shape : keyShape();
     operands.push_back(program.input(keys, unitRows(keys)));
-    operands.push_back(program.input(withTime({c.batch, c.tokens, c.heads, c.values}, false)));
+    operands.push_back(
+        program.input(withTime({c.batch, c.tokens, c.heads, c.values}, false)));
     std::string parameters;
     auto parameter = [&](Value value) {
-      parameters += (parameters.empty() ? "$" : ", $") +
-                    std::to_string(operands.size());
+      parameters +=
+          (parameters.empty() ? "$" : ", $") + std::to_string(operands.size());
       operands.push_back(value);
     };
     if (transition.starts_with("delta"))
@@ -154,7 +155,8 @@ void addScan(Program &program, const std::string &transition,
   if (program.chance(0.2))
     maker.attributes += "reverse, ";
   if (!maker.attributes.empty())
-    maker.text += " {" + maker.attributes.substr(0, maker.attributes.size() - 2) + "}";
+    maker.text +=
+        " {" + maker.attributes.substr(0, maker.attributes.size() - 2) + "}";
   program.expectAll(program.apply("linnet.scan " + maker.text, maker.operands,
                                   {{c.batch, c.tokens, c.heads, c.values},
                                    {c.batch, c.heads, c.keys, c.values}}),
@@ -191,8 +193,11 @@ TEST_P(ScanKernel, Step) {
       maker.make(GetParam());
       maker.initial();
       if (!maker.attributes.empty())
-        maker.text += " {" + maker.attributes.substr(0, maker.attributes.size() - 2) + "}";
-      program.expectAll(program.apply("linnet.step " + maker.text, maker.operands,
+        maker.text += " {" +
+                      maker.attributes.substr(0, maker.attributes.size() - 2) +
+                      "}";
+      program.expectAll(program.apply("linnet.step " + maker.text,
+                                      maker.operands,
                                       {{c.batch, c.heads, c.values},
                                        {c.batch, c.heads, c.keys, c.values}}),
                         "step " + maker.description());
@@ -201,10 +206,11 @@ TEST_P(ScanKernel, Step) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Transitions, ScanKernel, testing::ValuesIn(kTransitions),
-                         [](const auto &info) {
+INSTANTIATE_TEST_SUITE_P(Transitions, ScanKernel,
+                         testing::ValuesIn(kTransitions), [](const auto &info) {
                            std::string name = info.param;
-                           std::erase_if(name, [](char c) { return !std::isalnum(c); });
+                           std::erase_if(
+                               name, [](char c) { return !std::isalnum(c); });
                            return name;
                          });
 

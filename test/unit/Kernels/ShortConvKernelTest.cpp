@@ -29,11 +29,10 @@ void addConv(Program &program, int64_t taps) {
   if (program.chance(0.6))
     text += " {activation = #linnet.activation<" +
             program.pick<std::string>({"silu", "tanh", "relu"}) + ">}";
-  program.expectAll(program.apply(text, operands,
-                                  {{batch, tokens, channels},
-                                   {batch, taps - 1, channels}}),
-                    text + " " + operands[0].type + " " +
-                        std::to_string(taps) + " taps");
+  program.expectAll(
+      program.apply(text, operands,
+                    {{batch, tokens, channels}, {batch, taps - 1, channels}}),
+      text + " " + operands[0].type + " " + std::to_string(taps) + " taps");
 }
 
 TEST(ShortConvKernel, Random) {

@@ -32,8 +32,10 @@ func.func private @attend(%x: TYPE, %layer: index, %position: index) -> TYPE {
 }
 )";
 
-void replace(std::string &text, const std::string &from, const std::string &to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+void replace(std::string &text, const std::string &from,
+             const std::string &to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
+       at += to.size())
     text.replace(at, from.size(), to);
 }
 
@@ -60,11 +62,10 @@ void checkStack(int64_t batch, int64_t tokens, const std::vector<int> &order) {
     }
   }
   Value x = program.input(shape), position = program.index(5);
-  program.expectAll(
-      program.apply("linnet.stack [@dense, @attend] order [" + numbers +
-                        "] carry($0) invariant($1)",
-                    {x, position}, {shape}),
-      "stack of " + numbers);
+  program.expectAll(program.apply("linnet.stack [@dense, @attend] order [" +
+                                      numbers + "] carry($0) invariant($1)",
+                                  {x, position}, {shape}),
+                    "stack of " + numbers);
   program.check();
 }
 
@@ -78,10 +79,11 @@ TEST(StackKernel, OneLayerOfManyTokens) { checkStack(1, 70, {1}); }
 /// A function called twice, once with the other's result.
 TEST(StackKernel, Calls) {
   Program program(9100);
-  program.function("func.func private @g(%x: tensor<1x5x19xf32>) -> tensor<1x5x19xf32> {\n"
-                   "  %y = linnet.activation gelu %x : tensor<1x5x19xf32>\n"
-                   "  %z = arith.addf %x, %y : tensor<1x5x19xf32>\n"
-                   "  return %z : tensor<1x5x19xf32>\n}\n");
+  program.function(
+      "func.func private @g(%x: tensor<1x5x19xf32>) -> tensor<1x5x19xf32> {\n"
+      "  %y = linnet.activation gelu %x : tensor<1x5x19xf32>\n"
+      "  %z = arith.addf %x, %y : tensor<1x5x19xf32>\n"
+      "  return %z : tensor<1x5x19xf32>\n}\n");
   Value x = program.input({1, 5, 19});
   Value y = program.apply("call @g($0)", {x}, {{1, 5, 19}})[0];
   Value z = program.apply("call @g($0)", {y}, {{1, 5, 19}})[0];
