@@ -246,8 +246,7 @@ struct SpecializePhases : linnet::impl::SpecializePhasesBase<SpecializePhases> {
       if (phase->hasAttr("linnet.phase"))
         for (func::FuncOp callee : collectCallees(phase, symbols))
           kept.insert(callee);
-    for (auto other :
-         llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+    for (auto other : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
       if (!kept.contains(other))
         symbols.erase(other);
   }
