@@ -318,6 +318,7 @@ void FunctionLowering::barrier() {
   LLVM::CallOp::create(b, type, ValueRange{function, argument});
   readSince.clear();
   writtenSince.clear();
+  calledSince = false;
   ++table.barriers;
 }
 
@@ -394,6 +395,7 @@ void FunctionLowering::call(Operation *op, StringRef name,
                                 ArrayRef<LLVM::GEPArg>{mine});
   operands.append({tokens, thread, threads, scratch});
   func::CallOp::create(b, op->getLoc(), kernel, operands);
+  calledSince = true;
   ++table.calls;
 }
 

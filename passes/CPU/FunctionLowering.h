@@ -234,7 +234,9 @@ private:
   SmallVector<std::pair<int64_t, int64_t>> temporaries;
   DenseMap<Value, std::pair<int64_t, int64_t>> owned;
 
+  /// Since the last barrier.
   SmallVector<Range> readSince, writtenSince;
+  bool calledSince = false;
 };
 
 /// Lowers one operation by calling kernels.

@@ -298,7 +298,9 @@ LogicalResult FunctionLowering::lowerCall(Operation *op,
   SmallVector<Value> arguments{invocation, weights, states, at(frame, frameEnd),
                                tokens,     thread,  threads};
   llvm::append_range(arguments, operands);
-  barrier();
+  // A function starts and ends in step with all threads.
+  if (calledSince)
+    barrier();
   func::CallOp::create(b, op->getLoc(), callee.function, arguments);
   barrier();
   result.frameBytes = std::max(result.frameBytes, frameEnd + callee.frameBytes);

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Remarks.h"
 
 namespace mlir::linnet {
 #define GEN_PASS_DEF_LOWERCPU
@@ -147,6 +148,13 @@ struct LowerCpu : linnet::impl::LowerCpuBase<LowerCpu> {
     for (func::FuncOp function : sources)
       function.erase();
     describeModule(module, table);
+    remark::analysis(
+        module.getLoc(),
+        remark::RemarkOpts::name("kernels").category("linnet-lower-cpu"))
+        << remark::metric("Kernels", table.kernels)
+        << remark::metric("Calls", table.calls)
+        << remark::metric("Barriers", table.barriers)
+        << remark::metric("ScratchBytes", table.scratchBytes);
     kernels += table.kernels;
     calls += table.calls;
     barriers += table.barriers;

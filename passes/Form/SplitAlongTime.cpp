@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
 
 namespace mlir::linnet {
 #define GEN_PASS_DEF_SPLITALONGTIME
@@ -114,6 +115,9 @@ struct SplitAlongTime : linnet::impl::SplitAlongTimeBase<SplitAlongTime> {
         op->emitRemark("not split along time: ") << obstacle;
         continue;
       }
+      remark::passed(op->getLoc(), remark::RemarkOpts::name("split along time")
+                                       .category("linnet-split-along-time"))
+          << remark::metric("At", int64_t(at));
       splitAt(op, at);
       ++split;
     }

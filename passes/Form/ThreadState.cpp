@@ -9,6 +9,7 @@
 #include "passes/Form/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Remarks.h"
 
 namespace mlir::linnet {
 #define GEN_PASS_DEF_THREADSTATE
@@ -84,6 +85,11 @@ LogicalResult StateThreader::threadOp(StatefulOpInterface op, Value position) {
                                   spec.type, spec.append}));
   OpBuilder builder(op);
   StatefulResult after = op.threadState(builder, before, position);
+  remark::passed(op->getLoc(), remark::RemarkOpts::name("state threaded")
+                                   .category("linnet-thread-state")
+                                   .function(current.getName()))
+      << remark::add("{0} states of {1}", after.states.size(),
+                     op->getName().getStringRef());
   op->replaceAllUsesWith(after.results);
   op->erase();
   llvm::append_range(finalStates, after.states);

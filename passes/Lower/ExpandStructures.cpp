@@ -4,6 +4,7 @@
 #include "passes/Lower/Passes.h"
 
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::linnet {
@@ -34,6 +35,10 @@ struct ExpandStructuredLinear : OpRewritePattern<LinearOp> {
                               "that can take the bias");
       last.getBiasMutable().assign(op.getBias());
     }
+    int64_t flops = op.getStructure().getFlops(op.getFactors().getTypes());
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("structure expanded")
+                                    .category("linnet-expand-structures"))
+        << remark::metric("FlopsPerRow", flops);
     rewriter.replaceOp(op, result);
     ++expanded;
     return success();

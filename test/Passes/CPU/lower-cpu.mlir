@@ -1,6 +1,9 @@
 // RUN: linnet-opt %s --split-input-file --linnet-lower-cpu="vector-bits=256 vector-registers=16" | FileCheck %s
 // RUN: linnet-opt %s --split-input-file --linnet-lower-cpu="vector-bits=512 vector-registers=32" | FileCheck %s --check-prefix=WIDE
 // RUN: linnet-opt %s --split-input-file --linnet-lower-cpu --remarks-filter-missed=linnet-lower-cpu --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: linnet-opt %s --split-input-file --linnet-lower-cpu --remarks-filter-analyse=linnet-lower-cpu --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=COUNT
+
+// COUNT: [Analysis] kernels {{.*}} Barriers=3, Calls=2, Kernels=1
 
 // Two layers of one kind: one function, called with the base slots of each
 // layer; the kernels of both linear maps are one.

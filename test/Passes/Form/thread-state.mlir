@@ -1,5 +1,9 @@
 // RUN: linnet-opt %s --split-input-file --linnet-thread-state | FileCheck %s
 // RUN: linnet-opt %s --split-input-file --linnet-thread-state="max-context=100" | FileCheck %s --check-prefix=LONG
+// RUN: linnet-opt %s --split-input-file --linnet-thread-state --remarks-filter-passed=linnet-thread-state --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// REMARK: [Passed] state threaded {{.*}} Function=layer | {{.*}}2 states of linnet.attention
+// REMARK: [Passed] state threaded {{.*}} Function=layer | {{.*}}1 states of linnet.short_conv
 
 // The cache and the tail become arguments and results of the layer, stacked
 // over the two layers in @forward.

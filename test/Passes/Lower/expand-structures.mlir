@@ -1,4 +1,9 @@
 // RUN: linnet-opt %s --linnet-expand-structures | FileCheck %s
+// RUN: linnet-opt %s --linnet-expand-structures --remarks-filter-passed=linnet-expand-structures --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// REMARK-COUNT-2: [Passed] structure expanded {{.*}}FlopsPerRow=576
+// REMARK-NOT: remark
+
 
 // CHECK-LABEL: func @low_rank_becomes_two_dense_maps
 // CHECK-SAME: %[[X:.*]]: tensor<2x5x32xf32>, %[[U:.*]]: tensor<40x4xf32>, %[[V:.*]]: tensor<4x32xf32>
