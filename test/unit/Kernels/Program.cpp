@@ -40,6 +40,9 @@ std::vector<std::string> processors() {
   std::vector<std::string> all = {"native"};
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     all.push_back("x86-64-v3");
+  // Without masks, fused operations and most registers.
+  if (rounds() > 1)
+    all.push_back("x86-64");
   return all;
 }
 

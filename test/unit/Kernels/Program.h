@@ -136,7 +136,8 @@ private:
 std::string difference(const HostTensor &actual, const HostTensor &expected,
                        double tolerance, bool special);
 
-/// Processors to compile for: the machine's own, and AVX2 where it has it.
+/// Processors to compile for: the machine's own, AVX2 where it has it, and in
+/// long runs one with neither.
 std::vector<std::string> processors();
 
 } // namespace linnet::test
