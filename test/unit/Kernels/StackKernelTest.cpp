@@ -76,6 +76,61 @@ TEST(StackKernel, LayersOfTwoKinds) {
 
 TEST(StackKernel, OneLayerOfManyTokens) { checkStack(1, 70, {1}); }
 
+/// Results that are written while the arguments are still read, and results
+/// that are arguments of another place: neither may share a buffer.
+TEST(StackKernel, CarriedValuesChangePlaces) {
+  for (int layers : {1, 2, 3, 6}) {
+    Program program(uint32_t(9050 + layers));
+    program.function(R"(
+func.func private @mix(%x: tensor<2x5x19xf32>, %y: tensor<2x5x19xf32>, %layer: index)
+    -> (tensor<2x5x19xf32>, tensor<2x5x19xf32>) {
+  %w = linnet.weight "l.{}"[%layer] : tensor<19x19xf32>
+  %m = linnet.linear #linnet.dense %x, %w : (tensor<2x5x19xf32>, tensor<19x19xf32>) -> tensor<2x5x19xf32>
+  return %y, %m : tensor<2x5x19xf32>, tensor<2x5x19xf32>
+}
+func.func private @swap(%x: tensor<2x5x19xf32>, %y: tensor<2x5x19xf32>, %layer: index)
+    -> (tensor<2x5x19xf32>, tensor<2x5x19xf32>) {
+  return %y, %x : tensor<2x5x19xf32>, tensor<2x5x19xf32>
+}
+func.func private @twice(%x: tensor<2x5x19xf32>, %y: tensor<2x5x19xf32>, %layer: index)
+    -> (tensor<2x5x19xf32>, tensor<2x5x19xf32>) {
+  %w = linnet.weight "l.{}"[%layer] : tensor<19x19xf32>
+  %m = linnet.linear #linnet.dense %y, %w : (tensor<2x5x19xf32>, tensor<19x19xf32>) -> tensor<2x5x19xf32>
+  return %m, %m : tensor<2x5x19xf32>, tensor<2x5x19xf32>
+}
+)");
+    std::string order;
+    for (int layer = 0; layer < layers; ++layer) {
+      order += (layer ? ", " : "") +
+               std::to_string(program.integer(0, layer ? 2 : 1));
+      program.stored("l." + std::to_string(layer), {19, 19}, -0.5, 0.5);
+    }
+    Value x = program.input({2, 5, 19}), y = program.input({2, 5, 19});
+    program.expectAll(
+        program.apply("linnet.stack [@mix, @swap, @twice] order [" + order +
+                          "] carry($0, $1)",
+                      {x, y}, {x.shape, y.shape}),
+        "order " + order);
+    // The arguments stay what they were.
+    program.expect(
+        program.raw("arith.addf $0, $1 : " + x.type, {x, y}, x.shape),
+        "arguments");
+    program.check();
+  }
+}
+
+TEST(StackKernel, NoLayers) {
+  Program program(9060);
+  program.function("func.func private @l(%x: tensor<1x5xf32>, %layer: index) "
+                   "-> tensor<1x5xf32> {\n"
+                   "  return %x : tensor<1x5xf32>\n}\n");
+  Value x = program.input({1, 5});
+  program.expectAll(
+      program.apply("linnet.stack [@l] order [] carry($0)", {x}, {x.shape}),
+      "no layers");
+  program.check();
+}
+
 /// A function called twice, once with the other's result.
 TEST(StackKernel, Calls) {
   Program program(9100);
