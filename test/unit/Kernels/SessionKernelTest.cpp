@@ -25,8 +25,15 @@
 namespace linnet::test {
 namespace {
 
-/// Tokens per sequence, which is also the context of models that have one.
-constexpr int64_t kTokens = 61;
+/// Tokens per sequence, which is also the context of models that have one: no
+/// multiple of any block, and where the model allows more than one chunk of a
+/// recurrence.
+int64_t tokensOf(const std::string &name) {
+  return name == "gpt2" ? 61 : name.starts_with("mamba") ? 150 : 121;
+}
+
+/// Tokens of a block, most often: more than a chunk, fewer than a sequence.
+constexpr int64_t kBlock = 100;
 /// Sequences.
 constexpr int64_t kRows = 3;
 /// Of one row; rows differ in how well they are conditioned.
@@ -36,11 +43,12 @@ std::string checkpoint(const std::string &name) {
   return std::string(LINNET_ORACLE_DIR) + "/hf/" + name;
 }
 
-/// A checkpoint's tokens [kRows][kTokens] and their exact logits.
+/// A checkpoint's tokens [kRows][length] and their exact logits.
 struct Truth {
   std::vector<int32_t> tokens;
   HostTensor logits;
 
+  int64_t length() const { return logits.shape[1]; }
   int64_t width() const { return logits.shape[2]; }
 };
 
@@ -56,7 +64,7 @@ const Truth &truthOf(const std::string &name) {
   auto archive = Archive::open(checkpoint(name));
   EXPECT_TRUE(module && archive) << name;
   auto evaluator = Evaluator::create(**module, &*archive);
-  HostTensor tokens = HostTensor::filled({kRows, kTokens});
+  HostTensor tokens = HostTensor::filled({kRows, tokensOf(name)});
   Program random(77);
   for (double &token : tokens.values) {
     token = double(random.integer(0, 95));
@@ -81,7 +89,7 @@ public:
     options.batch = batch;
     options.mcpu = mcpu;
     if (!name.starts_with("mamba"))
-      options.maxContext = kTokens;
+      options.maxContext = tokensOf(name);
     CompileReport report;
     Status status =
         compileToDirectory(checkpoint(name), path + "/out", options, report);
@@ -114,9 +122,9 @@ const Compiled &compile(const std::string &name, int64_t blockTokens,
 /// All block sizes where time does not matter, else some.
 std::vector<int64_t> blocksFor(const std::string &name) {
   if (rounds() > 1 || name == "llama")
-    return {1, 7, 16, 300};
-  return name.size() % 2 ? std::vector<int64_t>{1, 16}
-                         : std::vector<int64_t>{7, 16};
+    return {1, 7, 16, kBlock, 300};
+  return name.size() % 2 ? std::vector<int64_t>{1, kBlock}
+                         : std::vector<int64_t>{7, kBlock};
 }
 
 using Model = std::unique_ptr<linnet_model, void (*)(linnet_model *)>;
@@ -179,11 +187,11 @@ public:
 
   /// To the end in random portions.
   void finish(const Session &session, Program &random) {
-    while (linnet_session_position(session.get()) < kTokens &&
+    while (linnet_session_position(session.get()) < truth.length() &&
            !testing::Test::HasFatalFailure()) {
-      int64_t left = kTokens - linnet_session_position(session.get());
-      int64_t count =
-          std::min(left, random.pick<int64_t>({1, 1, 2, 3, 7, 15, 16, 17, 33}));
+      int64_t left = truth.length() - linnet_session_position(session.get());
+      int64_t count = std::min(
+          left, random.pick<int64_t>({1, 1, 2, 3, 7, 15, 16, 17, 33, 64, 100}));
       if (random.chance(0.4))
         decode(session);
       else
@@ -201,7 +209,8 @@ private:
     std::vector<int32_t> tokens;
     for (int64_t b = 0; b < batch; ++b)
       for (int64_t t = 0; t < count; ++t)
-        tokens.push_back(truth.tokens[size_t((first + b) * kTokens + at + t)]);
+        tokens.push_back(
+            truth.tokens[size_t((first + b) * truth.length() + at + t)]);
     return tokens;
   }
 
@@ -215,7 +224,7 @@ private:
           actual.values[size_t(i)] =
               out[size_t(((b * count) + t) * truth.width() + i)];
           expected.values[size_t(i)] = truth.logits.values[size_t(
-              ((first + b) * kTokens + at + t) * truth.width() + i)];
+              ((first + b) * truth.length() + at + t) * truth.width() + i)];
         }
         ASSERT_EQ(difference(actual, expected, kTolerance, false), "")
             << "row " << first + b << ", token " << at + t
@@ -234,7 +243,7 @@ TEST_P(SessionKernel, RandomPortions) {
   for (int64_t block : blocksFor(GetParam())) {
     SCOPED_TRACE("blocks of " + std::to_string(block));
     const Compiled &compiled = compile(
-        GetParam(), block, 1, block == 16 ? "native" : processors().back());
+        GetParam(), block, 1, block == kBlock ? "native" : processors().back());
     std::vector<float> first;
     for (int threads : {1, 2, 3}) {
       Model model = open(compiled, threads);
@@ -261,39 +270,39 @@ TEST_P(SessionKernel, RandomPortions) {
 /// All at once, and token by token.
 TEST_P(SessionKernel, Extremes) {
   const Truth &truth = truthOf(GetParam());
-  const Compiled &compiled = compile(GetParam(), 16);
+  const Compiled &compiled = compile(GetParam(), kBlock);
   Model model = open(compiled, 2);
   ASSERT_TRUE(model);
   Session session = start(model);
   Feeder feeder(truth, 1, 1);
-  feeder.feed(session, kTokens, LINNET_ROWS_ALL);
+  feeder.feed(session, truth.length(), LINNET_ROWS_ALL);
   linnet_session_reset(session.get());
-  for (int64_t t = 0; t < kTokens && !HasFatalFailure(); ++t)
+  for (int64_t t = 0; t < truth.length() && !HasFatalFailure(); ++t)
     feeder.decode(session);
   linnet_session_reset(session.get());
-  for (int64_t t = 0; t < kTokens && !HasFatalFailure(); ++t)
+  for (int64_t t = 0; t < truth.length() && !HasFatalFailure(); ++t)
     feeder.feed(session, 1, LINNET_ROWS_LAST);
   if (HasFatalFailure())
     return;
-  if (linnet_model_max_context(model.get()) != kTokens)
+  if (linnet_model_max_context(model.get()) != truth.length())
     return;
   // The context is full: one more is refused and changes nothing.
   int32_t token = 1;
   std::vector<float> out(size_t(truth.width()));
   EXPECT_EQ(linnet_decode(session.get(), &token, out.data()),
             LINNET_ERROR_CONTEXT);
-  EXPECT_EQ(linnet_session_position(session.get()), kTokens);
+  EXPECT_EQ(linnet_session_position(session.get()), truth.length());
   ASSERT_EQ(linnet_session_reset(session.get()), LINNET_OK);
   feeder.feed(session, 3, LINNET_ROWS_ALL);
-  std::vector<int32_t> many(kTokens, 1);
-  EXPECT_EQ(linnet_prefill(session.get(), many.data(), kTokens - 2, out.data(),
-                           LINNET_ROWS_LAST),
+  std::vector<int32_t> many(truth.length(), 1);
+  EXPECT_EQ(linnet_prefill(session.get(), many.data(), truth.length() - 2,
+                           out.data(), LINNET_ROWS_LAST),
             LINNET_ERROR_CONTEXT);
   many[5] = 96;
   EXPECT_EQ(linnet_prefill(session.get(), many.data(), 10, out.data(),
                            LINNET_ROWS_LAST),
             LINNET_ERROR_TOKEN);
-  feeder.feed(session, kTokens - 3, LINNET_ROWS_ALL);
+  feeder.feed(session, truth.length() - 3, LINNET_ROWS_ALL);
 }
 
 /// Rows of a batch are as if alone.
@@ -303,7 +312,7 @@ TEST_P(SessionKernel, Batches) {
                            ? std::vector<int64_t>{2, 3}
                            : std::vector<int64_t>{3}) {
     SCOPED_TRACE("batch " + std::to_string(batch));
-    const Compiled &compiled = compile(GetParam(), 16, batch);
+    const Compiled &compiled = compile(GetParam(), kBlock, batch);
     std::vector<float> first;
     for (int threads : {1, 3}) {
       Model model = open(compiled, threads);
@@ -327,16 +336,16 @@ TEST_P(SessionKernel, Batches) {
 
 TEST_P(SessionKernel, CloneSaveLoadReset) {
   const Truth &truth = truthOf(GetParam());
-  const Compiled &compiled = compile(GetParam(), 16);
+  const Compiled &compiled = compile(GetParam(), kBlock);
   Model model = open(compiled, 2);
   ASSERT_TRUE(model);
   Program random(5);
   Feeder zero(truth, 1, 0), one(truth, 1, 1);
   for (int round = 0; round < 2 * rounds(); ++round) {
     Session session = start(model), other = start(model);
-    int64_t at = random.integer(1, kTokens - 12);
+    int64_t at = random.integer(1, truth.length() - 12);
     zero.feed(session, at, LINNET_ROWS_LAST);
-    one.feed(other, random.integer(1, kTokens - 1), LINNET_ROWS_LAST);
+    one.feed(other, random.integer(1, truth.length() - 1), LINNET_ROWS_LAST);
     std::string file = compiled.file("state");
     ASSERT_EQ(linnet_state_save(session.get(), file.c_str()), LINNET_OK)
         << linnet_last_error();
