@@ -32,7 +32,7 @@ std::string typeOf(const Shape &shape, const std::string &element) {
 }
 
 int rounds() {
-  static const int count = std::getenv("LINNET_LONG") ? 12 : 1;
+  static const int count = std::getenv("LINNET_LONG") ? 5 : 1;
   return count;
 }
 
