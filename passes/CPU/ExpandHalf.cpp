@@ -64,7 +64,9 @@ struct Words {
 bool isF16(Value v) { return getElementTypeOrSelf(v).isF16(); }
 bool isF32(Value v) { return getElementTypeOrSelf(v).isF32(); }
 
-/// Multiplying by 2^112 moves the exponent and normalises denormals.
+/// Integers move the exponent. A denormal becomes the fraction of 2^-14, from
+/// which that is subtracted: sessions run with denormals flushed, so that none
+/// may be an operand.
 struct ExtendF16 : OpRewritePattern<arith::ExtFOp> {
   ExtendF16(MLIRContext *context, Pass::Statistic &expanded)
       : OpRewritePattern(context), expanded(expanded) {}
@@ -78,11 +80,14 @@ struct ExtendF16 : OpRewritePattern<arith::ExtFOp> {
         rewriter, loc, w.like(rewriter.getI16Type()), op.getIn());
     half = arith::ExtUIOp::create(rewriter, loc, w.word(), half);
     Value magnitude = w.left(w.mask(half, 0x7fff), 13);
-    Value scaled = arith::MulFOp::create(rewriter, loc, w.real(magnitude),
-                                         w.real(w.integer(0x77800000)));
+    Value normal = w.add(magnitude, w.integer(0x38000000));
+    Value denormal = arith::SubFOp::create(
+        rewriter, loc, w.real(w.add(magnitude, w.integer(0x38800000))),
+        w.real(w.integer(0x38800000)));
     Value special = w.merge(magnitude, w.integer(0x7f800000));
     Value bits =
-        w.choose(w.atLeast(magnitude, 0x0f800000), special, w.bits(scaled));
+        w.choose(w.atLeast(magnitude, 0x00800000), normal, w.bits(denormal));
+    bits = w.choose(w.atLeast(magnitude, 0x0f800000), special, bits);
     rewriter.replaceOp(op,
                        w.real(w.merge(bits, w.left(w.mask(half, 0x8000), 16))));
     ++expanded;

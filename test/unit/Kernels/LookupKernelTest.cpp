@@ -38,6 +38,19 @@ TEST(LookupKernel, Embedding) {
   }
 }
 
+/// Denormals of f16 are numbers of f32 like others, also where converting them
+/// is no instruction.
+TEST(LookupKernel, DenormalHalves) {
+  Program program(1150);
+  program.compileFor({"native", "x86-64"});
+  Value tokens = program.input({1, 40}, 0, 40, "i32");
+  Value table = program.weight({40, 19}, -6e-5, 6e-5, "f16");
+  program.expectAll(
+      program.apply("linnet.embedding $0, $1", {tokens, table}, {{1, 40, 19}}),
+      "denormals", 0);
+  program.check();
+}
+
 TEST(LookupKernel, Positions) {
   Program program(1200);
   for (Shape shape : {Shape{1, 1}, {2, 5}, {3, 70}, {1, 1}})

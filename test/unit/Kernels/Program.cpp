@@ -348,9 +348,9 @@ void Program::check() {
     outputs.add(sizes.back());
   }
 
-  for (const std::string &cpu : processors()) {
+  for (const std::string &cpu : cpus.empty() ? processors() : cpus) {
     CompileOptions options;
-    options.optLevel = 1;
+    options.optLevel = rounds() > 1 ? 3 : 1;
     options.mcpu = cpu;
     CompileReport report;
     Result<CompiledFunction> compiled =

@@ -96,6 +96,9 @@ public:
       expect(values[i], label + "#" + std::to_string(i), tolerance);
   }
 
+  /// Processors other than processors().
+  void compileFor(std::vector<std::string> names) { cpus = std::move(names); }
+
   /// Compiles, runs and compares. Results of different numbers of threads have
   /// to be equal bit by bit.
   void check();
@@ -122,6 +125,7 @@ private:
   std::mt19937 engine;
   int64_t count = 0;
   int64_t splitAt = 0;
+  std::vector<std::string> cpus;
   std::string before, functions, body, key;
   Archive archive;
   std::vector<Value> arguments;

@@ -29,7 +29,9 @@ namespace {
 /// multiple of any block, and where the model allows more than one chunk of a
 /// recurrence.
 int64_t tokensOf(const std::string &name) {
-  return name == "gpt2" ? 61 : name.starts_with("mamba") ? 150 : 121;
+  return name == "gpt2" || name == "bert" ? 61
+         : name.starts_with("mamba")      ? 150
+                                          : 121;
 }
 
 /// Tokens of a block, most often: more than a chunk, fewer than a sequence.
@@ -84,7 +86,7 @@ public:
     path = testing::TempDir() + "/linnet-session-XXXXXX";
     path = mkdtemp(path.data());
     CompileOptions options;
-    options.optLevel = 1;
+    options.optLevel = rounds() > 1 ? 3 : 1;
     options.blockTokens = blockTokens;
     options.batch = batch;
     options.mcpu = mcpu;
