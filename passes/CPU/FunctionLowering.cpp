@@ -149,10 +149,13 @@ Buffer FunctionLowering::viewOf(Operation *op) {
           StridedLayoutAttr::get(b.getContext(), 0, newStrides));
   view.dynamicTokens = hasDynamicTokens(op->getResult(0).getType());
   if (start) {
-    int64_t bytes = source.type.getElementTypeBitWidth() / 8;
-    view.pointer = LLVM::GEPOp::create(
-        b, source.pointer.getType(), b.getI8Type(), source.pointer,
-        ArrayRef<LLVM::GEPArg>{int32_t(start * bytes)});
+    // An i1 takes a byte, and a table may be larger than 2 GiB.
+    int64_t bytes = (source.type.getElementTypeBitWidth() + 7) / 8;
+    Value offset =
+        arith::ConstantOp::create(b, b.getI64IntegerAttr(start * bytes));
+    view.pointer =
+        LLVM::GEPOp::create(b, source.pointer.getType(), b.getI8Type(),
+                            source.pointer, ArrayRef<LLVM::GEPArg>{offset});
   }
   return view;
 }

@@ -266,6 +266,14 @@ FunctionLowering::lowerOp(Operation &op,
   }
   if (isa<StackOp>(op))
     return lowerStack(&op, lowered);
+  // Kernels of the dialect compute and write f32; glue narrows.
+  if (isa<LinnetDialect>(op.getDialect()))
+    for (Type type : op.getResultTypes())
+      if (Type element = getElementTypeOrSelf(type);
+          isa<FloatType>(element) && !element.isF32())
+        return op.emitOpError("expected results of f32 (narrow them with "
+                              "arith.truncf), but got ")
+               << type;
   auto found = getOpLowerings().find(op.getName().getStringRef());
   if (found == getOpLowerings().end())
     return op.emitOpError("expected an operation with a CPU kernel");

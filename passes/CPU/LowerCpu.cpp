@@ -59,8 +59,12 @@ static StringRef dtypeName(Type type) {
     return "I32";
   if (type.isInteger(16))
     return "I16";
+  if (type.isUnsignedInteger(8))
+    return "U8";
   if (type.isInteger(8))
     return "I8";
+  if (type.isInteger(1))
+    return "BOOL";
   return "F32";
 }
 
@@ -142,9 +146,19 @@ struct LowerCpu : linnet::impl::LowerCpuBase<LowerCpu> {
                        "linnet-specialize-phases)");
       return signalPassFailure();
     }
-    for (func::FuncOp phase : phases)
-      if (failed(lowerPhase(phase, table)))
-        return signalPassFailure();
+    llvm::DenseSet<Operation *> given;
+    for (Operation &op : module.getOps())
+      given.insert(&op);
+    for (func::FuncOp phase : phases) {
+      if (succeeded(lowerPhase(phase, table)))
+        continue;
+      // Half a function is invalid IR, which would be taken for a bug here
+      // rather than for what was reported: an error in the input.
+      for (Operation &op : llvm::make_early_inc_range(module.getOps()))
+        if (!given.contains(&op))
+          op.erase();
+      return signalPassFailure();
+    }
     for (func::FuncOp function : sources)
       function.erase();
     describeModule(module, table);
