@@ -82,7 +82,7 @@ void addAttention(Program &program, const AttentionCase &c,
 }
 
 TEST(AttentionKernel, Random) {
-  for (int round = 0; round < 3 * rounds(); ++round) {
+  for (int round = 0; round < 2 * rounds(); ++round) {
     Program program(6000 + round);
     for (int i = 0; i < 8; ++i)
       addAttention(program, randomCase(program));

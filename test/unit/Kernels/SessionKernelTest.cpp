@@ -5,34 +5,21 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Program.h"
+#include "CompiledCheckpoint.h"
 
-#include "linnet/Driver/Compile.h"
 #include "linnet/Driver/Input.h"
 #include "linnet/Reference/Evaluator.h"
-#include "linnet/Runtime/linnet.h"
 
 #include "mlir/IR/MLIRContext.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <gtest/gtest.h>
 #include <map>
-#include <memory>
 
 namespace linnet::test {
 namespace {
-
-/// Tokens per sequence, which is also the context of models that have one: no
-/// multiple of any block, and where the model allows more than one chunk of a
-/// recurrence.
-int64_t tokensOf(const std::string &name) {
-  return name == "gpt2" || name == "bert" ? 61
-         : name.starts_with("mamba")      ? 150
-                                          : 121;
-}
 
 /// Tokens of a block, most often: more than a chunk, fewer than a sequence.
 constexpr int64_t kBlock = 100;
@@ -40,10 +27,6 @@ constexpr int64_t kBlock = 100;
 constexpr int64_t kRows = 3;
 /// Of one row; rows differ in how well they are conditioned.
 constexpr double kTolerance = 3e-5;
-
-std::string checkpoint(const std::string &name) {
-  return std::string(LINNET_ORACLE_DIR) + "/hf/" + name;
-}
 
 /// A checkpoint's tokens [kRows][length] and their exact logits.
 struct Truth {
@@ -78,49 +61,6 @@ const Truth &truthOf(const std::string &name) {
   return truth;
 }
 
-/// A compiled checkpoint that is removed with the object.
-class Compiled {
-public:
-  Compiled(const std::string &name, int64_t blockTokens, int64_t batch = 1,
-           const std::string &mcpu = "native") {
-    path = testing::TempDir() + "/linnet-session-XXXXXX";
-    path = mkdtemp(path.data());
-    CompileOptions options;
-    options.optLevel = rounds() > 1 ? 3 : 1;
-    options.blockTokens = blockTokens;
-    options.batch = batch;
-    options.mcpu = mcpu;
-    if (!name.starts_with("mamba"))
-      options.maxContext = tokensOf(name);
-    CompileReport report;
-    Status status =
-        compileToDirectory(checkpoint(name), path + "/out", options, report);
-    EXPECT_TRUE(bool(status)) << status.error().str();
-  }
-  Compiled(const Compiled &) = delete;
-  Compiled &operator=(const Compiled &) = delete;
-  ~Compiled() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  std::string directory() const { return path + "/out"; }
-  std::string file(const std::string &name) const { return path + "/" + name; }
-
-private:
-  std::string path;
-};
-
-/// One compilation for all tests that want it.
-const Compiled &compile(const std::string &name, int64_t blockTokens,
-                        int64_t batch = 1, const std::string &mcpu = "native") {
-  static std::map<std::string, std::unique_ptr<Compiled>> known;
-  auto &entry = known[name + "/" + std::to_string(blockTokens) + "/" +
-                      std::to_string(batch) + "/" + mcpu];
-  if (!entry)
-    entry = std::make_unique<Compiled>(name, blockTokens, batch, mcpu);
-  return *entry;
-}
-
 /// All block sizes where time does not matter, else some.
 std::vector<int64_t> blocksFor(const std::string &name) {
   if (rounds() > 1 || name == "llama")
@@ -129,17 +69,7 @@ std::vector<int64_t> blocksFor(const std::string &name) {
                          : std::vector<int64_t>{7, kBlock};
 }
 
-using Model = std::unique_ptr<linnet_model, void (*)(linnet_model *)>;
 using Session = std::unique_ptr<linnet_session, void (*)(linnet_session *)>;
-
-Model open(const Compiled &compiled, int threads) {
-  linnet_options options = {threads};
-  linnet_model *model = nullptr;
-  EXPECT_EQ(linnet_model_open(compiled.directory().c_str(), &options, &model),
-            LINNET_OK)
-      << linnet_last_error();
-  return {model, linnet_model_close};
-}
 
 Session start(const Model &model) {
   linnet_session *session = nullptr;
@@ -370,50 +300,6 @@ TEST_P(SessionKernel, CloneSaveLoadReset) {
     one.finish(session, random);
     if (HasFatalFailure())
       return;
-  }
-}
-
-/// Whole sequences of all lengths, with padding anywhere.
-TEST(EncoderKernel, RandomLengthsAndMasks) {
-  auto context = makeContext();
-  std::string detected;
-  auto module = loadModel(*context, checkpoint("bert"), std::nullopt, detected);
-  auto archive = Archive::open(checkpoint("bert"));
-  ASSERT_TRUE(module && archive);
-  auto evaluator = Evaluator::create(**module, &*archive);
-  ASSERT_TRUE(bool(evaluator));
-  Program random(3);
-  for (int64_t batch : {1, 3}) {
-    Model model = open(compile("bert", 256, batch), 2);
-    ASSERT_TRUE(model);
-    int64_t width = linnet_model_output_width(model.get());
-    int64_t most = linnet_model_max_context(model.get());
-    std::vector<int64_t> lengths = {1, 2, 17, 33, most};
-    for (int64_t length : lengths) {
-      HostTensor tokens = HostTensor::filled({batch, length}), types = tokens,
-                 mask = tokens;
-      std::vector<int32_t> ids, kinds, seen;
-      for (size_t i = 0; i < tokens.values.size(); ++i) {
-        ids.push_back(int32_t(random.integer(0, 95)));
-        kinds.push_back(int32_t(random.integer(0, 1)));
-        seen.push_back(int32_t(random.chance(0.8)));
-        tokens.values[i] = ids.back();
-        types.values[i] = kinds.back();
-        mask.values[i] = seen.back();
-      }
-      auto expected = evaluator->run(
-          "forward", {tokens, HostTensor::scalar(0), types, mask});
-      ASSERT_TRUE(bool(expected)) << expected.error().str();
-      std::vector<float> out(size_t(batch * length * width), NAN);
-      ASSERT_EQ(linnet_encode(model.get(), ids.data(), kinds.data(),
-                              seen.data(), length, out.data()),
-                LINNET_OK)
-          << linnet_last_error();
-      HostTensor actual = HostTensor::filled({batch, length, width});
-      std::copy(out.begin(), out.end(), actual.values.begin());
-      EXPECT_EQ(difference(actual, (*expected)[0], 1e-5, false), "")
-          << "batch " << batch << ", length " << length;
-    }
   }
 }
 
