@@ -312,21 +312,30 @@ Status lowerToLLVMDialect(mlir::ModuleOp module, const Target &target) {
   return {};
 }
 
+/// createMachine() for a target that came from outside.
+static Result<std::unique_ptr<llvm::TargetMachine>>
+requireMachine(const Target &target, int optLevel) {
+  std::unique_ptr<llvm::TargetMachine> machine =
+      createMachine(target, optLevel);
+  if (!machine)
+    return makeError("LLVM has no code generator for ", target.triple);
+  return machine;
+}
+
 Result<std::vector<ObjectCode>>
 compileToObjects(mlir::ModuleOp module, const Target &target,
                  const std::vector<std::string> &exported,
                  const CodegenOptions &options) {
-  std::unique_ptr<llvm::TargetMachine> machine =
-      createMachine(target, options.optLevel);
+  auto machine = requireMachine(target, options.optLevel);
   if (!machine)
-    return makeError("LLVM has no code generator for ", target.triple);
+    return machine.error();
   llvm::LLVMContext context;
-  auto translated = translate(module, context, target, *machine, exported);
+  auto translated = translate(module, context, target, **machine, exported);
   if (!translated)
     return translated.error();
   if (options.single) {
-    optimise(**translated, *machine, options.optLevel);
-    Result<ObjectCode> object = emitObject(**translated, *machine);
+    optimise(**translated, **machine, options.optLevel);
+    Result<ObjectCode> object = emitObject(**translated, **machine);
     if (!object)
       return object.error();
     return std::vector<ObjectCode>{object.take()};
@@ -341,15 +350,14 @@ Result<std::string> compileToLLVMText(mlir::ModuleOp module,
                                       const Target &target,
                                       const std::vector<std::string> &exported,
                                       const CodegenOptions &options) {
-  std::unique_ptr<llvm::TargetMachine> machine =
-      createMachine(target, options.optLevel);
+  auto machine = requireMachine(target, options.optLevel);
   if (!machine)
-    return makeError("LLVM has no code generator for ", target.triple);
+    return machine.error();
   llvm::LLVMContext context;
-  auto translated = translate(module, context, target, *machine, exported);
+  auto translated = translate(module, context, target, **machine, exported);
   if (!translated)
     return translated.error();
-  optimise(**translated, *machine, options.optLevel);
+  optimise(**translated, **machine, options.optLevel);
   std::string text;
   llvm::raw_string_ostream stream(text);
   (*translated)->print(stream, nullptr);

@@ -8,6 +8,7 @@
 #include "passes/CPU/FunctionLowering.h"
 
 #include "dialects/Linnet/Linnet.h"
+#include "passes/CPU/RowLoops.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -422,11 +423,7 @@ void FunctionLowering::copy(Operation *op, Buffer from, Buffer to) {
         MemRefType type = k.argumentType(1);
         int64_t rank = type.getRank();
         SmallVector<Value> sizes;
-        Value rows = k.cst(1);
-        for (int64_t d = 0; d + 1 < rank; ++d) {
-          sizes.push_back(k.extent(1, d));
-          rows = k.mul(rows, sizes.back());
-        }
+        Value rows = countRows(k, 1, rank - 1, sizes);
         Value columns = rank ? k.extent(1, rank - 1) : k.cst(1);
         k.share(rows, [&](Value row) {
           SmallVector<Value> place = k.delinearize(row, sizes);
