@@ -81,6 +81,21 @@ def Linnet_DiagonalAttr : Linnet_Transition<"DiagonalTransition", "diagonal"> {
   }];
 }
 
+def Linnet_ValueDiagonalAttr : Linnet_Transition<"ValueDiagonalTransition", "value_diagonal"> {
+  let summary = "one decay per value channel: S_t = S_{t-1} diag(e^{g_t}) + k_t v_t^T";
+  let description = [{
+    Operand: `g` `[B, T, H, V]`, the log decay (<= 0). With K = 1 a vector
+    state (HGRN, RG-LRU); slots as values in gated slot attention.
+  }];
+}
+
+def Linnet_TwoSidedAttr : Linnet_Transition<"TwoSidedTransition", "two_sided"> {
+  let summary = "decays of key and value channels: S_t = diag(e^{g_t}) S_{t-1} diag(e^{h_t}) + k_t v_t^T";
+  let description = [{
+    Operands: `g` `[B, T, H, K]` and `h` `[B, T, H, V]`, log decays (<= 0).
+  }];
+}
+
 def Linnet_FullAttr : Linnet_Transition<"FullTransition", "full"> {
   let summary = "one decay per state entry: S_t = e^{d_t A} (.) S_{t-1} + k_t v_t^T";
   let description = [{
@@ -96,6 +111,22 @@ def Linnet_DeltaAttr : Linnet_Transition<"DeltaTransition", "delta"> {
     `decay` is `none`, `scalar` or `diagonal`. Operands: `beta` `[B, T, H]`,
     then for a decay its log `g`, `[B, T, H]` or `[B, T, H, K]`. DeltaNet
     (Yang et al. 2024), Gated DeltaNet, KDA.
+  }];
+  let parameters = (ins StringRefParameter<"none, scalar or diagonal">:$decay);
+  let assemblyFormat = "`<` custom<Keyword>($decay) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Linnet_RankOneAttr : Linnet_Transition<"RankOneTransition", "rank_one"> {
+  let summary = "decay plus a rank-1 term: S_t = D_t S_{t-1} + b_t (a_t^T S_{t-1}) + k_t v_t^T";
+  let description = [{
+    `decay` is `none`, `scalar` or `diagonal`. Operands: `a` and `b`
+    `[B, T, H, K]`, then for a decay its log `g`, `[B, T, H]` or
+    `[B, T, H, K]`. `a` reads the state before its decay. Stable if the
+    eigenvalues of diag(e^g) + b a^T stay within the unit circle, as they do
+    for b = -beta a, |a| = 1 and beta in [0, 2]; not checked. RWKV-7 (Peng et
+    al. 2025), DPLR and IPLR, Comba, gated delta nets with separate erase
+    gates.
   }];
   let parameters = (ins StringRefParameter<"none, scalar or diagonal">:$decay);
   let assemblyFormat = "`<` custom<Keyword>($decay) `>`";

@@ -31,7 +31,8 @@ def TransitionAttrInterface : AttrInterface<"TransitionAttrInterface"> {
       The execution forms that are legal for this transition.
     }], "::llvm::SmallVector<::mlir::linnet::ScanForm>", "getLegalForms", (ins),
       "", [{
-        return ::mlir::linnet::deriveLegalForms($_attr.getNormalForm());
+        return ::mlir::linnet::deriveLegalForms(
+            $_attr.getNormalForm(), $_attr.getOperandDims());
       }]>,
     InterfaceMethod<[{
       Floating-point operations per token and head (a multiply-add counts 2)

@@ -53,6 +53,7 @@ struct Recurrence {
   void run(int64_t b, int64_t h, double *state, double *out) const;
 
 private:
+  void decay(Index at, double *state) const;
   void transition(Index at, double *state) const;
   void write(Index at, double *state) const;
   void read(Index at, const double *state, double *out) const;
@@ -82,18 +83,41 @@ Result<Broadcast> Broadcast::create(StringRef name, const HostTensor &tensor,
 }
 
 /// S = D_t S; an erased entry is exactly zero whatever it was.
-void Recurrence::transition(Index at, double *state) const {
-  if (form.logDecay < 0)
+void Recurrence::decay(Index at, double *state) const {
+  if (form.logDecay.empty())
     return;
   for (at[3] = 0; at[3] < extents[3]; ++at[3])
     for (at[4] = 0; at[4] < extents[4]; ++at[4]) {
-      double log = parameters[form.logDecay].at(at);
-      if (form.logDecayFactor >= 0)
-        log *= parameters[form.logDecayFactor].at(at);
+      double log = 0;
+      for (llvm::ArrayRef<int> term : form.logDecay) {
+        double product = 1;
+        for (int operand : term)
+          product *= parameters[operand].at(at);
+        log += product;
+      }
       double &entry = state[at[3] * extents[4] + at[4]];
       double decay = std::exp(log);
       entry = decay == 0 ? 0 : decay * entry;
     }
+}
+
+/// S = D_t S + b (a^T S).
+void Recurrence::transition(Index at, double *state) const {
+  std::vector<double> reads;
+  if (form.hasReader())
+    for (at[4] = 0; at[4] < extents[4]; ++at[4]) {
+      double sum = 0;
+      for (at[3] = 0; at[3] < extents[3]; ++at[3])
+        sum +=
+            state[at[3] * extents[4] + at[4]] * parameters[form.reader].at(at);
+      reads.push_back(sum);
+    }
+  decay(at, state);
+  if (form.hasReader())
+    for (at[3] = 0; at[3] < extents[3]; ++at[3])
+      for (at[4] = 0; at[4] < extents[4]; ++at[4])
+        state[at[3] * extents[4] + at[4]] +=
+            parameters[form.writer].at(at) * reads[at[4]];
 }
 
 /// S += k v^T, or for a tied perturbation S += beta k (v - S^T k)^T on the

@@ -29,7 +29,8 @@ static constexpr int64_t kMinKeys = 16;
 
 bool ScanKernel::isChunkwise() {
   if (!llvm::is_contained(op.getTransition().getLegalForms(),
-                          ScanForm::Chunkwise))
+                          ScanForm::Chunkwise) ||
+      form.hasReader())
     return false;
   if (decayPlace() != DecayPlace::None && decayPlace() != DecayPlace::Token)
     return false;

@@ -115,14 +115,15 @@ void ScanKernel::emitItem() {
 //===----------------------------------------------------------------------===//
 
 bool ScanKernel::varies(char letter) const {
-  auto varies = [&](int number) {
-    return number >= 0 && in.parameters[number].varies(letter);
-  };
-  return varies(form.logDecay) || varies(form.logDecayFactor);
+  return llvm::any_of(form.logDecay, [&](ArrayRef<int> term) {
+    return llvm::any_of(term, [&](int operand) {
+      return in.parameters[operand].varies(letter);
+    });
+  });
 }
 
 ScanKernel::DecayPlace ScanKernel::decayPlace() const {
-  if (form.logDecay < 0)
+  if (form.logDecay.empty())
     return DecayPlace::None;
   if (varies('k'))
     return varies('v') ? DecayPlace::Entry : DecayPlace::Row;
@@ -131,28 +132,34 @@ ScanKernel::DecayPlace ScanKernel::decayPlace() const {
 
 /// Whether decays that vary along k lie one behind the other.
 bool ScanKernel::hasRowVectors() const {
-  auto dense = [&](int number) {
-    return number < 0 || !in.parameters[number].varies('k') ||
-           in.parameters[number].letters.back() == 'k';
-  };
-  return dense(form.logDecay) && dense(form.logDecayFactor);
+  return llvm::all_of(form.logDecay, [&](ArrayRef<int> term) {
+    return llvm::all_of(term, [&](int operand) {
+      return !in.parameters[operand].varies('k') ||
+             in.parameters[operand].letters.back() == 'k';
+    });
+  });
 }
 
 /// exp of the log decay at (row, column): a scalar, or a vector along the
 /// letter `along`.
 Value ScanKernel::emitDecay(Value row, Value column, char along, Value valid) {
-  auto load = [&](int number) {
-    return in.parameters[number].load(k, at, row, column, along, valid);
+  // One of two operands may be the same for the whole vector.
+  auto widened = [&](Value value, Value other) {
+    return !isa<VectorType>(value.getType()) && isa<VectorType>(other.getType())
+               ? k.splat(value, lanes)
+               : value;
   };
-  Value log = load(form.logDecay);
-  if (form.logDecayFactor >= 0) {
-    Value factor = load(form.logDecayFactor);
-    // One of the two may be the same for the whole vector.
-    if (isa<VectorType>(factor.getType()) && !isa<VectorType>(log.getType()))
-      log = k.splat(log, lanes);
-    if (isa<VectorType>(log.getType()) && !isa<VectorType>(factor.getType()))
-      factor = k.splat(factor, lanes);
-    log = k.mul(log, factor);
+  Value log;
+  for (ArrayRef<int> term : form.logDecay) {
+    Value product;
+    for (int operand : term) {
+      Value factor =
+          in.parameters[operand].load(k, at, row, column, along, valid);
+      product = product
+                    ? k.mul(widened(product, factor), widened(factor, product))
+                    : factor;
+    }
+    log = log ? k.add(widened(log, product), widened(product, log)) : product;
   }
   return math::ExpOp::create(k, log);
 }
@@ -303,6 +310,9 @@ void ScanKernel::emitToken() {
   SmallVector<Value> zeros(columns.size(), k.splat(0.0, lanes));
   SmallVector<Value> additions =
       form.tied ? emitCorrection(values, zeros) : values;
+  SmallVector<Value> reads;
+  if (form.hasReader())
+    reads = readState(in.parameters[form.reader], /*decayed=*/false, zeros);
 
   bool pre = op.getReadout() == Readout::Pre;
   SmallVector<Value> sums =
@@ -310,11 +320,16 @@ void ScanKernel::emitToken() {
              [&](Value row, ValueRange carried) {
                SmallVector<Value> next;
                Value key = rowOf(in.key, row), query = rowOf(in.query, row);
+               Value written;
+               if (form.hasReader())
+                 written = rowOf(in.parameters[form.writer], row);
                SmallVector<Value> rowDecay = decaysOf(row);
                for (auto [j, c] : llvm::enumerate(columns)) {
                  Value old = loadState(row, c);
                  Value s =
                      k.fma(key, additions[j], applyDecay(rowDecay[j], old));
+                 if (written)
+                   s = k.fma(written, reads[j], s);
                  storeState(s, row, c);
                  next.push_back(k.fma(query, pre ? old : s, carried[j]));
                }
@@ -326,20 +341,27 @@ void ScanKernel::emitToken() {
     storeResult(bonus ? k.fma(bonus, values[j], sums[j]) : sums[j], c);
 }
 
+/// S^T r for the reader r, S before or after its decay.
+SmallVector<Value> ScanKernel::readState(const ScanOperand &reader,
+                                         bool decayed, ValueRange zeros) {
+  return k.loop(
+      k.cst(0), k.cst(in.keys), k.cst(1), zeros,
+      [&](Value row, ValueRange carried) {
+        SmallVector<Value> next, rowDecay(columns.size());
+        Value factor = rowOf(reader, row);
+        if (decayed)
+          rowDecay = decaysOf(row);
+        for (auto [j, c] : llvm::enumerate(columns))
+          next.push_back(k.fma(
+              factor, applyDecay(rowDecay[j], loadState(row, c)), carried[j]));
+        return next;
+      });
+}
+
 /// beta (v - S'^T k), S' the decayed state: what a tied transition writes.
 SmallVector<Value> ScanKernel::emitCorrection(ArrayRef<Value> values,
                                               ValueRange zeros) {
-  SmallVector<Value> read = k.loop(
-      k.cst(0), k.cst(in.keys), k.cst(1), zeros,
-      [&](Value row, ValueRange carried) {
-        SmallVector<Value> next;
-        Value key = rowOf(in.key, row);
-        SmallVector<Value> rowDecay = decaysOf(row);
-        for (auto [j, c] : llvm::enumerate(columns))
-          next.push_back(k.fma(key, applyDecay(rowDecay[j], loadState(row, c)),
-                               carried[j]));
-        return next;
-      });
+  SmallVector<Value> read = readState(in.key, /*decayed=*/true, zeros);
   Value beta = rowOf(in.parameters[form.beta], k.cst(0));
   SmallVector<Value> result;
   for (auto [value, sum] : llvm::zip(values, read))

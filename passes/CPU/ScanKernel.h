@@ -61,6 +61,8 @@ private:
   void emitToken();
   void prepareDecays();
   SmallVector<Value> decaysOf(Value row);
+  SmallVector<Value> readState(const ScanOperand &reader, bool decayed,
+                               ValueRange zeros);
   SmallVector<Value> emitCorrection(ArrayRef<Value> values, ValueRange zeros);
 
   // One chunk (ChunkwiseScanKernel.cpp).

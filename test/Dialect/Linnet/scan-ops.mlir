@@ -17,6 +17,12 @@ func.func @transitions(%q: tensor<?x?x1x3xf32>, %v: tensor<?x?x4x5xf32>, %h: ten
   %5, %s5 = linnet.scan #linnet.delta<scalar>(%h, %h) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
   // CHECK: linnet.scan #linnet.delta<diagonal>(%{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
   %6, %s6 = linnet.scan #linnet.delta<diagonal>(%h, %shared) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x4xf32>, tensor<?x?x2x3xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
+  // CHECK: linnet.scan #linnet.value_diagonal(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %7, %s7 = linnet.scan #linnet.value_diagonal(%d) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x4x5xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
+  // CHECK: linnet.scan #linnet.two_sided(%{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %8, %s8 = linnet.scan #linnet.two_sided(%shared, %d) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x2x3xf32>, tensor<?x?x4x5xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
+  // CHECK: linnet.scan #linnet.rank_one<scalar>(%{{.*}}, %{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %9, %s9 = linnet.scan #linnet.rank_one<scalar>(%shared, %shared, %h) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x2x3xf32>, tensor<?x?x2x3xf32>, tensor<?x?x4xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
   return
 }
 

@@ -10,8 +10,9 @@ namespace linnet::test {
 namespace {
 
 const std::vector<std::string> kTransitions = {
-    "none",        "scalar",        "diagonal",       "full",
-    "delta<none>", "delta<scalar>", "delta<diagonal>"};
+    "none",        "scalar",         "diagonal",         "full",
+    "delta<none>", "delta<scalar>",  "delta<diagonal>",  "value_diagonal",
+    "two_sided",   "rank_one<none>", "rank_one<scalar>", "rank_one<diagonal>"};
 
 struct ScanCase {
   int64_t batch, tokens, heads, keys, values;
@@ -47,10 +48,23 @@ public:
     };
     if (transition.starts_with("delta"))
       parameter(program.input(headShape({}), 0, 2)); // beta
-    if (transition == "scalar" || transition == "delta<scalar>")
+    if (transition.starts_with("rank_one")) {
+      // |a| = 1 and |b| <= 1 at an angle keep the state bounded.
+      Shape reader = headShape({c.keys});
+      parameter(program.input(reader, unitRows(reader)));
+      Shape writer = headShape({c.keys});
+      std::vector<double> values = unitRows(writer);
+      for (double &value : values)
+        value *= 0.5;
+      parameter(program.input(writer, values));
+    }
+    if (transition == "scalar" || transition.ends_with("<scalar>"))
       parameter(logDecay(headShape({})));
-    if (transition == "diagonal" || transition == "delta<diagonal>")
+    if (transition == "diagonal" || transition.ends_with("<diagonal>") ||
+        transition == "two_sided")
       parameter(logDecay(headShape({maybeOne(c.keys)})));
+    if (transition == "value_diagonal" || transition == "two_sided")
+      parameter(logDecay(headShape({maybeOne(c.values)})));
     if (transition == "full") {
       parameter(program.input(headShape({maybeOne(c.values)}), 0, 1));
       Shape rate = headShape({maybeOne(c.keys), maybeOne(c.values)});
