@@ -117,6 +117,7 @@ static const OpTable &opTable() {
     addNormOps(table);
     addAttentionOps(table);
     addScanOps(table);
+    addAccumulateOps(table);
     addGlueOps(table);
     addTensorOps(table);
     return table;

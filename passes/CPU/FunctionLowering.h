@@ -252,6 +252,7 @@ void addRotaryLowering(OpLoweringMap &map);
 void addEmbeddingLowering(OpLoweringMap &map);
 void addShortConvLowering(OpLoweringMap &map);
 void addScanLowering(OpLoweringMap &map);
+void addLogCumsumExpLowering(OpLoweringMap &map);
 void addElementwiseLowering(OpLoweringMap &map);
 
 /// All of them.
