@@ -133,6 +133,32 @@ def Linnet_RankOneAttr : Linnet_Transition<"RankOneTransition", "rank_one"> {
   let genVerifyDecl = 1;
 }
 
+class Linnet_ComplexTransition<string name, string mnemo> : Linnet_Transition<name, mnemo> {
+  string rows = [{
+    The state's rows r and K/2 + r are the real and the imaginary part of
+    complex row r; K is even. Keys and queries are written out in the same
+    way: the real part of C^T x is read by the query (Re C, -Im C).
+  }];
+}
+
+def Linnet_ComplexAttr : Linnet_ComplexTransition<"ComplexTransition", "complex"> {
+  let summary = "one complex decay per key channel: S_t = diag(e^{g_t + i p_t}) S_{t-1} + k_t v_t^T";
+  let description = rows # [{
+    Operands: `g` `[B, T, H, K/2]`, the log of the magnitude (<= 0), and `p`
+    of the same shape, the angle in radians. GateLoop (Katsch 2023), S4D (Gu
+    et al. 2022).
+  }];
+}
+
+def Linnet_ComplexValueAttr : Linnet_ComplexTransition<"ComplexValueTransition", "complex_value"> {
+  let summary = "one complex decay per value channel: S_t = S_{t-1} diag(e^{g_t + i p_t}) + k_t v_t^T";
+  let description = rows # [{
+    Operands: `g` `[B, T, H, V]`, the log of the magnitude (<= 0), and `p` of
+    the same shape, the angle in radians. With K = 2 a complex vector state:
+    LRU (Orvieto et al. 2023), S5 (Smith et al. 2023).
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // Structures
 //===----------------------------------------------------------------------===//

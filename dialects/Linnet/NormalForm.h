@@ -32,7 +32,12 @@ struct NormalForm {
   /// Rank-1 perturbation b (a^T S_{t-1}) with operands "thk" of its own: the
   /// reader a sees the state before the decay.
   int reader = -1, writer = -1;
+  /// Operand of angles: rows r and K/2 + r are the real and the imaginary part
+  /// of one complex row, which turns by this angle with its decay. Such
+  /// operands have a dimension `p` of K/2 pairs in the place of `k`.
+  int phase = -1;
 
+  bool hasPhase() const { return phase >= 0; }
   bool hasReader() const { return reader >= 0; }
   bool hasPerturbation() const { return tied || hasReader(); }
 };

@@ -28,6 +28,9 @@ SmallVector<ScanForm>
 linnet::deriveLegalForms(const NormalForm &form,
                          ArrayRef<StringRef> operandDims) {
   SmallVector<ScanForm> forms{ScanForm::Step, ScanForm::Sequential};
+  // Pairs of rows that turn have no chunk form of their own yet.
+  if (form.hasPhase())
+    return forms;
   // A decay that differs between the columns has no score matrix shared by
   // them.
   for (ArrayRef<int> term : form.logDecay)
@@ -95,6 +98,27 @@ NormalForm TwoSidedTransitionAttr::getNormalForm() const {
   NormalForm form;
   form.logDecay = {{0}, {1}};
   return form;
+}
+
+static NormalForm complexForm() {
+  NormalForm form;
+  form.logDecay = {{0}};
+  form.phase = 1;
+  return form;
+}
+
+SmallVector<StringRef> ComplexTransitionAttr::getOperandDims() const {
+  return {"thp", "thp"};
+}
+NormalForm ComplexTransitionAttr::getNormalForm() const {
+  return complexForm();
+}
+
+SmallVector<StringRef> ComplexValueTransitionAttr::getOperandDims() const {
+  return {"thv", "thv"};
+}
+NormalForm ComplexValueTransitionAttr::getNormalForm() const {
+  return complexForm();
 }
 
 SmallVector<StringRef> FullTransitionAttr::getOperandDims() const {

@@ -35,7 +35,6 @@ private:
   };
 
   bool varies(char letter) const;
-  bool hasRowVectors() const;
   DecayPlace decayPlace() const;
   bool isChunkwise();
 
@@ -61,6 +60,15 @@ private:
   void emitToken();
   void prepareDecays();
   SmallVector<Value> decaysOf(Value row);
+  void prepareRows(Value list, llvm::function_ref<Value(Value, Value)> entry);
+  Value emitAngle(Value row, Value column, char along, Value valid);
+  SmallVector<std::pair<Value, Value>> turnsOf(Value row);
+  /// The rows that a transition mixes: one, or the two of a complex row.
+  int64_t rowsOfGroup() const { return form.hasPhase() ? 2 : 1; }
+  char groupLetter() const { return form.hasPhase() ? 'p' : 'k'; }
+  int64_t rowGroups() const { return in.keys / rowsOfGroup(); }
+  SmallVector<Value> applyTransition(ArrayRef<Value> old, Value decay,
+                                     std::pair<Value, Value> turn);
   SmallVector<Value> readState(const ScanOperand &reader, bool decayed,
                                ValueRange zeros);
   SmallVector<Value> emitCorrection(ArrayRef<Value> values, ValueRange zeros);
@@ -88,6 +96,9 @@ private:
   /// The item's state [blocks * K][block], absent for one token; row decays
   /// [K].
   Value scratch, rowDecays;
+  /// Cosine and sine of each complex row's angle [K / 2], where it is the same
+  /// for all columns.
+  Value rowCosines, rowSines;
   ScanPlace at;
   /// The item's group and, of the selected block, the first column and the
   /// first row in the scratch.

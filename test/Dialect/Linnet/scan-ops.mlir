@@ -26,6 +26,15 @@ func.func @transitions(%q: tensor<?x?x1x3xf32>, %v: tensor<?x?x4x5xf32>, %h: ten
   return
 }
 
+// CHECK-LABEL: func.func @complex(
+func.func @complex(%q: tensor<?x?x1x6xf32>, %v: tensor<?x?x4x5xf32>, %g: tensor<1x1x4x3xf32>, %h: tensor<1x1x4x5xf32>) {
+  // CHECK: linnet.scan #linnet.complex(%{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %0, %s0 = linnet.scan #linnet.complex(%g, %g) %q, %q, %v : (tensor<?x?x1x6xf32>, tensor<?x?x1x6xf32>, tensor<?x?x4x5xf32>, tensor<1x1x4x3xf32>, tensor<1x1x4x3xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x6x5xf32>)
+  // CHECK: linnet.scan #linnet.complex_value(%{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %1, %s1 = linnet.scan #linnet.complex_value(%h, %h) %q, %q, %v : (tensor<?x?x1x6xf32>, tensor<?x?x1x6xf32>, tensor<?x?x4x5xf32>, tensor<1x1x4x5xf32>, tensor<1x1x4x5xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x6x5xf32>)
+  return
+}
+
 // CHECK-LABEL: func.func @scan_options(
 func.func @scan_options(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x4x5xf32>, %g: tensor<2x7x4x3xf32>, %u: tensor<1x1x4x3xf32>, %s: tensor<2x4x3x5xf32>) {
   // CHECK: linnet.scan #linnet.diagonal(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} bonus(%{{.*}}) initial(%{{.*}}) {readout = #linnet.readout<pre>, reverse, scale = 5.000000e-01 : f64}

@@ -34,7 +34,9 @@ protected:
             TwoSidedTransitionAttr::get(&context),
             RankOneTransitionAttr::get(&context, "none"),
             RankOneTransitionAttr::get(&context, "scalar"),
-            RankOneTransitionAttr::get(&context, "diagonal")};
+            RankOneTransitionAttr::get(&context, "diagonal"),
+            ComplexTransitionAttr::get(&context),
+            ComplexValueTransitionAttr::get(&context)};
   }
 
   RankedTensorType matrix(int64_t rows, int64_t columns) {
@@ -72,6 +74,8 @@ TEST_F(InterfaceTest, NormalFormsFitTheirOperands) {
     EXPECT_EQ(form.tied, form.beta >= 0);
     if (form.beta >= 0)
       use(form.beta, "th");
+    if (form.hasPhase())
+      used[form.phase] = true;
     EXPECT_EQ(form.hasReader(), form.writer >= 0);
     EXPECT_FALSE(form.tied && form.hasReader());
     if (form.hasReader()) {
@@ -97,7 +101,9 @@ TEST_F(InterfaceTest, LegalFormsFollowFromTheNormalForm) {
       {Step, Sequential},
       {Step, Sequential, Chunkwise},
       {Step, Sequential, Chunkwise},
-      {Step, Sequential, Chunkwise}};
+      {Step, Sequential, Chunkwise},
+      {Step, Sequential},
+      {Step, Sequential}};
   for (auto [transition, forms] : llvm::zip_equal(transitions(), expected)) {
     auto got = transition.getLegalForms();
     EXPECT_EQ(std::vector<ScanForm>(got.begin(), got.end()), forms);
