@@ -34,6 +34,22 @@ private:
     Value offset, column, valid;
   };
 
+  /// What reads the state in each token of a chunk: rows [C][K], and what they
+  /// read from the state at the chunk's start [C][block]. `pre`: before the
+  /// token's decay.
+  struct ChunkReader {
+    const ScanOperand *source;
+    bool pre;
+    Value rows = {}, reads = {};
+  };
+  /// What writes it: rows [C][K], what they write [C][block], and their
+  /// products with each reader [C][C].
+  struct ChunkWriter {
+    const ScanOperand *source;
+    Value rows = {}, written = {};
+    SmallVector<Value> scores = {};
+  };
+
   bool varies(char letter) const;
   DecayPlace decayPlace() const;
   bool isChunkwise();
@@ -78,12 +94,15 @@ private:
   void emitChunk(Value start);
   void packChunk(Value start);
   void emitBlockOfChunk(Value start);
-  void emitScores(Value start);
-  Value emitScore(Value readers, Value i, Value j);
+  void emitScores();
+  void emitScoresOf(Value i, Value j, bool fade);
   void emitReads();
+  SmallVector<Value> readChunk(unsigned number, Value i, Value end);
   void emitOutputs(Value start);
   void emitUpdate();
   int64_t tileRows() const;
+  int64_t paddedKeys() const;
+  void forPaddedKeys(llvm::function_ref<void(Value)> body);
 
   KernelBuilder &k;
   ScanOp op;
@@ -106,14 +125,11 @@ private:
   Value tokens;
   SmallVector<ColumnVector> columns;
   SmallVector<Value> tokenDecays;
-  /// Scratch of a chunk of C tokens. queries, keys [C][K]; decays [C]: from one
-  /// token to the next; before, through [C]: from the chunk's start to before
-  /// and through token i; fading [C]: from after token j to the latest one;
-  /// outScores, keyScores [C][C]: q_i . k_j and k_i . k_j, decayed; queryReads,
-  /// keyReads [C][block]: what q_i and k_i read from the state at the chunk's
-  /// start; written [C][block]: the values, then what the tokens write.
-  Value queries, keys, decays, before, through, fading, outScores, keyScores,
-      queryReads, keyReads, written;
+  /// A chunk's scratch: the decays of its tokens [C][K] and their product so
+  /// far [K].
+  SmallVector<ChunkReader> readers;
+  SmallVector<ChunkWriter> writers;
+  Value decays, prefix;
 };
 
 } // namespace mlir::linnet
