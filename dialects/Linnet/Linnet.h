@@ -48,6 +48,11 @@ inline constexpr StringLiteral kForward = "forward";
 /// Replaces every `{}` of a weight key by the layer's number.
 std::string resolveWeightKey(StringRef key, int64_t layer);
 
+/// What stands for the number of a member in the key of a stacked weight.
+inline constexpr StringLiteral kMember = "{*}";
+/// Replaces every `{*}` of a weight key by the member's number.
+std::string resolveMemberKey(StringRef key, int64_t member);
+
 /// The `[B, T, H, K, V]` letters rule of linnet.scan: whether an operand
 /// dimension `size` may stand where the full dimension is `full`.
 bool fitsByBroadcast(char letter, int64_t size, int64_t full);

@@ -45,6 +45,15 @@ def Linnet_ReadoutAttr : Linnet_EnumAttr<Linnet_Readout, "readout">;
 def Linnet_Storage : Linnet_Enum<"Storage", "order of a stored matrix", [
   I32EnumAttrCase<"OutIn", 0, "out_in">, I32EnumAttrCase<"InOut", 1, "in_out">]>;
 
+def Linnet_RouteScore : Linnet_Enum<"RouteScore", "how logits become scores", [
+  I32EnumAttrCase<"Softmax", 0, "softmax">, I32EnumAttrCase<"Sigmoid", 1, "sigmoid">,
+  I32EnumAttrCase<"SoftmaxChosen", 2, "softmax_chosen">]>;
+def Linnet_RouteScoreAttr : Linnet_EnumAttr<Linnet_RouteScore, "route_score">;
+
+def Linnet_GroupRule : Linnet_Enum<"GroupRule", "what a group of experts is worth", [
+  I32EnumAttrCase<"Best", 0, "best">, I32EnumAttrCase<"BestTwo", 1, "best_two">]>;
+def Linnet_GroupRuleAttr : Linnet_EnumAttr<Linnet_GroupRule, "group_rule">;
+
 //===----------------------------------------------------------------------===//
 // Transitions
 //===----------------------------------------------------------------------===//

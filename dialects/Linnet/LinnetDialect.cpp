@@ -55,6 +55,14 @@ static ParseResult parseKeyword(OpAsmParser &parser, ActivationAttr &attr) {
   return parseEnumKeyword<ActivationAttr, Activation>(
       parser, attr, symbolizeActivation, "activation");
 }
+static ParseResult parseKeyword(OpAsmParser &parser, RouteScoreAttr &attr) {
+  return parseEnumKeyword<RouteScoreAttr, RouteScore>(
+      parser, attr, symbolizeRouteScore, "score");
+}
+static void printKeyword(OpAsmPrinter &printer, Operation *,
+                         RouteScoreAttr attr) {
+  printer << stringifyRouteScore(attr.getValue());
+}
 static void printKeyword(OpAsmPrinter &printer, Operation *,
                          NormKindAttr attr) {
   printer << stringifyNormKind(attr.getValue());

@@ -7,17 +7,26 @@
 using namespace mlir;
 using namespace mlir::linnet;
 
-std::string linnet::resolveWeightKey(StringRef key, int64_t layer) {
+/// `key` with `number` for every `placeholder`.
+static std::string resolve(StringRef key, StringRef placeholder,
+                           int64_t number) {
   std::string resolved;
-  std::string number = std::to_string(layer);
   while (true) {
-    auto [head, tail] = key.split("{}");
+    auto [head, tail] = key.split(placeholder);
     resolved += head;
     if (head.size() == key.size())
       return resolved;
-    resolved += number;
+    resolved += std::to_string(number);
     key = tail;
   }
+}
+
+std::string linnet::resolveWeightKey(StringRef key, int64_t layer) {
+  return resolve(key, "{}", layer);
+}
+
+std::string linnet::resolveMemberKey(StringRef key, int64_t member) {
+  return resolve(key, kMember, member);
 }
 
 LogicalResult WeightOp::verify() {
@@ -30,6 +39,10 @@ LogicalResult WeightOp::verify() {
     return emitOpError(
                "expected '{}' in the key of a weight with a layer, but got '")
            << getKey() << "'";
+  auto type = cast<RankedTensorType>(getResult().getType());
+  if (isStacked() && (type.getRank() == 0 || type.getDimSize(0) < 1))
+    return emitOpError("expected a first dimension of members for key '")
+           << getKey() << "', but got " << type;
   return success();
 }
 

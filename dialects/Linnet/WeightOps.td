@@ -15,25 +15,35 @@ def Linnet_WeightOp : Linnet_Op<"weight", [Pure]> {
     the IR. With a layer operand every `{}` in the key is replaced by its
     decimal value, so that one function serves all layers of its kind.
 
+    A key with `{*}` names a stack of tensors, its members, which the
+    checkpoint stores one by one: member i of the result is the tensor at the
+    key with i for `{*}`. The IR does not grow with the number of experts.
+
     Shapes: the result is exactly the stored shape, and its element type the
-    stored dtype.
+    stored dtype; a stack of N has a first dimension of N more.
 
     Corner cases: a missing key, another shape or another dtype is an error
     when the module is bound to an archive (run or compiled), not here.
 
     Constraints: C1: the key is not empty. C2: a layer operand is present if
-    and only if the key contains `{}`.
+    and only if the key contains `{}`. C3: a stack has members. Only
+    `linnet.experts` has a kernel that reads stacks.
 
     Lifespan: created by import; gone after `linnet-lower-cpu`.
 
     ```mlir
     %w = linnet.weight "lm_head.weight" : tensor<96x32xf32>
     %u = linnet.weight "model.layers.{}.mlp.up_proj.weight"[%layer] : tensor<40x32xbf16>
+    %e = linnet.weight "model.layers.{}.experts.{*}.up_proj.weight"[%layer] : tensor<8x40x32xbf16>
     ```
   }];
   let arguments = (ins StrAttr:$key, Optional<Index>:$layer);
   let results = (outs AnyStaticShapeTensor:$result);
   let assemblyFormat = "$key (`[` $layer^ `]`)? attr-dict `:` type($result)";
+  let extraClassDeclaration = [{
+    /// Whether the key names one tensor per member of the first dimension.
+    bool isStacked() { return getKey().contains("{*}"); }
+  }];
   let hasVerifier = 1;
 }
 

@@ -1,11 +1,12 @@
-//===- Llama.cpp - llama, mistral, qwen2, qwen3 ---------------------------===//
+//===- Llama.cpp - llama, mistral, qwen2, qwen3, mixtral ------------------===//
 //
 //   x = E[tokens]
 //   x += Attn(RMS(x; input_layernorm))
 //   x += MLP(RMS(x; post_attention_layernorm))
 //   logits = head RMS(x; norm)
 //
-// The four differ in defaults, biases, the norm on q and k, and the window.
+// They differ in defaults, biases, the norm on q and k, and the window; in
+// mixtral, MLP is the weighted sum of a token's best experts.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,7 +20,8 @@ using mlir::Value;
 
 namespace {
 
-enum class Windows { None, AllLayers, ByLayer };
+/// Which layers have a window, and whether it is there unless null.
+enum class Windows { None, AllLayers, IfGiven, ByLayer };
 
 /// What a family has of its own.
 struct Variant {
@@ -32,6 +34,9 @@ struct Variant {
   bool normsQk;
   Windows windows;
   int64_t maxPositions;
+  bool experts = false;
+  double eps = 1e-6;
+  double theta = 10000;
 };
 
 constexpr Variant kVariants[] = {
@@ -39,6 +44,8 @@ constexpr Variant kVariants[] = {
     {"mistral", 0, 8, false, false, false, false, Windows::AllLayers, 131072},
     {"qwen2", 0, 32, true, false, false, false, Windows::ByLayer, 32768},
     {"qwen3", 128, 32, false, true, false, true, Windows::ByLayer, 32768},
+    {"mixtral", 0, 8, false, false, false, false, Windows::IfGiven, 131072,
+     true, 1e-5, 1e6},
 };
 
 const char *const kFull = "full_attention";
@@ -56,11 +63,12 @@ WindowPlan readWindows(Config &c, Windows windows, int64_t layers) {
     return plan;
   if (windows == Windows::ByLayer && !c.flag("use_sliding_window", false))
     return plan;
-  // Absent is the default of 4096, null is none.
-  if (c.isNull("sliding_window"))
+  // Absent is the default of 4096, or none; null is none.
+  if (c.isNull("sliding_window") ||
+      (windows == Windows::IfGiven && !c.has("sliding_window")))
     return plan;
   plan.window = c.size("sliding_window", 4096, Config::kMaxContext);
-  if (windows == Windows::AllLayers)
+  if (windows != Windows::ByLayer)
     return plan;
   plan.kinds = c.kinds("layer_types", layers, {kFull, kSliding});
   if (plan.kinds.empty()) {
@@ -98,14 +106,20 @@ Status linnet::importLlama(ModelBuilder &m) {
   int64_t headDim =
       c.size("head_dim", variant->headDim ? variant->headDim
                                           : std::max<int64_t>(d / heads, 1));
-  double eps = c.positive("rms_norm_eps", 1e-6);
+  double eps = c.positive("rms_norm_eps", variant->eps);
   ir::Activation act = m.readActivation("hidden_act", "silu");
   bool bias = variant->readsBiases && c.flag("attention_bias", false);
   bool mlpBias = variant->readsMlpBias && c.flag("mlp_bias", false);
   int64_t maxPositions = c.size("max_position_embeddings",
                                 variant->maxPositions, Config::kMaxContext);
   WindowPlan plan = readWindows(c, variant->windows, layers);
-  Rope rope = readRope(c, headDim, maxPositions);
+  Rope rope = readRope(c, headDim, maxPositions, {.theta = variant->theta});
+  int64_t experts = 0;
+  RouteOptions route;
+  if (variant->experts) {
+    experts = c.size("num_local_experts", 8);
+    route.chosen = c.size("num_experts_per_tok", 2, experts);
+  }
   bool tied = m.isTied("lm_head.weight", false);
   m.ignore("*.rotary_emb.inv_freq");
   if (Status status = m.begin({.vocabulary = vocabulary,
@@ -141,6 +155,11 @@ Status linnet::importLlama(ModelBuilder &m) {
     Value x = m.add(in.x, m.linear(o, "self_attn.o_proj", d, {.bias = bias}));
 
     h = m.rmsNorm(x, "post_attention_layernorm", eps);
+    if (experts) {
+      Choice choice = m.route(h, "block_sparse_moe.gate", experts, route);
+      return m.add(x, m.experts(h, choice, "block_sparse_moe.experts.{*}.",
+                                {"w1", "w3", "w2"}, experts, inner, act));
+    }
     return m.add(x, m.gatedMlp(h, "mlp", inner, act, mlpBias));
   });
 

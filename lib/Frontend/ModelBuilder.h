@@ -84,6 +84,25 @@ struct AttentionOptions {
   mlir::Value keyMask = {};
 };
 
+/// How a router chooses; as linnet.route says.
+struct RouteOptions {
+  ir::RouteScore score = ir::RouteScore::Softmax;
+  int64_t chosen = 1;
+  /// Whether the chosen weights are divided by their sum plus `eps`.
+  bool normalize = true;
+  double eps = 0;
+  double scale = 1;
+  int64_t groups = 1, topGroups = 1;
+  ir::GroupRule rule = ir::GroupRule::Best;
+  /// A bias [experts] of the choice, or empty.
+  std::string bias = {};
+};
+
+/// The experts of each token and their weights.
+struct Choice {
+  mlir::Value indices, weights;
+};
+
 class ModelBuilder {
 public:
   ModelBuilder(mlir::MLIRContext &context, const Archive &archive,
@@ -178,6 +197,24 @@ public:
   /// act(gate) * up.
   mlir::Value glu(ir::Activation kind, mlir::Value gate, mlir::Value up);
 
+  //===--- experts (Experts.cpp) -----------------------------------------===//
+
+  /// The tensors at `name` with 0, 1, ... for `{*}`, of `shape` each.
+  mlir::Value stackedWeight(llvm::StringRef name, int64_t count,
+                            llvm::ArrayRef<int64_t> shape);
+  /// The choice among `experts` by the linear map `name` of `x`.
+  Choice route(mlir::Value x, llvm::StringRef name, int64_t experts,
+               const RouteOptions &options);
+  /// The weighted sum of the chosen experts.
+  mlir::Value experts(mlir::Value x, const Choice &choice,
+                      llvm::ArrayRef<mlir::Value> factors, ir::Activation act);
+  /// Experts with `names` (gate, up, down, or up and down) below `prefix`,
+  /// which holds `{*}`, of inner width `width`.
+  mlir::Value experts(mlir::Value x, const Choice &choice,
+                      llvm::StringRef prefix,
+                      llvm::ArrayRef<const char *> names, int64_t count,
+                      int64_t width, ir::Activation act);
+
   //===--- glue (Glue.cpp) -----------------------------------------------===//
 
   mlir::Value add(mlir::Value x, mlir::Value y);
@@ -220,8 +257,8 @@ private:
                       llvm::StringRef &rest) const;
   bool isIgnored(llvm::StringRef name) const;
   std::string locate(llvm::StringRef name) const;
-  const Archive::Tensor *check(llvm::StringRef key, const std::string &shown,
-                               llvm::ArrayRef<int64_t> shape);
+  /// Notes that tensor `key` of `shape` is used; its type.
+  DataType use(const std::string &key, llvm::ArrayRef<int64_t> shape);
   mlir::Type elementType(DataType dtype);
   mlir::RankedTensorType activationType(llvm::ArrayRef<int64_t> feature);
   mlir::RankedTensorType tokensType();

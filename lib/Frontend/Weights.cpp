@@ -58,7 +58,8 @@ bool ModelBuilder::parseLayerName(StringRef name, int64_t &number,
 std::string ModelBuilder::locate(StringRef name) const {
   std::string key = prefix + name.str();
   auto exists = [&](StringRef candidate) {
-    return archive.find(ir::resolveWeightKey(candidate, number));
+    return archive.find(
+        ir::resolveMemberKey(ir::resolveWeightKey(candidate, number), 0));
   };
   if (exists(key))
     return key;
@@ -87,10 +88,8 @@ Type ModelBuilder::elementType(DataType dtype) {
   }
 }
 
-Value ModelBuilder::weight(StringRef name, ArrayRef<int64_t> shape) {
-  std::string key = locate(name);
+DataType ModelBuilder::use(const std::string &key, ArrayRef<int64_t> shape) {
   used.insert({group, key});
-  DataType dtype = DataType::F32;
   Result<const Archive::Tensor *> found = archive.require(
       ir::resolveWeightKey(key, number), {shape.begin(), shape.end()});
   if (!found)
@@ -101,7 +100,13 @@ Value ModelBuilder::weight(StringRef name, ArrayRef<int64_t> shape) {
                                  ": expected a floating-point type, but got ",
                                  dataTypeName((*found)->dtype)));
   else
-    dtype = (*found)->dtype;
+    return (*found)->dtype;
+  return DataType::F32;
+}
+
+Value ModelBuilder::weight(StringRef name, ArrayRef<int64_t> shape) {
+  std::string key = locate(name);
+  DataType dtype = use(key, shape);
   bool ofLayer = StringRef(key).contains("{}");
   return ir::WeightOp::create(b, NameLoc::get(b.getStringAttr(key)),
                               RankedTensorType::get(shape, elementType(dtype)),

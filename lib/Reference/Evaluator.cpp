@@ -118,6 +118,7 @@ static const OpTable &opTable() {
     addAttentionOps(table);
     addScanOps(table);
     addAccumulateOps(table);
+    addExpertOps(table);
     addGlueOps(table);
     addTensorOps(table);
     return table;
@@ -272,28 +273,58 @@ static std::optional<DataType> dataTypeOf(Type type) {
   return std::nullopt;
 }
 
+/// The tensor `key` of the archive in f64.
+Result<TensorRef> Interpreter::loadTensor(const std::string &key,
+                                          RankedTensorType type) {
+  if (!archive)
+    return makeError("expected a weight archive for key '", key,
+                     "', but got none");
+  Result<const Archive::Tensor *> tensor = archive->require(key);
+  if (!tensor)
+    return tensor.error();
+  std::optional<DataType> dtype = dataTypeOf(type.getElementType());
+  if (!dtype || *dtype != (*tensor)->dtype)
+    return makeError("'", key, "': expected ", formatType(type), ", but got ",
+                     dataTypeName((*tensor)->dtype), " in ",
+                     archive->fileOf(**tensor));
+  Result<HostTensor> values = makeZeros((*tensor)->shape);
+  if (!values)
+    return makeError("'", key, "': ", values.error().str());
+  convertToF64((*tensor)->data, *dtype, values->values.data(),
+               values->values.size());
+  return TensorRef(std::make_shared<HostTensor>(values.take()));
+}
+
 Result<TensorRef> Interpreter::loadWeight(const std::string &key,
                                           RankedTensorType type) {
   auto found = weights.find(key);
   if (found == weights.end()) {
-    if (!archive)
-      return makeError("expected a weight archive for key '", key,
-                       "', but got none");
-    Result<const Archive::Tensor *> tensor = archive->require(key);
+    bool stacked = StringRef(key).contains(ir::kMember);
+    RankedTensorType single = type;
+    if (stacked)
+      single = RankedTensorType::get(type.getShape().drop_front(),
+                                     type.getElementType());
+    Result<TensorRef> tensor =
+        loadTensor(stacked ? ir::resolveMemberKey(key, 0) : key, single);
     if (!tensor)
       return tensor.error();
-    std::optional<DataType> dtype = dataTypeOf(type.getElementType());
-    if (!dtype || *dtype != (*tensor)->dtype)
-      return makeError("'", key, "': expected ", formatType(type), ", but got ",
-                       dataTypeName((*tensor)->dtype), " in ",
-                       archive->fileOf(**tensor));
-    Result<HostTensor> values = makeZeros((*tensor)->shape);
-    if (!values)
-      return makeError("'", key, "': ", values.error().str());
-    convertToF64((*tensor)->data, *dtype, values->values.data(),
-                 values->values.size());
-    TensorRef shared = std::make_shared<HostTensor>(values.take());
-    found = weights.emplace(key, std::move(shared)).first;
+    if (stacked) {
+      HostTensor stack = **tensor;
+      for (int64_t i = 1; i < type.getDimSize(0); ++i) {
+        std::string name = ir::resolveMemberKey(key, i);
+        Result<TensorRef> member = loadTensor(name, single);
+        if (!member)
+          return member.error();
+        if (Status status = expectShape("'" + name + "'", (*member)->shape,
+                                        (*tensor)->shape);
+            !status)
+          return status.error();
+        llvm::append_range(stack.values, (*member)->values);
+      }
+      stack.shape.insert(stack.shape.begin(), type.getDimSize(0));
+      tensor = TensorRef(std::make_shared<HostTensor>(std::move(stack)));
+    }
+    found = weights.emplace(key, tensor.take()).first;
   }
   if (ArrayRef<int64_t>(found->second->shape) != type.getShape())
     return makeError("'", key, "': expected shape ",

@@ -91,6 +91,7 @@ void addNormOps(OpTable &table);
 void addAttentionOps(OpTable &table);
 void addScanOps(OpTable &table);
 void addAccumulateOps(OpTable &table);
+void addExpertOps(OpTable &table);
 void addGlueOps(OpTable &table);
 void addTensorOps(OpTable &table);
 
@@ -107,6 +108,7 @@ public:
                                       std::vector<TensorRef> arguments);
 
   /// The weight `key` in f64; an error unless it has `type`'s shape and dtype.
+  /// The members of a stacked weight one after the other.
   Result<TensorRef> loadWeight(const std::string &key, RankedTensorType type);
 
   /// The [out, in] matrix of a structured linear map. Kept when all factors
@@ -122,6 +124,7 @@ public:
   unsigned threads;
 
 private:
+  Result<TensorRef> loadTensor(const std::string &key, RankedTensorType type);
   Status evaluate(Operation *op, Scope &scope);
 
   mlir::SymbolTable symbols;

@@ -83,15 +83,20 @@ Value FunctionLowering::field(InvocationField number, Type type) {
   return LLVM::LoadOp::create(b, type, address);
 }
 
-Value FunctionLowering::tableEntry(InvocationField table, Value base,
-                                   int64_t offset) {
+Value FunctionLowering::tableAddress(InvocationField table, Value base,
+                                     int64_t offset) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   Value tablePointer = field(table, pointer);
   Value slot = arith::AddIOp::create(
       b, base, arith::ConstantOp::create(b, b.getI64IntegerAttr(offset)));
-  Value address = LLVM::GEPOp::create(b, pointer, pointer, tablePointer,
-                                      ArrayRef<LLVM::GEPArg>{slot});
-  return LLVM::LoadOp::create(b, pointer, address);
+  return LLVM::GEPOp::create(b, pointer, pointer, tablePointer,
+                             ArrayRef<LLVM::GEPArg>{slot});
+}
+
+Value FunctionLowering::tableEntry(InvocationField table, Value base,
+                                   int64_t offset) {
+  return LLVM::LoadOp::create(b, LLVM::LLVMPointerType::get(b.getContext()),
+                              tableAddress(table, base, offset));
 }
 
 Buffer FunctionLowering::viewOf(Operation *op) {
@@ -227,6 +232,26 @@ std::optional<Buffer> FunctionLowering::weight(Value tensor,
   fresh.pointer =
       tableEntry(InvocationField::Weights, weightBase, entry->second);
   fresh.type = type;
+  return fresh;
+}
+
+Buffer FunctionLowering::weightTable(WeightOp op,
+                                     ArrayRef<NamedAttribute> layout) {
+  auto dictionary = b.getDictionaryAttr(layout);
+  auto type = cast<RankedTensorType>(op.getType());
+  int64_t members = type.getDimSize(0);
+  auto [entry, inserted] = weightNumbers.try_emplace(
+      {op.getKeyAttr(), dictionary}, result.weights.size());
+  auto member = RankedTensorType::get(type.getShape().drop_front(),
+                                      type.getElementType());
+  // Neighbours in the table of weights: it is the table wanted.
+  for (int64_t i = 0; inserted && i < members; ++i)
+    result.weights.push_back({b.getStringAttr(resolveMemberKey(op.getKey(), i)),
+                              bool(op.getLayer()), member, dictionary});
+  Buffer fresh;
+  fresh.pointer =
+      tableAddress(InvocationField::Weights, weightBase, entry->second);
+  fresh.type = MemRefType::get({members}, b.getI64Type());
   return fresh;
 }
 

@@ -9,6 +9,7 @@
 #ifndef PASSES_CPU_FUNCTIONLOWERING_H
 #define PASSES_CPU_FUNCTIONLOWERING_H
 
+#include "dialects/Linnet/Linnet.h"
 #include "linnet/Runtime/Invocation.h"
 #include "passes/CPU/KernelBuilder.h"
 
@@ -144,6 +145,8 @@ public:
   /// weight.
   std::optional<Buffer> weight(Value tensor, ArrayRef<NamedAttribute> layout,
                                MemRefType type);
+  /// The addresses (i64) of a stack's members in a layout of theirs.
+  Buffer weightTable(WeightOp op, ArrayRef<NamedAttribute> layout);
   /// A table the runtime computes, not a checkpoint tensor.
   Buffer derivedWeight(ArrayRef<NamedAttribute> layout, MemRefType type);
   /// Workspace until the current operation ends.
@@ -197,6 +200,7 @@ private:
   void releaseDead(Operation *op);
   Buffer viewOf(Operation *op);
   Value field(InvocationField number, Type type);
+  Value tableAddress(InvocationField table, Value base, int64_t number);
   Value tableEntry(InvocationField table, Value base, int64_t number);
   void barrier();
   void orderAfter(ArrayRef<KernelArgument> arguments);
@@ -253,6 +257,8 @@ void addEmbeddingLowering(OpLoweringMap &map);
 void addShortConvLowering(OpLoweringMap &map);
 void addScanLowering(OpLoweringMap &map);
 void addLogCumsumExpLowering(OpLoweringMap &map);
+void addRouteLowering(OpLoweringMap &map);
+void addExpertsLowering(OpLoweringMap &map);
 void addElementwiseLowering(OpLoweringMap &map);
 
 /// All of them.

@@ -78,6 +78,11 @@ Value KernelBuilder::scratch(ArrayRef<int64_t> shape, Type element) {
   return makeMemRef(pointer, type);
 }
 
+Value KernelBuilder::view(Value address, MemRefType type) {
+  Type pointer = LLVM::LLVMPointerType::get(getContext());
+  return makeMemRef(LLVM::IntToPtrOp::create(*this, pointer, address), type);
+}
+
 //===----------------------------------------------------------------------===//
 // Arithmetic
 //===----------------------------------------------------------------------===//

@@ -67,6 +67,8 @@ public:
 
   /// A buffer of this thread, alive until the kernel ends.
   Value scratch(ArrayRef<int64_t> shape, Type element);
+  /// What lies at an address (i64).
+  Value view(Value address, MemRefType type);
   /// Bytes of scratch used so far.
   int64_t scratchBytes() const { return scratchOffset; }
 

@@ -32,6 +32,8 @@ const OpLoweringMap &linnet::getOpLowerings() {
     addShortConvLowering(all);
     addScanLowering(all);
     addLogCumsumExpLowering(all);
+    addRouteLowering(all);
+    addExpertsLowering(all);
     addElementwiseLowering(all);
     return all;
   }();
@@ -252,6 +254,12 @@ void FunctionLowering::finishReturn(Operation *terminator) {
 LogicalResult
 FunctionLowering::lowerOp(Operation &op,
                           const llvm::StringMap<LoweredFunction> &lowered) {
+  if (auto weight = dyn_cast<WeightOp>(op); weight && weight.isStacked())
+    for (Operation *user : weight->getUsers())
+      if (!isa<ExpertsOp>(user))
+        return weight.emitOpError("expected a stacked weight to be used by "
+                                  "linnet.experts only, but got ")
+               << user->getName();
   if (isa<WeightOp, tensor::EmptyOp, tensor::DimOp, tensor::ExtractSliceOp,
           tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op))
     return success(); // Materialised where used.

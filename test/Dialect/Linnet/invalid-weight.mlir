@@ -134,3 +134,11 @@ func.func @stack_result_type(%x: tensor<2xf32>) {
   %y = linnet.stack [] order [] carry(%x) : (tensor<2xf32>) -> tensor<3xf32>
   return
 }
+
+// -----
+
+func.func @weight_c3() {
+  // expected-error @+1 {{expected a first dimension of members for key 'experts.{*}.up', but got 'tensor<0x3xf32>'}}
+  %w = linnet.weight "experts.{*}.up" : tensor<0x3xf32>
+  return
+}

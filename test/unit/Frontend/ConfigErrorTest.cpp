@@ -75,7 +75,8 @@ const Case kCases[] = {
      "(2), but got 3"},
     // Not implemented.
     {"llama", "model_type", "\"falcon\"",
-     "'model_type': expected one of llama, mistral, qwen2, qwen3, gpt2, bert, "
+     "'model_type': expected one of llama, mistral, qwen2, qwen3, mixtral, "
+     "gpt2, bert, "
      "mamba, mamba2, "
      "qwen3_5_text, qwen3_5, but got \"falcon\""},
     {"llama", "hidden_act", "\"mish\"",
