@@ -95,6 +95,8 @@ const Case kCases[] = {
      "'tie_word_embeddings': expected none (not supported), but got true"},
     {"phi3", "rope_parameters", "{\"rope_type\": \"longrope\"}",
      "'rope_type': expected default, but got \"longrope\""},
+    {"gemma2", "final_logit_softcapping", "0",
+     "'final_logit_softcapping': expected a positive number, but got 0"},
 };
 
 class ConfigError : public testing::TestWithParam<Case> {};
@@ -126,7 +128,7 @@ TEST(ConfigErrors, EveryKeyMayHoldAnything) {
       "{}",   "{\"a\": {}}", "Infinity"};
   for (const char *fixture :
        {"llama-tied-llama3rope", "qwen2", "gpt2", "bert", "mamba",
-        "mamba2-groups", "qwen3_5", "gpt_neox", "phi", "phi3"}) {
+        "mamba2-groups", "qwen3_5", "gpt_neox", "phi", "phi3", "gemma2"}) {
     TestCheckpoint checkpoint(fixture);
     const Json original = checkpoint.config;
     size_t refused = 0;
