@@ -82,6 +82,8 @@ struct AttentionOptions {
   bool causal = true;
   std::optional<int64_t> window = std::nullopt;
   mlir::Value keyMask = {};
+  /// Scores become softCap tanh(score / softCap).
+  std::optional<double> softCap = std::nullopt;
 };
 
 /// How a router chooses; as linnet.route says.
@@ -239,6 +241,10 @@ public:
   /// Consecutive parts of the last dimension with these widths.
   llvm::SmallVector<mlir::Value> split(mlir::Value x,
                                        llvm::ArrayRef<int64_t> widths);
+  /// factor * x.
+  mlir::Value scaled(mlir::Value x, double factor);
+  /// cap tanh(x / cap).
+  mlir::Value softCap(mlir::Value x, double cap);
 
 private:
   struct LayerGroup {
@@ -271,6 +277,12 @@ private:
                llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
                                               mlir::Value, mlir::Value)>
                    body);
+
+  mlir::Value
+  mapEach(mlir::Value x,
+          llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                         mlir::Value)>
+              body);
 
   const Archive &archive;
   Config configuration;

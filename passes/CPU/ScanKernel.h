@@ -17,7 +17,7 @@ namespace mlir::linnet {
 class ScanKernel {
 public:
   /// Tokens of a chunk in the chunkwise form.
-  static constexpr int64_t kChunkTokens = 16;
+  static constexpr int64_t kChunkTokens = 8;
 
   ScanKernel(KernelBuilder &k, ScanOp op, const ScanOperands &operands);
 
