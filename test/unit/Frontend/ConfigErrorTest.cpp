@@ -95,6 +95,9 @@ const Case kCases[] = {
      "'tie_word_embeddings': expected none (not supported), but got true"},
     {"phi3", "rope_parameters", "{\"rope_type\": \"longrope\"}",
      "'rope_type': expected default, but got \"longrope\""},
+    {"olmo_hybrid", "linear_num_value_heads", "3",
+     "'linear_num_value_heads': expected a multiple of 'linear_num_key_heads' "
+     "(2), but got 3"},
     {"gemma2", "final_logit_softcapping", "0",
      "'final_logit_softcapping': expected a positive number, but got 0"},
 };
@@ -126,9 +129,9 @@ TEST(ConfigErrors, EveryKeyMayHoldAnything) {
       "3",    "1048576",     "9e99",    "9223372036854775807",
       "true", "\"x\"",       "[]",      "[1, -5]",
       "{}",   "{\"a\": {}}", "Infinity"};
-  for (const char *fixture :
-       {"llama-tied-llama3rope", "qwen2", "gpt2", "bert", "mamba",
-        "mamba2-groups", "qwen3_5", "gpt_neox", "phi", "phi3", "gemma2"}) {
+  for (const char *fixture : {"llama-tied-llama3rope", "qwen2", "gpt2", "bert",
+                              "mamba", "mamba2-groups", "qwen3_5", "gpt_neox",
+                              "phi", "phi3", "gemma2", "olmo_hybrid"}) {
     TestCheckpoint checkpoint(fixture);
     const Json original = checkpoint.config;
     size_t refused = 0;
