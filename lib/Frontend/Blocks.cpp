@@ -127,6 +127,12 @@ Value ModelBuilder::shortConv(Value x, StringRef name, int64_t taps,
       .getResult();
 }
 
+Value ModelBuilder::shortConv(Value x, Value w, ir::Activation act) {
+  return ir::ShortConvOp::create(b, named("conv"), x, w, /*bias=*/Value(),
+                                 /*tail=*/Value(), act)
+      .getResult();
+}
+
 Value ModelBuilder::scan(Value q, Value k, Value v, Attribute transition,
                          ArrayRef<Value> parameters, double scale) {
   return ir::ScanOp::create(b, named("scan"), q, k, v, ValueRange(parameters),

@@ -151,6 +151,47 @@ Value ModelBuilder::mergeHeads(Value x) {
   return tensor::CollapseShapeOp::create(b, x, groups);
 }
 
+Value ModelBuilder::mergeParts(Value x) {
+  // Entries that lie apart cannot be one dimension: the identity gathers them.
+  return mergeHeads(activation(ir::Activation::Identity, x));
+}
+
+Value ModelBuilder::dropUnit(Value x) {
+  SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
+  return tensor::CollapseShapeOp::create(b, x, groups);
+}
+
+Value ModelBuilder::scale(Value x, double factor) {
+  if (factor == 1)
+    return x;
+  unsigned rank = typeOf(x).getRank();
+  AffineMap whole = b.getMultiDimIdentityMap(rank);
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(
+      b, typeOf(x), ValueRange{x}, ValueRange{emptyLike(x)},
+      ArrayRef<AffineMap>{whole, whole}, loops,
+      [&](OpBuilder &nested, Location loc, ValueRange args) {
+        Value constant = arith::ConstantOp::create(
+            nested, loc, nested.getF32FloatAttr(factor));
+        linalg::YieldOp::create(
+            nested, loc,
+            arith::MulFOp::create(nested, loc, args[0], constant).getResult());
+      });
+  return op.getResult(0);
+}
+
+Value ModelBuilder::rows(Value w, int64_t begin, int64_t count) {
+  RankedTensorType type = typeOf(w);
+  SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0));
+  SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t size : type.getShape())
+    sizes.push_back(b.getIndexAttr(size));
+  offsets[0] = b.getIndexAttr(begin);
+  sizes[0] = b.getIndexAttr(count);
+  return tensor::ExtractSliceOp::create(b, w, offsets, sizes, strides);
+}
+
 Value ModelBuilder::prependUnits(Value x, int64_t count) {
   RankedTensorType type = typeOf(x);
   SmallVector<int64_t> shape(count, 1);

@@ -191,6 +191,8 @@ public:
   /// Causal depthwise convolution over time with `taps` taps.
   mlir::Value shortConv(mlir::Value x, llvm::StringRef name, int64_t taps,
                         ir::Activation act, bool bias);
+  /// The same with given taps [channels, 1, taps].
+  mlir::Value shortConv(mlir::Value x, mlir::Value w, ir::Activation act);
   /// The recurrence; operands as linnet.scan says.
   mlir::Value scan(mlir::Value q, mlir::Value k, mlir::Value v,
                    mlir::Attribute transition,
@@ -236,6 +238,14 @@ public:
   /// `[B, T, H D]` to `[B, T, H, D]` and back.
   mlir::Value splitHeads(mlir::Value x, int64_t heads);
   mlir::Value mergeHeads(mlir::Value x);
+  /// The same for heads that are a part of wider ones (of a split).
+  mlir::Value mergeParts(mlir::Value x);
+  /// `[B, T, 1]` to `[B, T]`.
+  mlir::Value dropUnit(mlir::Value x);
+  /// x times a number.
+  mlir::Value scale(mlir::Value x, double factor);
+  /// Rows [begin, begin + count) of a weight.
+  mlir::Value rows(mlir::Value w, int64_t begin, int64_t count);
   /// Unit dimensions put before a weight of static shape.
   mlir::Value prependUnits(mlir::Value x, int64_t count);
   /// Consecutive parts of the last dimension with these widths.
