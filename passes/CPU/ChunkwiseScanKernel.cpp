@@ -146,56 +146,60 @@ void ScanKernel::forPaddedKeys(llvm::function_ref<void(Value)> body) {
          [&](Value column) { body(column); });
 }
 
-/// The scores of each token's readers with the earlier tokens' writers, which
-/// fade on the way. Leaves readers decayed since the chunk's start.
+/// The scores of each token's readers with the writers of the tokens up to it,
+/// which fade on the way. Leaves readers decayed since the chunk's start. The
+/// tokens of a chunk are written out: their sums do not wait for each other.
 void ScanKernel::emitScores() {
-  k.loop(kChunkTokens, [&](Value i) {
-    k.loop(i, [&](Value j) { emitScoresOf(i, j, /*fade=*/true); });
-    // What a token writes, it reads at once after the write.
-    if (!readers[0].pre)
-      emitScoresOf(i, i, /*fade=*/false);
-    if (!prefix)
-      return;
-    forPaddedKeys([&](Value column) {
-      Value before = k.load(prefix, column, lanes);
-      Value through = k.mul(before, k.load(decays, {i, column}, lanes));
-      for (ChunkReader &reader : readers) {
-        SmallVector<Value> place{i, column};
-        k.store(k.mul(reader.pre ? before : through,
-                      k.load(reader.rows, place, lanes)),
-                reader.rows, place);
-      }
-      k.store(through, prefix, column);
-    });
-  });
+  for (int64_t i = 0; i < kChunkTokens; ++i)
+    emitScoresOf(i);
 }
 
-/// Every reader of token i with every writer of token j.
-void ScanKernel::emitScoresOf(Value i, Value j, bool fade) {
-  SmallVector<Value> zeros(readers.size() * writers.size(),
+void ScanKernel::emitScoresOf(int64_t i) {
+  // What a token writes, it reads at once after the write.
+  int64_t end = readers[0].pre ? i : i + 1;
+  Value token = k.cst(i);
+  SmallVector<Value> zeros(end * writers.size() * readers.size(),
                            k.splat(0.0, lanes));
   SmallVector<Value> sums = k.loop(
       k.cst(0), k.cst(paddedKeys()), k.cst(lanes), zeros,
       [&](Value column, ValueRange carried) {
         SmallVector<Value> next, rows;
+        Value decay;
+        if (decays)
+          decay = k.load(decays, {token, column}, lanes);
         for (ChunkReader &reader : readers)
-          rows.push_back(k.load(reader.rows, {i, column}, lanes));
-        for (ChunkWriter &writer : writers) {
-          Value early = k.load(writer.rows, {j, column}, lanes), late = early;
-          if (fade && decays) {
-            late = k.mul(early, k.load(decays, {i, column}, lanes));
-            k.store(late, writer.rows, {j, column});
+          rows.push_back(k.load(reader.rows, {token, column}, lanes));
+        for (int64_t j = 0; j < end; ++j)
+          for (ChunkWriter &writer : writers) {
+            SmallVector<Value> place{k.cst(j), column};
+            Value early = k.load(writer.rows, place, lanes), late = early;
+            if (decay && j < i) {
+              late = k.mul(early, decay);
+              k.store(late, writer.rows, place);
+            }
+            for (auto [reader, row] : llvm::zip(readers, rows))
+              next.push_back(
+                  k.fma(row, reader.pre ? early : late, carried[next.size()]));
           }
-          for (auto [reader, row] : llvm::zip(readers, rows))
-            next.push_back(
-                k.fma(row, reader.pre ? early : late, carried[next.size()]));
-        }
+        if (decay)
+          fadeReaders(token, column, decay, rows);
         return next;
       });
   unsigned number = 0;
-  for (ChunkWriter &writer : writers)
-    for (Value scores : writer.scores)
-      k.storeScalar(k.reduceSum(sums[number++]), scores, {i, j});
+  for (int64_t j = 0; j < end; ++j)
+    for (ChunkWriter &writer : writers)
+      for (Value scores : writer.scores)
+        k.storeScalar(k.reduceSum(sums[number++]), scores, {token, k.cst(j)});
+}
+
+/// Lets a token's readers carry the decay since the chunk's start.
+void ScanKernel::fadeReaders(Value token, Value column, Value decay,
+                             ArrayRef<Value> rows) {
+  Value before = k.load(prefix, column, lanes), through = k.mul(before, decay);
+  for (auto [reader, row] : llvm::zip(readers, rows))
+    k.store(k.mul(reader.pre ? before : through, row), reader.rows,
+            {token, column});
+  k.store(through, prefix, column);
 }
 
 /// What the chunk's readers read from the state at its start.
@@ -225,32 +229,30 @@ void ScanKernel::emitReads() {
 
 /// What reader `number` of token i reads in all: from the state at the
 /// chunk's start and from the writers of tokens before `end`.
-SmallVector<Value> ScanKernel::readChunk(unsigned number, Value i, Value end) {
+SmallVector<Value> ScanKernel::readChunk(unsigned number, int64_t i,
+                                         int64_t end) {
   SmallVector<Value> sums;
   for (const ColumnVector &c : columns)
-    sums.push_back(k.load(readers[number].reads, {i, c.offset}, lanes));
-  return k.loop(
-      k.cst(0), end, k.cst(1), sums, [&](Value j, ValueRange carried) {
-        SmallVector<Value> next(carried);
-        for (ChunkWriter &writer : writers) {
-          Value score =
-              k.splat(k.loadScalar(writer.scores[number], {i, j}), lanes);
-          for (auto [sum, c] : llvm::zip(next, columns))
-            sum =
-                k.fma(score, k.load(writer.written, {j, c.offset}, lanes), sum);
-        }
-        return next;
-      });
+    sums.push_back(k.load(readers[number].reads, {k.cst(i), c.offset}, lanes));
+  for (int64_t j = 0; j < end; ++j)
+    for (ChunkWriter &writer : writers) {
+      Value score = k.splat(
+          k.loadScalar(writer.scores[number], {k.cst(i), k.cst(j)}), lanes);
+      for (auto [sum, c] : llvm::zip(sums, columns))
+        sum = k.fma(score, k.load(writer.written, {k.cst(j), c.offset}, lanes),
+                    sum);
+    }
+  return sums;
 }
 
 /// What each token writes, and the outputs.
 void ScanKernel::emitOutputs(Value start) {
-  bool pre = op.getReadout() == Readout::Pre;
-  k.loop(kChunkTokens, [&](Value i) {
-    at.token = tokenAt(k.add(start, i));
+  for (int64_t i = 0; i < kChunkTokens; ++i) {
+    Value token = k.cst(i);
+    at.token = tokenAt(k.add(start, token));
     SmallVector<Value> values;
     for (const ColumnVector &c : columns)
-      values.push_back(k.load(writers[0].written, {i, c.offset}, lanes));
+      values.push_back(k.load(writers[0].written, {token, c.offset}, lanes));
     if (readers.size() > 1) {
       SmallVector<Value> written = readChunk(1, i, i);
       if (form.tied) {
@@ -260,13 +262,13 @@ void ScanKernel::emitOutputs(Value start) {
       }
       Value place = writers[form.tied ? 0 : 1].written;
       for (auto [sum, c] : llvm::zip(written, columns))
-        k.store(sum, place, {i, c.offset});
+        k.store(sum, place, {token, c.offset});
     }
-    SmallVector<Value> sums = readChunk(0, i, pre ? i : k.add(i, k.cst(1)));
+    SmallVector<Value> sums = readChunk(0, i, readers[0].pre ? i : i + 1);
     Value bonus = emitBonus();
     for (auto [j, c] : llvm::enumerate(columns))
       storeResult(bonus ? k.fma(bonus, values[j], sums[j]) : sums[j], c);
-  });
+  }
 }
 
 /// The state after the chunk.

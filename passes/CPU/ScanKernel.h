@@ -95,9 +95,11 @@ private:
   void packChunk(Value start);
   void emitBlockOfChunk(Value start);
   void emitScores();
-  void emitScoresOf(Value i, Value j, bool fade);
+  void emitScoresOf(int64_t i);
+  void fadeReaders(Value token, Value column, Value decay,
+                   ArrayRef<Value> rows);
   void emitReads();
-  SmallVector<Value> readChunk(unsigned number, Value i, Value end);
+  SmallVector<Value> readChunk(unsigned number, int64_t i, int64_t end);
   void emitOutputs(Value start);
   void emitUpdate();
   int64_t tileRows() const;
