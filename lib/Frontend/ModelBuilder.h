@@ -255,6 +255,18 @@ public:
   mlir::Value scaled(mlir::Value x, double factor);
   /// cap tanh(x / cap).
   mlir::Value softCap(mlir::Value x, double cap);
+  mlir::Value negative(mlir::Value x);
+  /// x W_h + bias_h for every head of `x` `[B, T, heads D]`: `weightName`
+  /// `[heads, D, D]` is stored [in, out], `biasName` `[heads, D]`.
+  mlir::Value linearPerHead(mlir::Value x, llvm::StringRef weightName,
+                            llvm::StringRef biasName, int64_t heads);
+  /// s_t = e^{step_t rate} s_{t-1} + x_t, every channel by itself: `x` and
+  /// `step` `[B, T, D]`, `rate` `[D]`.
+  mlir::Value vectorScan(mlir::Value x, mlir::Value step, mlir::Value rate);
+  /// sqrt(1 - e^{2 logDecay}) x, but x at position 0: keeps the variance of
+  /// what a decaying sum of it adds up to.
+  mlir::Value keepVariance(mlir::Value x, mlir::Value logDecay,
+                           mlir::Value position);
 
 private:
   struct LayerGroup {

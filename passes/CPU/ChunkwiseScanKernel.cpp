@@ -29,6 +29,7 @@
 #include "passes/CPU/ScanKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::linnet;
@@ -93,9 +94,37 @@ int64_t ScanKernel::tileRows() const {
 }
 
 void ScanKernel::emitChunk(Value start) {
+  prefetchChunk(k.add(start, k.cst(kChunkTokens)));
   packChunk(start);
   emitScores();
   forBlocks([&] { emitBlockOfChunk(start); });
+}
+
+/// Fetches the rows of the chunk at `start`: a head's rows lie a page apart,
+/// further than processors prefetch by themselves.
+void ScanKernel::prefetchChunk(Value start) {
+  int64_t line = 64 / int64_t(sizeof(float));
+  Value last = k.sub(tokens, k.cst(1));
+  auto fetch = [&](const ScanOperand &operand, int64_t count) {
+    if (!operand.varies('t') || !operand.varies(operand.letters.back()))
+      return;
+    for (int64_t column = 0; column < count; column += line)
+      memref::PrefetchOp::create(
+          k, k.argument(operand.argument),
+          operand.indices(k, at, k.cst(column), k.cst(column)),
+          /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+  };
+  k.loop(kChunkTokens, [&](Value i) {
+    at.token = tokenAt(k.minimum(k.add(start, i), last));
+    for (ChunkReader &reader : readers)
+      fetch(*reader.source, in.keys);
+    for (ChunkWriter &writer : writers)
+      fetch(*writer.source, in.keys);
+    for (ArrayRef<int> term : form.logDecay)
+      for (int operand : term)
+        fetch(in.parameters[operand], in.keys);
+    fetch(in.value, in.values);
+  });
 }
 
 void ScanKernel::emitBlockOfChunk(Value start) {

@@ -92,6 +92,7 @@ private:
   // One chunk (ChunkwiseScanKernel.cpp).
   void reserveChunk();
   void emitChunk(Value start);
+  void prefetchChunk(Value start);
   void packChunk(Value start);
   void emitBlockOfChunk(Value start);
   void emitScores();

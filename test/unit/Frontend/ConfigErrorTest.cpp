@@ -98,6 +98,10 @@ const Case kCases[] = {
     {"olmo_hybrid", "linear_num_value_heads", "3",
      "'linear_num_value_heads': expected a multiple of 'linear_num_key_heads' "
      "(2), but got 3"},
+    {"recurrent_gemma", "block_types", "[]",
+     "'block_types': expected at least one entry, but got []"},
+    {"recurrent_gemma", "intermediate_size", "55",
+     "'intermediate_size': expected an even number, but got 55"},
     {"gemma2", "final_logit_softcapping", "0",
      "'final_logit_softcapping': expected a positive number, but got 0"},
 };
@@ -129,9 +133,10 @@ TEST(ConfigErrors, EveryKeyMayHoldAnything) {
       "3",    "1048576",     "9e99",    "9223372036854775807",
       "true", "\"x\"",       "[]",      "[1, -5]",
       "{}",   "{\"a\": {}}", "Infinity"};
-  for (const char *fixture : {"llama-tied-llama3rope", "qwen2", "gpt2", "bert",
-                              "mamba", "mamba2-groups", "qwen3_5", "gpt_neox",
-                              "phi", "phi3", "gemma2", "olmo_hybrid"}) {
+  for (const char *fixture :
+       {"llama-tied-llama3rope", "qwen2", "gpt2", "bert", "mamba",
+        "mamba2-groups", "qwen3_5", "gpt_neox", "phi", "phi3", "gemma2",
+        "olmo_hybrid", "recurrent_gemma"}) {
     TestCheckpoint checkpoint(fixture);
     const Json original = checkpoint.config;
     size_t refused = 0;
