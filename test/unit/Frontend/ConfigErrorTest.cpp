@@ -78,7 +78,7 @@ const Case kCases[] = {
      "'model_type': expected one of llama, mistral, qwen2, qwen3, mixtral, "
      "gpt2, bert, "
      "mamba, mamba2, "
-     "qwen3_5_text, qwen3_5, qwen3_next, but got \"falcon\""},
+     "qwen3_5_text, qwen3_5, qwen3_next, minimax, but got \"falcon\""},
     {"llama", "hidden_act", "\"mish\"",
      "'hidden_act': expected one of silu, swish, gelu"},
     {"llama", "quantization_config", "{\"quant_method\": \"gptq\"}",
