@@ -90,6 +90,21 @@ def Linnet_DiagonalAttr : Linnet_Transition<"DiagonalTransition", "diagonal"> {
   }];
 }
 
+def Linnet_ValueDiagonalAttr : Linnet_Transition<"ValueDiagonalTransition", "value_diagonal"> {
+  let summary = "one decay per value channel: S_t = S_{t-1} diag(e^{g_t}) + k_t v_t^T";
+  let description = [{
+    Operand: `g` `[B, T, H, V]`, the log decay (<= 0). With K = 1 a vector
+    state (HGRN, RG-LRU); slots as values in gated slot attention.
+  }];
+}
+
+def Linnet_TwoSidedAttr : Linnet_Transition<"TwoSidedTransition", "two_sided"> {
+  let summary = "decays of key and value channels: S_t = diag(e^{g_t}) S_{t-1} diag(e^{h_t}) + k_t v_t^T";
+  let description = [{
+    Operands: `g` `[B, T, H, K]` and `h` `[B, T, H, V]`, log decays (<= 0).
+  }];
+}
+
 def Linnet_FullAttr : Linnet_Transition<"FullTransition", "full"> {
   let summary = "one decay per state entry: S_t = e^{d_t A} (.) S_{t-1} + k_t v_t^T";
   let description = [{
@@ -109,6 +124,48 @@ def Linnet_DeltaAttr : Linnet_Transition<"DeltaTransition", "delta"> {
   let parameters = (ins StringRefParameter<"none, scalar or diagonal">:$decay);
   let assemblyFormat = "`<` custom<Keyword>($decay) `>`";
   let genVerifyDecl = 1;
+}
+
+def Linnet_RankOneAttr : Linnet_Transition<"RankOneTransition", "rank_one"> {
+  let summary = "decay plus a rank-1 term: S_t = D_t S_{t-1} + b_t (a_t^T S_{t-1}) + k_t v_t^T";
+  let description = [{
+    `decay` is `none`, `scalar` or `diagonal`. Operands: `a` and `b`
+    `[B, T, H, K]`, then for a decay its log `g`, `[B, T, H]` or
+    `[B, T, H, K]`. `a` reads the state before its decay. Stable if the
+    eigenvalues of diag(e^g) + b a^T stay within the unit circle, as they do
+    for b = -beta a, |a| = 1 and beta in [0, 2]; not checked. RWKV-7 (Peng et
+    al. 2025), DPLR and IPLR, Comba, gated delta nets with separate erase
+    gates.
+  }];
+  let parameters = (ins StringRefParameter<"none, scalar or diagonal">:$decay);
+  let assemblyFormat = "`<` custom<Keyword>($decay) `>`";
+  let genVerifyDecl = 1;
+}
+
+class Linnet_ComplexTransition<string name, string mnemo> : Linnet_Transition<name, mnemo> {
+  string rows = [{
+    The state's rows r and K/2 + r are the real and the imaginary part of
+    complex row r; K is even. Keys and queries are written out in the same
+    way: the real part of C^T x is read by the query (Re C, -Im C).
+  }];
+}
+
+def Linnet_ComplexAttr : Linnet_ComplexTransition<"ComplexTransition", "complex"> {
+  let summary = "one complex decay per key channel: S_t = diag(e^{g_t + i p_t}) S_{t-1} + k_t v_t^T";
+  let description = rows # [{
+    Operands: `g` `[B, T, H, K/2]`, the log of the magnitude (<= 0), and `p`
+    of the same shape, the angle in radians. GateLoop (Katsch 2023), S4D (Gu
+    et al. 2022).
+  }];
+}
+
+def Linnet_ComplexValueAttr : Linnet_ComplexTransition<"ComplexValueTransition", "complex_value"> {
+  let summary = "one complex decay per value channel: S_t = S_{t-1} diag(e^{g_t + i p_t}) + k_t v_t^T";
+  let description = rows # [{
+    Operands: `g` `[B, T, H, V]`, the log of the magnitude (<= 0), and `p` of
+    the same shape, the angle in radians. With K = 2 a complex vector state:
+    LRU (Orvieto et al. 2023), S5 (Smith et al. 2023).
+  }];
 }
 
 //===----------------------------------------------------------------------===//

@@ -20,8 +20,8 @@ def TransitionAttrInterface : AttrInterface<"TransitionAttrInterface"> {
   let methods = [
     InterfaceMethod<[{
       The dimensions of each transition operand after the batch: letters out
-      of `t`, `h`, `k`, `v`, e.g. "thk" for `[B, T, H, K]`. A dimension of
-      size 1 broadcasts; `h` may be any divisor of the number of heads (head
+      of `t`, `h`, `k`, `v`, e.g. "thk" for `[B, T, H, K]`, and `p` for the
+      K/2 pairs of rows of a complex state. A dimension of size 1 broadcasts; `h` may be any divisor of the number of heads (head
       j reads entry j / (H / Hx)).
     }], "::llvm::SmallVector<::llvm::StringRef>", "getOperandDims", (ins)>,
     InterfaceMethod<[{
@@ -31,7 +31,8 @@ def TransitionAttrInterface : AttrInterface<"TransitionAttrInterface"> {
       The execution forms that are legal for this transition.
     }], "::llvm::SmallVector<::mlir::linnet::ScanForm>", "getLegalForms", (ins),
       "", [{
-        return ::mlir::linnet::deriveLegalForms($_attr.getNormalForm());
+        return ::mlir::linnet::deriveLegalForms(
+            $_attr.getNormalForm(), $_attr.getOperandDims());
       }]>,
     InterfaceMethod<[{
       Floating-point operations per token and head (a multiply-add counts 2)

@@ -7,6 +7,7 @@ include "dialects/Linnet/WeightOps.td"
 include "dialects/Linnet/LinearOps.td"
 include "dialects/Linnet/NormOps.td"
 include "dialects/Linnet/AttentionOps.td"
+include "dialects/Linnet/AccumulateOps.td"
 include "dialects/Linnet/ScanOps.td"
 include "dialects/Linnet/ExpertOps.td"
 

@@ -16,25 +16,30 @@
 
 namespace mlir::linnet {
 
-/// Over what a decay extends: nothing, one number per head, key rows, value
-/// columns, or the whole K x V state.
-enum class DecayShape { None, Scalar, Key, Value, Full };
-
 /// One transition in the terms of the normal form; numbers index the
 /// transition operands, -1 means absent.
 struct NormalForm {
-  DecayShape decay = DecayShape::None;
-  /// Operand holding log decays of that shape.
-  int logDecay = -1;
-  /// Value-shaped operand that multiplies the log decay (Mamba-1's step).
-  int logDecayFactor = -1;
+  /// The log decay of a state entry: a sum of terms, each the product of its
+  /// operands at that entry. No terms: no decay. Over what the decay extends
+  /// (heads, key rows, value columns, entries) follows from the dimensions of
+  /// these operands.
+  SmallVector<SmallVector<int, 2>, 2> logDecay;
   /// Rank-1 perturbation tied to the key: a = D k, b = -beta k, and the key
   /// written is beta k (the delta rule: decay first, then correct).
   bool tied = false;
   /// Operand of shape "th": the rate beta of a tied perturbation.
   int beta = -1;
+  /// Rank-1 perturbation b (a^T S_{t-1}) with operands "thk" of its own: the
+  /// reader a sees the state before the decay.
+  int reader = -1, writer = -1;
+  /// Operand of angles: rows r and K/2 + r are the real and the imaginary part
+  /// of one complex row, which turns by this angle with its decay. Such
+  /// operands have a dimension `p` of K/2 pairs in the place of `k`.
+  int phase = -1;
 
-  bool hasPerturbation() const { return tied; }
+  bool hasPhase() const { return phase >= 0; }
+  bool hasReader() const { return reader >= 0; }
+  bool hasPerturbation() const { return tied || hasReader(); }
 };
 
 /// Execution forms of a scan.
@@ -43,8 +48,10 @@ enum class ScanForm { Step, Sequential, Chunkwise, Quadratic };
 /// The name of a form as options and remarks spell it.
 StringRef stringifyScanForm(ScanForm form);
 
-/// Forms that the normal form admits: a full decay has no matrix form.
-SmallVector<ScanForm> deriveLegalForms(const NormalForm &form);
+/// Forms that the normal form admits for operands of these dimensions: a decay
+/// that varies along the value columns has no matrix form.
+SmallVector<ScanForm> deriveLegalForms(const NormalForm &form,
+                                       ArrayRef<StringRef> operandDims);
 
 /// Flops per token and head, after reference figures R0, R1, D, W of the
 /// chunkwise literature (FLA; Yang et al. 2024, "Parallelizing linear

@@ -28,6 +28,8 @@ struct ScanExtents {
       return h;
     case 'k':
       return k;
+    case 'p':
+      return ShapedType::isDynamic(k) ? k : k / 2;
     default:
       return v;
     }
@@ -79,6 +81,11 @@ static LogicalResult verifyRecurrence(OpT op, StringRef time) {
     return op.emitOpError("expected ")
            << dims.size() << " transition operands, but got "
            << op.getParameters().size();
+  if (op.getTransition().getNormalForm().hasPhase() && full.k % 2 &&
+      !ShapedType::isDynamic(full.k))
+    return op.emitOpError("expected an even key width for a complex state, "
+                          "but got ")
+           << full.k;
   for (auto [index, pair] :
        llvm::enumerate(llvm::zip(op.getParameters(), dims)))
     if (failed(check("transition operand " + std::to_string(index),

@@ -34,7 +34,7 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
 
     Constraints: C1: q and k agree. C2: each operand fits by the rule above.
     C3: the state is [B, H, K, V]. C4: bonus only with readout pre. C5: the
-    number of transition operands.
+    number of transition operands. C6: an even K for a complex state.
 
     Streamable unless reverse. Lifespan: created by import; gone after
     `linnet-lower-cpu`. Source: the normal form of the linear-attention

@@ -24,12 +24,19 @@ StringRef linnet::stringifyScanForm(ScanForm form) {
   return "";
 }
 
-SmallVector<ScanForm> linnet::deriveLegalForms(const NormalForm &form) {
+SmallVector<ScanForm>
+linnet::deriveLegalForms(const NormalForm &form,
+                         ArrayRef<StringRef> operandDims) {
   SmallVector<ScanForm> forms{ScanForm::Step, ScanForm::Sequential};
-  // A decay over the whole K x V state, or over its columns together with a
-  // perturbation, has no score matrix shared by the columns.
-  if (form.decay == DecayShape::Full || form.decay == DecayShape::Value)
+  // Pairs of rows that turn have no chunk form of their own yet.
+  if (form.hasPhase())
     return forms;
+  // A decay that differs between the columns has no score matrix shared by
+  // them.
+  for (ArrayRef<int> term : form.logDecay)
+    for (int operand : term)
+      if (operandDims[operand].contains('v'))
+        return forms;
   forms.push_back(ScanForm::Chunkwise);
   if (!form.hasPerturbation())
     forms.push_back(ScanForm::Quadratic);
@@ -62,8 +69,7 @@ SmallVector<StringRef> ScalarTransitionAttr::getOperandDims() const {
 }
 NormalForm ScalarTransitionAttr::getNormalForm() const {
   NormalForm form;
-  form.decay = DecayShape::Scalar;
-  form.logDecay = 0;
+  form.logDecay = {{0}};
   return form;
 }
 
@@ -72,9 +78,47 @@ SmallVector<StringRef> DiagonalTransitionAttr::getOperandDims() const {
 }
 NormalForm DiagonalTransitionAttr::getNormalForm() const {
   NormalForm form;
-  form.decay = DecayShape::Key;
-  form.logDecay = 0;
+  form.logDecay = {{0}};
   return form;
+}
+
+SmallVector<StringRef> ValueDiagonalTransitionAttr::getOperandDims() const {
+  return {"thv"};
+}
+NormalForm ValueDiagonalTransitionAttr::getNormalForm() const {
+  NormalForm form;
+  form.logDecay = {{0}};
+  return form;
+}
+
+SmallVector<StringRef> TwoSidedTransitionAttr::getOperandDims() const {
+  return {"thk", "thv"};
+}
+NormalForm TwoSidedTransitionAttr::getNormalForm() const {
+  NormalForm form;
+  form.logDecay = {{0}, {1}};
+  return form;
+}
+
+static NormalForm complexForm() {
+  NormalForm form;
+  form.logDecay = {{0}};
+  form.phase = 1;
+  return form;
+}
+
+SmallVector<StringRef> ComplexTransitionAttr::getOperandDims() const {
+  return {"thp", "thp"};
+}
+NormalForm ComplexTransitionAttr::getNormalForm() const {
+  return complexForm();
+}
+
+SmallVector<StringRef> ComplexValueTransitionAttr::getOperandDims() const {
+  return {"thv", "thv"};
+}
+NormalForm ComplexValueTransitionAttr::getNormalForm() const {
+  return complexForm();
 }
 
 SmallVector<StringRef> FullTransitionAttr::getOperandDims() const {
@@ -82,35 +126,62 @@ SmallVector<StringRef> FullTransitionAttr::getOperandDims() const {
 }
 NormalForm FullTransitionAttr::getNormalForm() const {
   NormalForm form;
-  form.decay = DecayShape::Full;
-  form.logDecay = 1;
-  form.logDecayFactor = 0;
+  form.logDecay = {{1, 0}};
   return form;
+}
+
+/// A transition's `decay` parameter, and what it adds to operands and normal
+/// form.
+static LogicalResult verifyDecay(function_ref<InFlightDiagnostic()> emitError,
+                                 StringRef transition, StringRef decay) {
+  if (decay != "none" && decay != "scalar" && decay != "diagonal")
+    return emitError() << "expected the " << transition
+                       << " transition's decay to be none, scalar or "
+                          "diagonal, but got "
+                       << decay;
+  return success();
+}
+static void addDecay(StringRef decay, SmallVector<StringRef> &dims) {
+  if (decay != "none")
+    dims.push_back(decay == "scalar" ? "th" : "thk");
+}
+static void addDecay(StringRef decay, int operand, NormalForm &form) {
+  if (decay != "none")
+    form.logDecay = {{operand}};
 }
 
 LogicalResult
 DeltaTransitionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                             StringRef decay) {
-  if (decay != "none" && decay != "scalar" && decay != "diagonal")
-    return emitError() << "expected the delta transition's decay to be none, "
-                          "scalar or diagonal, but got "
-                       << decay;
-  return success();
+  return verifyDecay(emitError, "delta", decay);
 }
 SmallVector<StringRef> DeltaTransitionAttr::getOperandDims() const {
-  if (getDecay() == "scalar")
-    return {"th", "th"};
-  if (getDecay() == "diagonal")
-    return {"th", "thk"};
-  return {"th"};
+  SmallVector<StringRef> dims{"th"};
+  addDecay(getDecay(), dims);
+  return dims;
 }
 NormalForm DeltaTransitionAttr::getNormalForm() const {
   NormalForm form;
   form.tied = true;
   form.beta = 0;
-  if (getDecay() == "none")
-    return form;
-  form.decay = getDecay() == "scalar" ? DecayShape::Scalar : DecayShape::Key;
-  form.logDecay = 1;
+  addDecay(getDecay(), 1, form);
+  return form;
+}
+
+LogicalResult
+RankOneTransitionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                              StringRef decay) {
+  return verifyDecay(emitError, "rank_one", decay);
+}
+SmallVector<StringRef> RankOneTransitionAttr::getOperandDims() const {
+  SmallVector<StringRef> dims{"thk", "thk"};
+  addDecay(getDecay(), dims);
+  return dims;
+}
+NormalForm RankOneTransitionAttr::getNormalForm() const {
+  NormalForm form;
+  form.reader = 0;
+  form.writer = 1;
+  addDecay(getDecay(), 2, form);
   return form;
 }

@@ -97,10 +97,13 @@ Value ModelBuilder::attention(Value q, Value k, Value v,
   IntegerAttr window;
   if (options.window)
     window = b.getI64IntegerAttr(*options.window);
+  FloatAttr softCap;
+  if (options.softCap)
+    softCap = b.getF64FloatAttr(*options.softCap);
   return ir::AttentionOp::create(b, q, k, v, /*bias=*/Value(), options.keyMask,
                                  /*cache=*/ValueRange(), /*position=*/Value(),
                                  llvm::APFloat(options.scale), options.causal,
-                                 window, /*soft_cap=*/FloatAttr())
+                                 window, softCap)
       .getResult();
 }
 

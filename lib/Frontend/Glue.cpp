@@ -82,9 +82,8 @@ Value ModelBuilder::mulAlong(Value x, Value w, ArrayRef<int64_t> dims) {
       });
 }
 
-Value ModelBuilder::clamp(Value x, double low, double high) {
-  if (!std::isfinite(low) && !std::isfinite(high))
-    return x;
+Value ModelBuilder::mapEach(
+    Value x, function_ref<Value(OpBuilder &, Location, Value)> body) {
   unsigned rank = typeOf(x).getRank();
   AffineMap whole = b.getMultiDimIdentityMap(rank);
   SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
@@ -92,18 +91,27 @@ Value ModelBuilder::clamp(Value x, double low, double high) {
       b, typeOf(x), ValueRange{x}, ValueRange{emptyLike(x)},
       ArrayRef<AffineMap>{whole, whole}, loops,
       [&](OpBuilder &nested, Location loc, ValueRange args) {
-        auto constant = [&](double value) -> Value {
-          return arith::ConstantOp::create(nested, loc,
-                                           nested.getF32FloatAttr(value));
-        };
-        Value y = args[0];
-        if (std::isfinite(low))
-          y = arith::MaximumFOp::create(nested, loc, y, constant(low));
-        if (std::isfinite(high))
-          y = arith::MinimumFOp::create(nested, loc, y, constant(high));
-        linalg::YieldOp::create(nested, loc, y);
+        linalg::YieldOp::create(nested, loc, body(nested, loc, args[0]));
       });
   return op.getResult(0);
+}
+
+static Value constantOf(OpBuilder &b, Location loc, double value) {
+  return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
+}
+
+Value ModelBuilder::clamp(Value x, double low, double high) {
+  if (!std::isfinite(low) && !std::isfinite(high))
+    return x;
+  return mapEach(x, [&](OpBuilder &nested, Location loc, Value y) -> Value {
+    if (std::isfinite(low))
+      y = arith::MaximumFOp::create(nested, loc, y,
+                                    constantOf(nested, loc, low));
+    if (std::isfinite(high))
+      y = arith::MinimumFOp::create(nested, loc, y,
+                                    constantOf(nested, loc, high));
+    return y;
+  });
 }
 
 Value ModelBuilder::negativeExp(Value x) {
@@ -151,25 +159,6 @@ Value ModelBuilder::mergeParts(Value x) {
 Value ModelBuilder::dropUnit(Value x) {
   SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
   return tensor::CollapseShapeOp::create(b, x, groups);
-}
-
-Value ModelBuilder::scale(Value x, double factor) {
-  if (factor == 1)
-    return x;
-  unsigned rank = typeOf(x).getRank();
-  AffineMap whole = b.getMultiDimIdentityMap(rank);
-  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
-  auto op = linalg::GenericOp::create(
-      b, typeOf(x), ValueRange{x}, ValueRange{emptyLike(x)},
-      ArrayRef<AffineMap>{whole, whole}, loops,
-      [&](OpBuilder &nested, Location loc, ValueRange args) {
-        Value constant = arith::ConstantOp::create(
-            nested, loc, nested.getF32FloatAttr(factor));
-        linalg::YieldOp::create(
-            nested, loc,
-            arith::MulFOp::create(nested, loc, args[0], constant).getResult());
-      });
-  return op.getResult(0);
 }
 
 Value ModelBuilder::lightningDecay(int64_t heads, int64_t layers) {
@@ -249,4 +238,15 @@ SmallVector<Value> ModelBuilder::split(Value x, ArrayRef<int64_t> widths) {
     offset += width;
   }
   return parts;
+}
+
+Value ModelBuilder::scaled(Value x, double factor) {
+  return mapEach(x, [&](OpBuilder &nested, Location loc, Value y) -> Value {
+    return arith::MulFOp::create(nested, loc, y,
+                                 constantOf(nested, loc, factor));
+  });
+}
+
+Value ModelBuilder::softCap(Value x, double cap) {
+  return scaled(activation(ir::Activation::Tanh, scaled(x, 1 / cap)), cap);
 }

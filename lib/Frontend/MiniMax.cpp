@@ -32,7 +32,7 @@ struct Factors {
             c.number(branch + "_beta_factor", 1.0)};
   }
   Value apply(ModelBuilder &m, Value h, Value branch) const {
-    return m.add(m.scale(h, alpha), m.scale(branch, beta));
+    return m.add(m.scaled(h, alpha), m.scaled(branch, beta));
   }
 };
 

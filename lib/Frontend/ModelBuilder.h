@@ -82,6 +82,8 @@ struct AttentionOptions {
   bool causal = true;
   std::optional<int64_t> window = std::nullopt;
   mlir::Value keyMask = {};
+  /// Scores become softCap tanh(score / softCap).
+  std::optional<double> softCap = std::nullopt;
 };
 
 /// How a router chooses; as linnet.route says.
@@ -240,8 +242,6 @@ public:
   mlir::Value mergeParts(mlir::Value x);
   /// `[B, T, 1]` to `[B, T]`.
   mlir::Value dropUnit(mlir::Value x);
-  /// x times a number.
-  mlir::Value scale(mlir::Value x, double factor);
   /// Log decays [1, 1, heads] of lightning attention in this layer of `layers`
   /// (Qin et al. 2024): they follow from its number.
   mlir::Value lightningDecay(int64_t heads, int64_t layers);
@@ -252,6 +252,22 @@ public:
   /// Consecutive parts of the last dimension with these widths.
   llvm::SmallVector<mlir::Value> split(mlir::Value x,
                                        llvm::ArrayRef<int64_t> widths);
+  /// factor * x.
+  mlir::Value scaled(mlir::Value x, double factor);
+  /// cap tanh(x / cap).
+  mlir::Value softCap(mlir::Value x, double cap);
+  mlir::Value negative(mlir::Value x);
+  /// x W_h + bias_h for every head of `x` `[B, T, heads D]`: `weightName`
+  /// `[heads, D, D]` is stored [in, out], `biasName` `[heads, D]`.
+  mlir::Value linearPerHead(mlir::Value x, llvm::StringRef weightName,
+                            llvm::StringRef biasName, int64_t heads);
+  /// s_t = e^{step_t rate} s_{t-1} + x_t, every channel by itself: `x` and
+  /// `step` `[B, T, D]`, `rate` `[D]`.
+  mlir::Value vectorScan(mlir::Value x, mlir::Value step, mlir::Value rate);
+  /// sqrt(1 - e^{2 logDecay}) x, but x at position 0: keeps the variance of
+  /// what a decaying sum of it adds up to.
+  mlir::Value keepVariance(mlir::Value x, mlir::Value logDecay,
+                           mlir::Value position);
 
 private:
   struct LayerGroup {
@@ -284,6 +300,12 @@ private:
                llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
                                               mlir::Value, mlir::Value)>
                    body);
+
+  mlir::Value
+  mapEach(mlir::Value x,
+          llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                         mlir::Value)>
+              body);
 
   const Archive &archive;
   Config configuration;

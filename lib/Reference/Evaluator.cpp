@@ -117,6 +117,7 @@ static const OpTable &opTable() {
     addNormOps(table);
     addAttentionOps(table);
     addScanOps(table);
+    addAccumulateOps(table);
     addExpertOps(table);
     addGlueOps(table);
     addTensorOps(table);

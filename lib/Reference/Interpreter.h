@@ -90,6 +90,7 @@ void addLinearOps(OpTable &table);
 void addNormOps(OpTable &table);
 void addAttentionOps(OpTable &table);
 void addScanOps(OpTable &table);
+void addAccumulateOps(OpTable &table);
 void addExpertOps(OpTable &table);
 void addGlueOps(OpTable &table);
 void addTensorOps(OpTable &table);

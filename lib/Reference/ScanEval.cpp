@@ -18,6 +18,11 @@ constexpr StringRef kLetters = "bthkv";
 /// Extents of b, t, h, k and v, or an index into them.
 using Index = std::array<int64_t, 5>;
 
+/// Row r of the K/2 pairs of a complex state is rows r and K/2 + r.
+int64_t pairsOf(const Index &extents) {
+  return std::max<int64_t>(extents[3] / 2, 1);
+}
+
 /// An operand read through its letters: a dimension of size 1 broadcasts, Hx
 /// heads serve head h with entry h / (H / Hx).
 class Broadcast {
@@ -29,13 +34,14 @@ public:
     int64_t offset = 0;
     for (int letter = 0; letter < 5; ++letter)
       offset += index[letter] / divisors[letter] * strides[letter];
-    return values[offset];
+    return values[offset + index[3] % pairs * pairStride];
   }
 
 private:
   const double *values = nullptr;
   Index strides = {0, 0, 0, 0, 0};
   Index divisors = {1, 1, 1, 1, 1};
+  int64_t pairs = 1, pairStride = 0;
 };
 
 /// The operands of one recurrence.
@@ -53,6 +59,8 @@ struct Recurrence {
   void run(int64_t b, int64_t h, double *state, double *out) const;
 
 private:
+  void decay(Index at, double *state) const;
+  void turn(Index at, double *state) const;
   void transition(Index at, double *state) const;
   void write(Index at, double *state) const;
   void read(Index at, const double *state, double *out) const;
@@ -66,11 +74,18 @@ Result<Broadcast> Broadcast::create(StringRef name, const HostTensor &tensor,
   std::vector<int64_t> strides = stridesOf(tensor.shape);
   bool fits = tensor.shape.size() == letters.size();
   for (size_t d = 0; fits && d < letters.size(); ++d) {
-    size_t letter = kLetters.find(letters[d]);
-    int64_t size = tensor.shape[d], full = extents[letter];
+    bool isPair = letters[d] == 'p';
+    size_t letter = kLetters.find(isPair ? 'k' : letters[d]);
+    int64_t size = tensor.shape[d],
+            full = isPair ? pairsOf(extents) : extents[letter];
     fits = ir::fitsByBroadcast(letters[d], size, full);
     if (!fits || size == 1)
       continue;
+    if (isPair) {
+      operand.pairs = full;
+      operand.pairStride = strides[d];
+      continue;
+    }
     operand.strides[letter] = strides[d];
     operand.divisors[letter] = size == full ? 1 : full / size;
   }
@@ -82,18 +97,57 @@ Result<Broadcast> Broadcast::create(StringRef name, const HostTensor &tensor,
 }
 
 /// S = D_t S; an erased entry is exactly zero whatever it was.
-void Recurrence::transition(Index at, double *state) const {
-  if (form.logDecay < 0)
+void Recurrence::decay(Index at, double *state) const {
+  if (form.logDecay.empty())
     return;
   for (at[3] = 0; at[3] < extents[3]; ++at[3])
     for (at[4] = 0; at[4] < extents[4]; ++at[4]) {
-      double log = parameters[form.logDecay].at(at);
-      if (form.logDecayFactor >= 0)
-        log *= parameters[form.logDecayFactor].at(at);
+      double log = 0;
+      for (llvm::ArrayRef<int> term : form.logDecay) {
+        double product = 1;
+        for (int operand : term)
+          product *= parameters[operand].at(at);
+        log += product;
+      }
       double &entry = state[at[3] * extents[4] + at[4]];
       double decay = std::exp(log);
       entry = decay == 0 ? 0 : decay * entry;
     }
+}
+
+/// Turns the complex rows of the state.
+void Recurrence::turn(Index at, double *state) const {
+  int64_t pairs = extents[3] / 2;
+  for (at[3] = 0; at[3] < pairs; ++at[3])
+    for (at[4] = 0; at[4] < extents[4]; ++at[4]) {
+      double angle = parameters[form.phase].at(at);
+      double &re = state[at[3] * extents[4] + at[4]];
+      double &im = state[(at[3] + pairs) * extents[4] + at[4]];
+      double old = re;
+      re = std::cos(angle) * old - std::sin(angle) * im;
+      im = std::sin(angle) * old + std::cos(angle) * im;
+    }
+}
+
+/// S = D_t S + b (a^T S).
+void Recurrence::transition(Index at, double *state) const {
+  std::vector<double> reads;
+  if (form.hasReader())
+    for (at[4] = 0; at[4] < extents[4]; ++at[4]) {
+      double sum = 0;
+      for (at[3] = 0; at[3] < extents[3]; ++at[3])
+        sum +=
+            state[at[3] * extents[4] + at[4]] * parameters[form.reader].at(at);
+      reads.push_back(sum);
+    }
+  decay(at, state);
+  if (form.hasPhase())
+    turn(at, state);
+  if (form.hasReader())
+    for (at[3] = 0; at[3] < extents[3]; ++at[3])
+      for (at[4] = 0; at[4] < extents[4]; ++at[4])
+        state[at[3] * extents[4] + at[4]] +=
+            parameters[form.writer].at(at) * reads[at[4]];
 }
 
 /// S += k v^T, or for a tied perturbation S += beta k (v - S^T k)^T on the

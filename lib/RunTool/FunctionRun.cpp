@@ -12,6 +12,11 @@
 #include "linnet/Support/Quote.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <algorithm>
+#include <chrono>
 
 namespace linnet::runtool {
 
@@ -102,9 +107,28 @@ struct Buffers {
 };
 } // namespace
 
+/// Prints the median and the fastest of `repeat` calls.
+static Status timeCalls(int64_t repeat, llvm::function_ref<Status()> callOnce) {
+  std::vector<double> times;
+  for (int64_t i = 0; i < repeat; ++i) {
+    auto begin = std::chrono::steady_clock::now();
+    if (Status status = callOnce(); !status)
+      return status;
+    std::chrono::duration<double, std::milli> spent =
+        std::chrono::steady_clock::now() - begin;
+    times.push_back(spent.count());
+  }
+  std::sort(times.begin(), times.end());
+  if (repeat > 0)
+    llvm::outs() << llvm::formatv(
+        "{0} more runs: median {1:F3} ms, fastest {2:F3} ms\n", repeat,
+        times[times.size() / 2], times.front());
+  return {};
+}
+
 static Result<std::vector<HostTensor>>
 callFunction(const CompiledModel &model, const std::vector<HostTensor> &values,
-             Verdict &verdict) {
+             int64_t repeat, Verdict &verdict) {
   const Manifest &manifest = model.manifest;
   Buffers inputs, outputs;
   if (values.size() != manifest.inputs.size())
@@ -123,13 +147,17 @@ callFunction(const CompiledModel &model, const std::vector<HostTensor> &values,
   }
   for (const ArgumentSpec &spec : manifest.outputs)
     outputs.add(spec);
-  if (Status status =
-          toStatus(linnet_run_function(
-                       model.handle.get(), inputs.pointers.data(),
-                       int64_t(inputs.pointers.size()), outputs.pointers.data(),
-                       int64_t(outputs.pointers.size())),
-                   verdict);
-      !status)
+  auto callOnce = [&] {
+    return toStatus(linnet_run_function(model.handle.get(),
+                                        inputs.pointers.data(),
+                                        int64_t(inputs.pointers.size()),
+                                        outputs.pointers.data(),
+                                        int64_t(outputs.pointers.size())),
+                    verdict);
+  };
+  if (Status status = callOnce(); !status)
+    return status.error();
+  if (Status status = timeCalls(repeat, callOnce); !status)
     return status.error();
   std::vector<HostTensor> results;
   for (size_t i = 0; i < manifest.outputs.size(); ++i) {
@@ -171,7 +199,7 @@ FunctionRun::runCompiled(Verdict &verdict) const {
       openCompiled(compiled->directory(), impl->options.threads, verdict);
   if (!model)
     return model.error();
-  return callFunction(*model, tensors, verdict);
+  return callFunction(*model, tensors, impl->options.repeat, verdict);
 }
 
 } // namespace linnet::runtool

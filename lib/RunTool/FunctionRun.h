@@ -22,6 +22,8 @@ struct FunctionRunOptions {
   /// Takes the place of the module's weight archive unless empty.
   std::string archive;
   int threads = 0;
+  /// Runs compiled code this many times more and prints the median time.
+  int64_t repeat = 0;
 };
 
 /// A function with its inputs, rounded to the types of its arguments.

@@ -72,6 +72,11 @@ static cl::opt<bool> referenceFlag(
 static cl::opt<bool> compareFlag(
     "compare-reference", cl::sub(command), cl::cat(category),
     cl::desc("Run compiled code and the evaluator and compare the two"));
+static cl::opt<int64_t>
+    repeatFlag("repeat", cl::sub(command), cl::cat(category),
+               cl::value_desc("N"),
+               cl::desc("Run the compiled function N times more and print the "
+                        "median time of a run"));
 static cl::opt<int> threadsFlag("threads", cl::sub(command), cl::cat(category),
                                 cl::init(0), cl::value_desc("N"),
                                 cl::desc("Threads (default: all processors)"));
@@ -96,6 +101,7 @@ struct Options {
   bool reference = referenceFlag;
   bool compare = compareFlag;
   int threads = threadsFlag;
+  int64_t repeat = repeatFlag;
 };
 } // namespace
 
@@ -183,6 +189,7 @@ static Status runFunction(const Options &options, Verdict &verdict) {
   what.inputs = options.inputs;
   what.archive = options.archive;
   what.threads = options.threads;
+  what.repeat = options.repeat;
   if (isCompiled(options.path))
     return makeError(quoteName(options.path),
                      ": expected an MLIR file with --function, but got a "
@@ -269,6 +276,12 @@ static Status run(Verdict &verdict) {
   if (options.threads < 0)
     return makeError("--threads: expected 0 or more, but got ",
                      options.threads);
+  if (options.repeat < 0)
+    return makeError("--repeat: expected 0 or more, but got ", options.repeat);
+  if (options.repeat > 0 && (options.function.empty() || options.reference))
+    return makeError("--repeat: expected --function=NAME and compiled code, "
+                     "but got ",
+                     options.reference ? "--reference" : "--tokens");
   if (options.reference && options.compare)
     return makeError("expected --reference or --compare-reference, but got "
                      "both");

@@ -1,17 +1,26 @@
 //===- ChunkwiseScanKernel.cpp - the recurrence, chunk by chunk -----------===//
 //
 // Token by token, every token reads and writes the whole state. Over a chunk
-// of C tokens with S0 the state at its start (post readout; d(i, j) the decay
-// from after token j through token i, D(i) = d(i, start)):
+// of C tokens with S0 the state at its start, a transition is a few readers
+// (the query; the key of a delta rule or the a of a rank-1 term) and a few
+// writers (the key, which writes values; the b of a rank-1 term). With P(x, y)
+// the products x_i . y_j, y_j decayed from after token j to where x_i reads:
 //
-//   w_i = v_i, or tied: beta_i (v_i - D(i) S0^T k_i - sum_{j<i} d(i,j)
-//   (k_i.k_j) w_j) o_i = D(i) S0^T q_i + sum_{j<=i} d(i,j) (q_i.k_j) w_j S_C =
-//   D(C) S0 + sum_j d(C,j) k_j w_j^T
+//   w_i = r_i S0 + sum over j < i and writers y of P(r, y)_ij written(y)_j
+//   o_i = q_i S0 + sum over j <= i and writers y of P(q, y)_ij written(y)_j
+//   S_C = D(C) S0 + sum over j and writers y of y_j written(y)_j^T
 //
-// Per block of columns, all reads of S0 are one matrix product and the update
-// is another, which keep their accumulators in registers; the scores are
-// shared by the blocks. Decays are only ever multiplied, never
-// divided: none exceeds one, and a zero (a reset) stays exact.
+// where written(key) is v, or beta (v - w) for a delta rule, and written(b) is
+// w. In the first lines readers carry the decay since the chunk's start, in
+// the last one writers that to its end. Per block of columns, all reads of S0
+// are one matrix product and the update is another; the scores are shared by
+// the blocks.
+//
+// Decays are only ever multiplied, never divided: as i advances, every earlier
+// writer fades by the decay of token i. None exceeds one, no bound on the
+// decay is needed, and a zero (a reset) stays exact. See Yang et al. 2024,
+// "Parallelizing linear transformers with the delta rule", for the scores and
+// the triangular solve, which here is the loop over i.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +29,7 @@
 #include "passes/CPU/ScanKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace mlir::linnet;
@@ -31,23 +41,48 @@ bool ScanKernel::isChunkwise() {
   if (!llvm::is_contained(op.getTransition().getLegalForms(),
                           ScanForm::Chunkwise))
     return false;
-  if (decayPlace() != DecayPlace::None && decayPlace() != DecayPlace::Token)
+  DecayPlace place = decayPlace();
+  if (place == DecayPlace::Column || place == DecayPlace::Entry)
     return false;
+  // A row that is the same for all keys is not worth a vector.
+  SmallVector<const ScanOperand *> rows{&in.query, &in.key};
+  if (form.hasReader())
+    rows.append({&in.parameters[form.reader], &in.parameters[form.writer]});
   return k.argumentType(in.value.argument).getDimSize(1) >= 2 * kChunkTokens &&
-         in.keys >= kMinKeys && in.values >= lanes && in.query.varies('k') &&
-         in.key.varies('k');
+         in.keys >= kMinKeys && in.values >= lanes &&
+         llvm::all_of(rows, [](const ScanOperand *operand) {
+           return operand->varies('k');
+         });
 }
+
+/// Keys rounded up to whole vectors: rows end in zeros.
+int64_t ScanKernel::paddedKeys() const { return llvm::alignTo(in.keys, lanes); }
 
 void ScanKernel::reserveChunk() {
   Type f32 = k.getF32Type();
-  for (Value *rows : {&queries, &keys})
-    *rows = k.scratch({kChunkTokens, in.keys}, f32);
-  for (Value *list : {&decays, &before, &through, &fading})
-    *list = k.scratch({kChunkTokens}, f32);
-  for (Value *scores : {&outScores, &keyScores})
-    *scores = k.scratch({kChunkTokens, kChunkTokens}, f32);
-  for (Value *rows : {&queryReads, &keyReads, &written})
-    *rows = k.scratch({kChunkTokens, width}, f32);
+  bool pre = op.getReadout() == Readout::Pre;
+  readers.push_back({&in.query, pre});
+  writers.push_back({&in.key});
+  if (form.tied)
+    readers.push_back({&in.key, /*pre=*/false});
+  if (form.hasReader()) {
+    readers.push_back({&in.parameters[form.reader], /*pre=*/true});
+    writers.push_back({&in.parameters[form.writer]});
+  }
+  for (ChunkReader &reader : readers) {
+    reader.rows = k.scratch({kChunkTokens, paddedKeys()}, f32);
+    reader.reads = k.scratch({kChunkTokens, width}, f32);
+  }
+  for (ChunkWriter &writer : writers) {
+    writer.rows = k.scratch({kChunkTokens, paddedKeys()}, f32);
+    writer.written = k.scratch({kChunkTokens, width}, f32);
+    for (size_t r = 0; r < readers.size(); ++r)
+      writer.scores.push_back(k.scratch({kChunkTokens, kChunkTokens}, f32));
+  }
+  if (decayPlace() == DecayPlace::None)
+    return;
+  decays = k.scratch({kChunkTokens, paddedKeys()}, f32);
+  prefix = k.scratch({paddedKeys()}, f32);
 }
 
 /// Rows of a register tile: as many as the accumulators allow, a divisor of
@@ -59,186 +94,236 @@ int64_t ScanKernel::tileRows() const {
 }
 
 void ScanKernel::emitChunk(Value start) {
+  prefetchChunk(k.add(start, k.cst(kChunkTokens)));
   packChunk(start);
-  emitScores(start);
+  emitScores();
   forBlocks([&] { emitBlockOfChunk(start); });
+}
+
+/// Fetches the rows of the chunk at `start`: a head's rows lie a page apart,
+/// further than processors prefetch by themselves.
+void ScanKernel::prefetchChunk(Value start) {
+  int64_t line = 64 / int64_t(sizeof(float));
+  Value last = k.sub(tokens, k.cst(1));
+  auto fetch = [&](const ScanOperand &operand, int64_t count) {
+    if (!operand.varies('t') || !operand.varies(operand.letters.back()))
+      return;
+    for (int64_t column = 0; column < count; column += line)
+      memref::PrefetchOp::create(
+          k, k.argument(operand.argument),
+          operand.indices(k, at, k.cst(column), k.cst(column)),
+          /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+  };
+  k.loop(kChunkTokens, [&](Value i) {
+    at.token = tokenAt(k.minimum(k.add(start, i), last));
+    for (ChunkReader &reader : readers)
+      fetch(*reader.source, in.keys);
+    for (ChunkWriter &writer : writers)
+      fetch(*writer.source, in.keys);
+    for (ArrayRef<int> term : form.logDecay)
+      for (int operand : term)
+        fetch(in.parameters[operand], in.keys);
+    fetch(in.value, in.values);
+  });
 }
 
 void ScanKernel::emitBlockOfChunk(Value start) {
   k.loop(kChunkTokens, [&](Value i) {
     at.token = tokenAt(k.add(start, i));
     for (const ColumnVector &c : columns)
-      k.store(loadValue(c), written, {i, c.offset});
+      k.store(loadValue(c), writers[0].written, {i, c.offset});
   });
   emitReads();
   emitOutputs(start);
   emitUpdate();
 }
 
-/// Copies the chunk's queries and keys: rows of neighbouring tokens lie a power
-/// of two apart, where they would drive each other and the state from the
-/// cache.
+/// Copies the chunk's readers and writers and computes its decays: rows of
+/// neighbouring tokens lie a power of two apart, where they would drive each
+/// other and the state from the cache.
 void ScanKernel::packChunk(Value start) {
+  auto widened = [&](Value value) {
+    return isa<VectorType>(value.getType()) ? value : k.splat(value, lanes);
+  };
   k.loop(kChunkTokens, [&](Value i) {
     at.token = tokenAt(k.add(start, i));
     k.forColumns(in.keys, [&](Value column, Value valid) {
       auto copy = [&](const ScanOperand &from, Value to) {
-        k.storeColumns(from.load(k, at, column, k.cst(0), 'k', valid), to,
-                       {i, column}, valid);
+        k.store(from.load(k, at, column, k.cst(0), 'k', valid), to,
+                {i, column});
       };
-      copy(in.query, queries);
-      copy(in.key, keys);
+      for (ChunkReader &reader : readers)
+        copy(*reader.source, reader.rows);
+      for (ChunkWriter &writer : writers)
+        copy(*writer.source, writer.rows);
+      if (decays && decayPlace() == DecayPlace::Row)
+        k.store(widened(emitDecay(column, k.cst(0), 'k', valid)), decays,
+                {i, column});
     });
+    if (!decays || decayPlace() == DecayPlace::Row)
+      return;
+    Value decay = k.splat(emitDecay(k.cst(0), k.cst(0), 0, Value()), lanes);
+    forPaddedKeys([&](Value column) { k.store(decay, decays, {i, column}); });
   });
+  if (prefix)
+    forPaddedKeys(
+        [&](Value column) { k.store(k.splat(1.0, lanes), prefix, column); });
 }
 
-/// The product of row i of `readers` with the key of token j.
-Value ScanKernel::emitScore(Value readers, Value i, Value j) {
-  return sumColumns(k, in.keys, [&](Value column, Value valid) {
-    return k.mul(k.loadColumns(readers, {i, column}, valid),
-                 k.loadColumns(keys, {j, column}, valid));
-  });
+void ScanKernel::forPaddedKeys(llvm::function_ref<void(Value)> body) {
+  k.loop(k.cst(0), k.cst(paddedKeys()), k.cst(lanes),
+         [&](Value column) { body(column); });
 }
 
-/// Decays within the chunk and the scores of later tokens with earlier ones.
-void ScanKernel::emitScores(Value start) {
-  bool pre = op.getReadout() == Readout::Pre,
-       decayed = decayPlace() != DecayPlace::None;
-  Value one = k.f32(1.0), zero = k.cst(0);
-  if (decayed)
-    k.loop(kChunkTokens, [&](Value i) {
-      at.token = tokenAt(k.add(start, i));
-      k.storeScalar(emitDecay(zero, zero, 0, Value()), decays, i);
-    });
-  k.loop(zero, k.cst(kChunkTokens), k.cst(1), one,
-         [&](Value i, ValueRange carried) -> SmallVector<Value> {
-           Value decay = one;
-           k.storeScalar(carried[0], before, i);
-           if (decayed)
-             decay = k.loadScalar(decays, i);
-           k.loop(i, [&](Value j) {
-             Value earlier = k.loadScalar(fading, j);
-             Value now = decayed ? k.mul(earlier, decay) : earlier;
-             k.storeScalar(now, fading, j);
-             k.storeScalar(k.mul(emitScore(queries, i, j), pre ? earlier : now),
-                           outScores, {i, j});
-             if (form.tied)
-               k.storeScalar(k.mul(emitScore(keys, i, j), now), keyScores,
-                             {i, j});
-           });
-           k.storeScalar(one, fading, i);
-           if (!pre)
-             k.storeScalar(emitScore(queries, i, i), outScores, {i, i});
-           Value next = decayed ? k.mul(carried[0], decay) : one;
-           k.storeScalar(next, through, i);
-           return {next};
-         });
+/// The scores of each token's readers with the writers of the tokens up to it,
+/// which fade on the way. Leaves readers decayed since the chunk's start. The
+/// tokens of a chunk are written out: their sums do not wait for each other.
+void ScanKernel::emitScores() {
+  for (int64_t i = 0; i < kChunkTokens; ++i)
+    emitScoresOf(i);
 }
 
-/// What the chunk's queries (and, if tied, keys) read from the state at its
-/// start.
+void ScanKernel::emitScoresOf(int64_t i) {
+  // What a token writes, it reads at once after the write.
+  int64_t end = readers[0].pre ? i : i + 1;
+  Value token = k.cst(i);
+  SmallVector<Value> zeros(end * writers.size() * readers.size(),
+                           k.splat(0.0, lanes));
+  SmallVector<Value> sums = k.loop(
+      k.cst(0), k.cst(paddedKeys()), k.cst(lanes), zeros,
+      [&](Value column, ValueRange carried) {
+        SmallVector<Value> next, rows;
+        Value decay;
+        if (decays)
+          decay = k.load(decays, {token, column}, lanes);
+        for (ChunkReader &reader : readers)
+          rows.push_back(k.load(reader.rows, {token, column}, lanes));
+        for (int64_t j = 0; j < end; ++j)
+          for (ChunkWriter &writer : writers) {
+            SmallVector<Value> place{k.cst(j), column};
+            Value early = k.load(writer.rows, place, lanes), late = early;
+            if (decay && j < i) {
+              late = k.mul(early, decay);
+              k.store(late, writer.rows, place);
+            }
+            for (auto [reader, row] : llvm::zip(readers, rows))
+              next.push_back(
+                  k.fma(row, reader.pre ? early : late, carried[next.size()]));
+          }
+        if (decay)
+          fadeReaders(token, column, decay, rows);
+        return next;
+      });
+  unsigned number = 0;
+  for (int64_t j = 0; j < end; ++j)
+    for (ChunkWriter &writer : writers)
+      for (Value scores : writer.scores)
+        k.storeScalar(k.reduceSum(sums[number++]), scores, {token, k.cst(j)});
+}
+
+/// Lets a token's readers carry the decay since the chunk's start.
+void ScanKernel::fadeReaders(Value token, Value column, Value decay,
+                             ArrayRef<Value> rows) {
+  Value before = k.load(prefix, column, lanes), through = k.mul(before, decay);
+  for (auto [reader, row] : llvm::zip(readers, rows))
+    k.store(k.mul(reader.pre ? before : through, row), reader.rows,
+            {token, column});
+  k.store(through, prefix, column);
+}
+
+/// What the chunk's readers read from the state at its start.
 void ScanKernel::emitReads() {
-  int64_t rows = tileRows(), perToken = form.tied ? 2 : 1,
-          group = rows / perToken;
+  int64_t rows = tileRows(), perToken = readers.size(), group = rows / perToken;
   unsigned vectors = columns.size();
   k.loop(k.cst(0), k.cst(kChunkTokens), k.cst(group), [&](Value firstToken) {
     TileAccumulators sums(rows * vectors, k.splat(0.0, lanes));
     auto tokenOf = [&](unsigned r) {
       return k.add(firstToken, k.cst(r / perToken));
     };
-    auto isKey = [&](unsigned r) { return form.tied && r % 2 == 1; };
+    auto readerOf = [&](unsigned r) -> ChunkReader & {
+      return readers[r % perToken];
+    };
     sums = multiplyTile(
         k, rows, vectors, k.cst(0), k.cst(in.keys), in.keys % 2 ? 1 : 2, sums,
         [&](unsigned r, Value inner) {
-          return k.loadScalar(isKey(r) ? keys : queries, {tokenOf(r), inner});
+          return k.loadScalar(readerOf(r).rows, {tokenOf(r), inner});
         },
         [&](unsigned v, Value inner) { return loadState(inner, columns[v]); });
     for (unsigned r = 0; r < rows; ++r)
       for (unsigned v = 0; v < vectors; ++v)
-        k.store(sums[r * vectors + v], isKey(r) ? keyReads : queryReads,
+        k.store(sums[r * vectors + v], readerOf(r).reads,
                 {tokenOf(r), columns[v].offset});
   });
 }
 
+/// What reader `number` of token i reads in all: from the state at the
+/// chunk's start and from the writers of tokens before `end`.
+SmallVector<Value> ScanKernel::readChunk(unsigned number, int64_t i,
+                                         int64_t end) {
+  SmallVector<Value> sums;
+  for (const ColumnVector &c : columns)
+    sums.push_back(k.load(readers[number].reads, {k.cst(i), c.offset}, lanes));
+  for (int64_t j = 0; j < end; ++j)
+    for (ChunkWriter &writer : writers) {
+      Value score = k.splat(
+          k.loadScalar(writer.scores[number], {k.cst(i), k.cst(j)}), lanes);
+      for (auto [sum, c] : llvm::zip(sums, columns))
+        sum = k.fma(score, k.load(writer.written, {k.cst(j), c.offset}, lanes),
+                    sum);
+    }
+  return sums;
+}
+
 /// What each token writes, and the outputs.
 void ScanKernel::emitOutputs(Value start) {
-  bool pre = op.getReadout() == Readout::Pre,
-       decayed = decayPlace() != DecayPlace::None;
-  k.loop(kChunkTokens, [&](Value i) {
-    at.token = tokenAt(k.add(start, i));
-    auto decayedRead = [&](Value reads, Value list, const ColumnVector &c) {
-      Value read = k.load(reads, {i, c.offset}, lanes);
-      if (!decayed)
-        return read;
-      return applyDecay(k.splat(k.loadScalar(list, i), lanes), read);
-    };
-    // sum over j < end of scores[i][j] w_j, added to `sums`.
-    auto addWritten = [&](Value scores, Value end, SmallVector<Value> sums) {
-      return k.loop(
-          k.cst(0), end, k.cst(1), sums, [&](Value j, ValueRange carried) {
-            Value score = k.splat(k.loadScalar(scores, {i, j}), lanes);
-            SmallVector<Value> next;
-            for (auto [sum, c] : llvm::zip(carried, columns))
-              next.push_back(
-                  k.fma(score, k.load(written, {j, c.offset}, lanes), sum));
-            return next;
-          });
-    };
-    SmallVector<Value> values, reads;
+  for (int64_t i = 0; i < kChunkTokens; ++i) {
+    Value token = k.cst(i);
+    at.token = tokenAt(k.add(start, token));
+    SmallVector<Value> values;
     for (const ColumnVector &c : columns)
-      values.push_back(k.load(written, {i, c.offset}, lanes));
-    SmallVector<Value> additions = values;
-    if (form.tied) {
-      for (const ColumnVector &c : columns)
-        reads.push_back(decayedRead(keyReads, through, c));
-      reads = addWritten(keyScores, i, reads);
-      Value beta = rowOf(in.parameters[form.beta], k.cst(0));
-      for (auto [addition, value, read] : llvm::zip(additions, values, reads))
-        addition = k.mul(beta, k.sub(value, read));
+      values.push_back(k.load(writers[0].written, {token, c.offset}, lanes));
+    if (readers.size() > 1) {
+      SmallVector<Value> written = readChunk(1, i, i);
+      if (form.tied) {
+        Value beta = rowOf(in.parameters[form.beta], k.cst(0));
+        for (auto [sum, value] : llvm::zip(written, values))
+          sum = k.mul(beta, k.sub(value, sum));
+      }
+      Value place = writers[form.tied ? 0 : 1].written;
+      for (auto [sum, c] : llvm::zip(written, columns))
+        k.store(sum, place, {token, c.offset});
     }
-    if (form.tied)
-      for (auto [addition, c] : llvm::zip(additions, columns))
-        k.store(addition, written, {i, c.offset});
-    SmallVector<Value> sums;
-    for (const ColumnVector &c : columns)
-      sums.push_back(decayedRead(queryReads, pre ? before : through, c));
-    sums = addWritten(outScores, pre ? i : k.add(i, k.cst(1)), sums);
+    SmallVector<Value> sums = readChunk(0, i, readers[0].pre ? i : i + 1);
     Value bonus = emitBonus();
     for (auto [j, c] : llvm::enumerate(columns))
       storeResult(bonus ? k.fma(bonus, values[j], sums[j]) : sums[j], c);
-  });
+  }
 }
 
 /// The state after the chunk.
 void ScanKernel::emitUpdate() {
-  bool decayed = decayPlace() != DecayPlace::None;
-  Value last = k.cst(kChunkTokens - 1), whole;
-  if (decayed) {
-    k.loop(kChunkTokens, [&](Value j) {
-      Value decay = k.splat(k.loadScalar(fading, j), lanes);
-      for (const ColumnVector &c : columns) {
-        SmallVector<Value> place{j, c.offset};
-        k.store(k.mul(decay, k.load(written, place, lanes)), written, place);
-      }
-    });
-    whole = k.splat(k.loadScalar(through, last), lanes);
-  }
   unsigned vectors = columns.size();
   forRowTiles(
       k, k.cst(0), k.cst(in.keys), tileRows(), [&](Value row, unsigned rows) {
         TileAccumulators sums;
-        for (unsigned r = 0; r < rows; ++r)
+        for (unsigned r = 0; r < rows; ++r) {
+          Value at = k.add(row, k.cst(r)), decay;
+          if (prefix)
+            decay = k.splat(k.loadScalar(prefix, at), lanes);
           for (const ColumnVector &c : columns)
-            sums.push_back(
-                applyDecay(whole, loadState(k.add(row, k.cst(r)), c)));
-        sums = multiplyTile(
-            k, rows, vectors, k.cst(0), k.cst(kChunkTokens), kChunkTokens, sums,
-            [&](unsigned r, Value inner) {
-              return k.loadScalar(keys, {inner, k.add(row, k.cst(r))});
-            },
-            [&](unsigned v, Value inner) {
-              return k.load(written, {inner, columns[v].offset}, lanes);
-            });
+            sums.push_back(applyDecay(decay, loadState(at, c)));
+        }
+        for (ChunkWriter &writer : writers)
+          sums = multiplyTile(
+              k, rows, vectors, k.cst(0), k.cst(kChunkTokens), kChunkTokens,
+              sums,
+              [&](unsigned r, Value inner) {
+                return k.loadScalar(writer.rows, {inner, k.add(row, k.cst(r))});
+              },
+              [&](unsigned v, Value inner) {
+                return k.load(writer.written, {inner, columns[v].offset},
+                              lanes);
+              });
         for (unsigned r = 0; r < rows; ++r)
           for (auto [v, c] : llvm::enumerate(columns))
             storeState(sums[r * vectors + v], k.add(row, k.cst(r)), c);

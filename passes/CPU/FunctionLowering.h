@@ -256,6 +256,7 @@ void addRotaryLowering(OpLoweringMap &map);
 void addEmbeddingLowering(OpLoweringMap &map);
 void addShortConvLowering(OpLoweringMap &map);
 void addScanLowering(OpLoweringMap &map);
+void addLogCumsumExpLowering(OpLoweringMap &map);
 void addRouteLowering(OpLoweringMap &map);
 void addExpertsLowering(OpLoweringMap &map);
 void addElementwiseLowering(OpLoweringMap &map);

@@ -31,6 +31,7 @@ const OpLoweringMap &linnet::getOpLowerings() {
     addEmbeddingLowering(all);
     addShortConvLowering(all);
     addScanLowering(all);
+    addLogCumsumExpLowering(all);
     addRouteLowering(all);
     addExpertsLowering(all);
     addElementwiseLowering(all);

@@ -42,7 +42,10 @@ void ScanKernel::emit() {
   if (k.argumentType(in.value.argument).getDimSize(1) > 1)
     scratch = k.scratch({blocksPerItem * in.keys, width}, k.getF32Type());
   if (decayPlace() == DecayPlace::Row)
-    rowDecays = k.scratch({in.keys}, k.getF32Type());
+    rowDecays = k.scratch({rowGroups()}, k.getF32Type());
+  if (form.hasPhase() && !in.parameters[form.phase].varies('v'))
+    for (Value *list : {&rowCosines, &rowSines})
+      *list = k.scratch({rowGroups()}, k.getF32Type());
   if (isChunkwise())
     reserveChunk();
   tokens = k.extent(in.result, 1);
@@ -115,44 +118,41 @@ void ScanKernel::emitItem() {
 //===----------------------------------------------------------------------===//
 
 bool ScanKernel::varies(char letter) const {
-  auto varies = [&](int number) {
-    return number >= 0 && in.parameters[number].varies(letter);
-  };
-  return varies(form.logDecay) || varies(form.logDecayFactor);
+  return llvm::any_of(form.logDecay, [&](ArrayRef<int> term) {
+    return llvm::any_of(term, [&](int operand) {
+      return in.parameters[operand].varies(letter);
+    });
+  });
 }
 
 ScanKernel::DecayPlace ScanKernel::decayPlace() const {
-  if (form.logDecay < 0)
+  if (form.logDecay.empty())
     return DecayPlace::None;
-  if (varies('k'))
+  if (varies(groupLetter()))
     return varies('v') ? DecayPlace::Entry : DecayPlace::Row;
   return varies('v') ? DecayPlace::Column : DecayPlace::Token;
-}
-
-/// Whether decays that vary along k lie one behind the other.
-bool ScanKernel::hasRowVectors() const {
-  auto dense = [&](int number) {
-    return number < 0 || !in.parameters[number].varies('k') ||
-           in.parameters[number].letters.back() == 'k';
-  };
-  return dense(form.logDecay) && dense(form.logDecayFactor);
 }
 
 /// exp of the log decay at (row, column): a scalar, or a vector along the
 /// letter `along`.
 Value ScanKernel::emitDecay(Value row, Value column, char along, Value valid) {
-  auto load = [&](int number) {
-    return in.parameters[number].load(k, at, row, column, along, valid);
+  // One of two operands may be the same for the whole vector.
+  auto widened = [&](Value value, Value other) {
+    return !isa<VectorType>(value.getType()) && isa<VectorType>(other.getType())
+               ? k.splat(value, lanes)
+               : value;
   };
-  Value log = load(form.logDecay);
-  if (form.logDecayFactor >= 0) {
-    Value factor = load(form.logDecayFactor);
-    // One of the two may be the same for the whole vector.
-    if (isa<VectorType>(factor.getType()) && !isa<VectorType>(log.getType()))
-      log = k.splat(log, lanes);
-    if (isa<VectorType>(log.getType()) && !isa<VectorType>(factor.getType()))
-      factor = k.splat(factor, lanes);
-    log = k.mul(log, factor);
+  Value log;
+  for (ArrayRef<int> term : form.logDecay) {
+    Value product;
+    for (int operand : term) {
+      Value factor =
+          in.parameters[operand].load(k, at, row, column, along, valid);
+      product = product
+                    ? k.mul(widened(product, factor), widened(factor, product))
+                    : factor;
+    }
+    log = log ? k.add(widened(log, product), widened(product, log)) : product;
   }
   return math::ExpOp::create(k, log);
 }
@@ -181,20 +181,76 @@ void ScanKernel::prepareDecays() {
       decay = emitDecay(zero, c.column, 'v', c.valid);
     break;
   case DecayPlace::Row:
-    if (!hasRowVectors()) {
-      k.loop(in.keys, [&](Value row) {
-        k.storeScalar(emitDecay(row, zero, 0, Value()), rowDecays, row);
-      });
-      break;
-    }
-    k.forColumns(in.keys, [&](Value row, Value valid) {
-      k.storeColumns(emitDecay(row, zero, 'k', valid), rowDecays, row, valid);
+    prepareRows(rowDecays, [&](Value row, Value valid) {
+      return emitDecay(row, zero, groupLetter(), valid);
     });
     break;
   case DecayPlace::None:
   case DecayPlace::Entry:
     break;
   }
+  if (!rowCosines)
+    return;
+  auto angle = [&](Value row, Value valid) {
+    return emitAngle(row, zero, groupLetter(), valid);
+  };
+  prepareRows(rowCosines, [&](Value row, Value valid) {
+    return math::CosOp::create(k, angle(row, valid));
+  });
+  prepareRows(rowSines, [&](Value row, Value valid) {
+    return math::SinOp::create(k, angle(row, valid));
+  });
+}
+
+/// Fills a list with one entry per group of rows. Entries that lie one behind
+/// the other come as vectors, else (or if all are the same) as scalars.
+void ScanKernel::prepareRows(Value list,
+                             llvm::function_ref<Value(Value, Value)> entry) {
+  k.forColumns(rowGroups(), [&](Value row, Value valid) {
+    Value entries = entry(row, valid);
+    if (isa<VectorType>(entries.getType()))
+      return k.storeColumns(entries, list, row, valid);
+    Value end = k.add(row, valid ? valid : k.cst(lanes));
+    k.loop(row, end, k.cst(1),
+           [&](Value one) { k.storeScalar(entry(one, Value()), list, one); });
+  });
+}
+
+Value ScanKernel::emitAngle(Value row, Value column, char along, Value valid) {
+  return in.parameters[form.phase].load(k, at, row, column, along, valid);
+}
+
+/// Cosine and sine of the turn of a complex row, one pair per column vector;
+/// empty without.
+SmallVector<std::pair<Value, Value>> ScanKernel::turnsOf(Value row) {
+  SmallVector<std::pair<Value, Value>> result(columns.size());
+  if (!form.hasPhase())
+    return result;
+  if (rowCosines) {
+    auto load = [&](Value list) {
+      return k.splat(k.loadScalar(list, row), lanes);
+    };
+    result.assign(columns.size(), {load(rowCosines), load(rowSines)});
+    return result;
+  }
+  for (auto [turn, c] : llvm::zip(result, columns)) {
+    Value angle = emitAngle(row, c.column, 'v', c.valid);
+    turn = {math::CosOp::create(k, angle), math::SinOp::create(k, angle)};
+  }
+  return result;
+}
+
+/// The rows of a group after decay and turn.
+SmallVector<Value> ScanKernel::applyTransition(ArrayRef<Value> old, Value decay,
+                                               std::pair<Value, Value> turn) {
+  SmallVector<Value> rows;
+  for (Value row : old)
+    rows.push_back(applyDecay(decay, row));
+  if (!form.hasPhase())
+    return rows;
+  auto [cosine, sine] = turn;
+  return {k.sub(k.mul(cosine, rows[0]), k.mul(sine, rows[1])),
+          k.fma(sine, rows[0], k.mul(cosine, rows[1]))};
 }
 
 /// The decays of one row, one vector (or null) per column vector.
@@ -303,43 +359,61 @@ void ScanKernel::emitToken() {
   SmallVector<Value> zeros(columns.size(), k.splat(0.0, lanes));
   SmallVector<Value> additions =
       form.tied ? emitCorrection(values, zeros) : values;
+  SmallVector<Value> reads;
+  if (form.hasReader())
+    reads = readState(in.parameters[form.reader], /*decayed=*/false, zeros);
 
   bool pre = op.getReadout() == Readout::Pre;
-  SmallVector<Value> sums =
-      k.loop(k.cst(0), k.cst(in.keys), k.cst(1), zeros,
-             [&](Value row, ValueRange carried) {
-               SmallVector<Value> next;
-               Value key = rowOf(in.key, row), query = rowOf(in.query, row);
-               SmallVector<Value> rowDecay = decaysOf(row);
-               for (auto [j, c] : llvm::enumerate(columns)) {
-                 Value old = loadState(row, c);
-                 Value s =
-                     k.fma(key, additions[j], applyDecay(rowDecay[j], old));
-                 storeState(s, row, c);
-                 next.push_back(k.fma(query, pre ? old : s, carried[j]));
-               }
-               return next;
-             });
+  SmallVector<Value> sums = k.loop(
+      k.cst(0), k.cst(rowGroups()), k.cst(1), zeros,
+      [&](Value group, ValueRange carried) {
+        SmallVector<Value> next(carried), rows;
+        for (int64_t i = 0; i < rowsOfGroup(); ++i)
+          rows.push_back(i ? k.add(group, k.cst(i * rowGroups())) : group);
+        SmallVector<Value> decays = decaysOf(group);
+        SmallVector<std::pair<Value, Value>> turns = turnsOf(group);
+        for (auto [j, c] : llvm::enumerate(columns)) {
+          SmallVector<Value> old;
+          for (Value row : rows)
+            old.push_back(loadState(row, c));
+          SmallVector<Value> moved = applyTransition(old, decays[j], turns[j]);
+          for (auto [i, row] : llvm::enumerate(rows)) {
+            Value s = k.fma(rowOf(in.key, row), additions[j], moved[i]);
+            if (form.hasReader())
+              s = k.fma(rowOf(in.parameters[form.writer], row), reads[j], s);
+            storeState(s, row, c);
+            next[j] = k.fma(rowOf(in.query, row), pre ? old[i] : s, next[j]);
+          }
+        }
+        return next;
+      });
 
   Value bonus = emitBonus();
   for (auto [j, c] : llvm::enumerate(columns))
     storeResult(bonus ? k.fma(bonus, values[j], sums[j]) : sums[j], c);
 }
 
+/// S^T r for the reader r, S before or after its decay.
+SmallVector<Value> ScanKernel::readState(const ScanOperand &reader,
+                                         bool decayed, ValueRange zeros) {
+  return k.loop(
+      k.cst(0), k.cst(in.keys), k.cst(1), zeros,
+      [&](Value row, ValueRange carried) {
+        SmallVector<Value> next, rowDecay(columns.size());
+        Value factor = rowOf(reader, row);
+        if (decayed)
+          rowDecay = decaysOf(row);
+        for (auto [j, c] : llvm::enumerate(columns))
+          next.push_back(k.fma(
+              factor, applyDecay(rowDecay[j], loadState(row, c)), carried[j]));
+        return next;
+      });
+}
+
 /// beta (v - S'^T k), S' the decayed state: what a tied transition writes.
 SmallVector<Value> ScanKernel::emitCorrection(ArrayRef<Value> values,
                                               ValueRange zeros) {
-  SmallVector<Value> read = k.loop(
-      k.cst(0), k.cst(in.keys), k.cst(1), zeros,
-      [&](Value row, ValueRange carried) {
-        SmallVector<Value> next;
-        Value key = rowOf(in.key, row);
-        SmallVector<Value> rowDecay = decaysOf(row);
-        for (auto [j, c] : llvm::enumerate(columns))
-          next.push_back(k.fma(key, applyDecay(rowDecay[j], loadState(row, c)),
-                               carried[j]));
-        return next;
-      });
+  SmallVector<Value> read = readState(in.key, /*decayed=*/true, zeros);
   Value beta = rowOf(in.parameters[form.beta], k.cst(0));
   SmallVector<Value> result;
   for (auto [value, sum] : llvm::zip(values, read))

@@ -34,8 +34,23 @@ private:
     Value offset, column, valid;
   };
 
+  /// What reads the state in each token of a chunk: rows [C][K], and what they
+  /// read from the state at the chunk's start [C][block]. `pre`: before the
+  /// token's decay.
+  struct ChunkReader {
+    const ScanOperand *source;
+    bool pre;
+    Value rows = {}, reads = {};
+  };
+  /// What writes it: rows [C][K], what they write [C][block], and their
+  /// products with each reader [C][C].
+  struct ChunkWriter {
+    const ScanOperand *source;
+    Value rows = {}, written = {};
+    SmallVector<Value> scores = {};
+  };
+
   bool varies(char letter) const;
-  bool hasRowVectors() const;
   DecayPlace decayPlace() const;
   bool isChunkwise();
 
@@ -61,19 +76,36 @@ private:
   void emitToken();
   void prepareDecays();
   SmallVector<Value> decaysOf(Value row);
+  void prepareRows(Value list, llvm::function_ref<Value(Value, Value)> entry);
+  Value emitAngle(Value row, Value column, char along, Value valid);
+  SmallVector<std::pair<Value, Value>> turnsOf(Value row);
+  /// The rows that a transition mixes: one, or the two of a complex row.
+  int64_t rowsOfGroup() const { return form.hasPhase() ? 2 : 1; }
+  char groupLetter() const { return form.hasPhase() ? 'p' : 'k'; }
+  int64_t rowGroups() const { return in.keys / rowsOfGroup(); }
+  SmallVector<Value> applyTransition(ArrayRef<Value> old, Value decay,
+                                     std::pair<Value, Value> turn);
+  SmallVector<Value> readState(const ScanOperand &reader, bool decayed,
+                               ValueRange zeros);
   SmallVector<Value> emitCorrection(ArrayRef<Value> values, ValueRange zeros);
 
   // One chunk (ChunkwiseScanKernel.cpp).
   void reserveChunk();
   void emitChunk(Value start);
+  void prefetchChunk(Value start);
   void packChunk(Value start);
   void emitBlockOfChunk(Value start);
-  void emitScores(Value start);
-  Value emitScore(Value readers, Value i, Value j);
+  void emitScores();
+  void emitScoresOf(int64_t i);
+  void fadeReaders(Value token, Value column, Value decay,
+                   ArrayRef<Value> rows);
   void emitReads();
+  SmallVector<Value> readChunk(unsigned number, int64_t i, int64_t end);
   void emitOutputs(Value start);
   void emitUpdate();
   int64_t tileRows() const;
+  int64_t paddedKeys() const;
+  void forPaddedKeys(llvm::function_ref<void(Value)> body);
 
   KernelBuilder &k;
   ScanOp op;
@@ -86,6 +118,9 @@ private:
   /// The item's state [blocks * K][block], absent for one token; row decays
   /// [K].
   Value scratch, rowDecays;
+  /// Cosine and sine of each complex row's angle [K / 2], where it is the same
+  /// for all columns.
+  Value rowCosines, rowSines;
   ScanPlace at;
   /// The item's group and, of the selected block, the first column and the
   /// first row in the scratch.
@@ -93,14 +128,11 @@ private:
   Value tokens;
   SmallVector<ColumnVector> columns;
   SmallVector<Value> tokenDecays;
-  /// Scratch of a chunk of C tokens. queries, keys [C][K]; decays [C]: from one
-  /// token to the next; before, through [C]: from the chunk's start to before
-  /// and through token i; fading [C]: from after token j to the latest one;
-  /// outScores, keyScores [C][C]: q_i . k_j and k_i . k_j, decayed; queryReads,
-  /// keyReads [C][block]: what q_i and k_i read from the state at the chunk's
-  /// start; written [C][block]: the values, then what the tokens write.
-  Value queries, keys, decays, before, through, fading, outScores, keyScores,
-      queryReads, keyReads, written;
+  /// A chunk's scratch: the decays of its tokens [C][K] and their product so
+  /// far [K].
+  SmallVector<ChunkReader> readers;
+  SmallVector<ChunkWriter> writers;
+  Value decays, prefix;
 };
 
 } // namespace mlir::linnet

@@ -32,6 +32,7 @@ SmallVector<Value> ScanOperand::indices(KernelBuilder &k,
                                  k, place.head, k.cst(heads / size))));
       break;
     case 'k':
+    case 'p':
       result.push_back(row);
       break;
     default:

@@ -33,11 +33,12 @@ struct ScanOperand {
     size_t d = letters.find(letter);
     return d != std::string::npos && sizes[d] > 1;
   }
-  /// Where the entry of (place, row, column) stands.
+  /// Where the entry of (place, row, column) stands; the row of a dimension
+  /// `p` is a pair's.
   SmallVector<Value> indices(KernelBuilder &k, const ScanPlace &place,
                              Value row, Value column) const;
-  /// That entry, or, if the operand varies along the letter `along` ('k' or
-  /// 'v'), a vector from it on (the first `valid` lanes if set).
+  /// That entry, or, if the operand varies along the letter `along` ('k', 'p'
+  /// or 'v'), a vector from it on (the first `valid` lanes if set).
   Value load(KernelBuilder &k, const ScanPlace &place, Value row, Value column,
              char along, Value valid) const;
 };

@@ -92,12 +92,15 @@ static void splitAt(StatefulOpInterface op, int64_t at) {
     states = parts.back().states;
     clone->erase();
   }
-  Value joined = tensor::ConcatOp::create(
-      builder, op.getLoc(), op->getResult(0).getType(), 1,
-      ValueRange{parts[0].results[0], parts[1].results[0]});
-  op->getResult(0).replaceAllUsesWith(joined);
-  for (unsigned i = 1, e = op->getNumResults(); i < e; ++i)
-    op->getResult(i).replaceAllUsesWith(parts[1].results[i]);
+  // What is no state runs along time.
+  for (OpResult result : op->getResults()) {
+    Value first = parts[0].results[result.getResultNumber()],
+          second = parts[1].results[result.getResultNumber()];
+    if (!llvm::is_contained(parts[1].states, second))
+      second = tensor::ConcatOp::create(builder, op.getLoc(), result.getType(),
+                                        1, ValueRange{first, second});
+    result.replaceAllUsesWith(second);
+  }
   op->erase();
 }
 

@@ -176,6 +176,38 @@ func.func @scan_low_rank(%x: tensor<2xf32>) {
 
 // -----
 
+func.func @rank_one_decay(%q: tensor<2x5x2x3xf32>) {
+  // expected-error @+1 {{expected the rank_one transition's decay to be none, scalar or diagonal, but got full}}
+  %o, %s = linnet.scan #linnet.rank_one<full>(%q, %q) %q, %q, %q : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c6_complex(%q: tensor<2x5x2x3xf32>, %g: tensor<2x5x2x1xf32>) {
+  // expected-error @+1 {{expected an even key width for a complex state, but got 3}}
+  %o, %s = linnet.scan #linnet.complex(%g, %g) %q, %q, %q : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x1xf32>, tensor<2x5x2x1xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @complex_pairs(%q: tensor<2x5x2x6xf32>, %g: tensor<2x5x2x6xf32>) {
+  // expected-error @+1 {{expected transition operand 0 of shape [B, T, H, P] (or a size that broadcasts), but got 'tensor<2x5x2x6xf32>'}}
+  %o, %s = linnet.scan #linnet.complex(%g, %g) %q, %q, %q : (tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>, tensor<2x5x2x6xf32>) -> (tensor<2x5x2x6xf32>, tensor<2x2x6x6xf32>)
+  return
+}
+
+// -----
+
+func.func @value_diagonal_width(%q: tensor<2x5x2x3xf32>, %v: tensor<2x5x2x4xf32>) {
+  // expected-error @+1 {{expected transition operand 0 of shape [B, T, H, V] (or a size that broadcasts), but got 'tensor<2x5x2x3xf32>'}}
+  %o, %s = linnet.scan #linnet.value_diagonal(%q) %q, %q, %v : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x4xf32>, tensor<2x5x2x3xf32>) -> (tensor<2x5x2x4xf32>, tensor<2x2x3x4xf32>)
+  return
+}
+
+// -----
+
 func.func @delta_decay(%q: tensor<2x5x2x3xf32>, %b: tensor<2x5x2xf32>) {
   // expected-error @+1 {{expected the delta transition's decay to be none, scalar or diagonal, but got full}}
   %o, %s = linnet.scan #linnet.delta<full>(%b) %q, %q, %q : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)

@@ -17,6 +17,21 @@ func.func @transitions(%q: tensor<?x?x1x3xf32>, %v: tensor<?x?x4x5xf32>, %h: ten
   %5, %s5 = linnet.scan #linnet.delta<scalar>(%h, %h) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
   // CHECK: linnet.scan #linnet.delta<diagonal>(%{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
   %6, %s6 = linnet.scan #linnet.delta<diagonal>(%h, %shared) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x4xf32>, tensor<?x?x2x3xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
+  // CHECK: linnet.scan #linnet.value_diagonal(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %7, %s7 = linnet.scan #linnet.value_diagonal(%d) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x4x5xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
+  // CHECK: linnet.scan #linnet.two_sided(%{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %8, %s8 = linnet.scan #linnet.two_sided(%shared, %d) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x2x3xf32>, tensor<?x?x4x5xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
+  // CHECK: linnet.scan #linnet.rank_one<scalar>(%{{.*}}, %{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %9, %s9 = linnet.scan #linnet.rank_one<scalar>(%shared, %shared, %h) %q, %q, %v : (tensor<?x?x1x3xf32>, tensor<?x?x1x3xf32>, tensor<?x?x4x5xf32>, tensor<?x?x2x3xf32>, tensor<?x?x2x3xf32>, tensor<?x?x4xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x3x5xf32>)
+  return
+}
+
+// CHECK-LABEL: func.func @complex(
+func.func @complex(%q: tensor<?x?x1x6xf32>, %v: tensor<?x?x4x5xf32>, %g: tensor<1x1x4x3xf32>, %h: tensor<1x1x4x5xf32>) {
+  // CHECK: linnet.scan #linnet.complex(%{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %0, %s0 = linnet.scan #linnet.complex(%g, %g) %q, %q, %v : (tensor<?x?x1x6xf32>, tensor<?x?x1x6xf32>, tensor<?x?x4x5xf32>, tensor<1x1x4x3xf32>, tensor<1x1x4x3xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x6x5xf32>)
+  // CHECK: linnet.scan #linnet.complex_value(%{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %1, %s1 = linnet.scan #linnet.complex_value(%h, %h) %q, %q, %v : (tensor<?x?x1x6xf32>, tensor<?x?x1x6xf32>, tensor<?x?x4x5xf32>, tensor<1x1x4x5xf32>, tensor<1x1x4x5xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x6x5xf32>)
   return
 }
 

@@ -29,7 +29,14 @@ protected:
             FullTransitionAttr::get(&context),
             DeltaTransitionAttr::get(&context, "none"),
             DeltaTransitionAttr::get(&context, "scalar"),
-            DeltaTransitionAttr::get(&context, "diagonal")};
+            DeltaTransitionAttr::get(&context, "diagonal"),
+            ValueDiagonalTransitionAttr::get(&context),
+            TwoSidedTransitionAttr::get(&context),
+            RankOneTransitionAttr::get(&context, "none"),
+            RankOneTransitionAttr::get(&context, "scalar"),
+            RankOneTransitionAttr::get(&context, "diagonal"),
+            ComplexTransitionAttr::get(&context),
+            ComplexValueTransitionAttr::get(&context)};
   }
 
   RankedTensorType matrix(int64_t rows, int64_t columns) {
@@ -46,23 +53,6 @@ protected:
   Builder builder;
 };
 
-/// The letters a log decay of this shape has in all.
-std::string lettersOf(DecayShape shape) {
-  switch (shape) {
-  case DecayShape::None:
-    return "";
-  case DecayShape::Scalar:
-    return "th";
-  case DecayShape::Key:
-    return "thk";
-  case DecayShape::Value:
-    return "thv";
-  case DecayShape::Full:
-    return "thkv";
-  }
-  return "";
-}
-
 TEST_F(InterfaceTest, NormalFormsFitTheirOperands) {
   for (TransitionAttrInterface transition : transitions()) {
     SmallVector<StringRef> dims = transition.getOperandDims();
@@ -73,14 +63,25 @@ TEST_F(InterfaceTest, NormalFormsFitTheirOperands) {
       EXPECT_EQ(dims[operand], letters);
       used[operand] = true;
     };
-    EXPECT_EQ(form.logDecay >= 0, form.decay != DecayShape::None);
-    if (form.logDecay >= 0)
-      use(form.logDecay, lettersOf(form.decay));
-    if (form.logDecayFactor >= 0)
-      use(form.logDecayFactor, "thv");
+    for (ArrayRef<int> term : form.logDecay) {
+      EXPECT_FALSE(term.empty());
+      for (int operand : term) {
+        ASSERT_LT(operand, int(dims.size()));
+        EXPECT_TRUE(dims[operand].starts_with("th"));
+        used[operand] = true;
+      }
+    }
     EXPECT_EQ(form.tied, form.beta >= 0);
     if (form.beta >= 0)
       use(form.beta, "th");
+    if (form.hasPhase())
+      used[form.phase] = true;
+    EXPECT_EQ(form.hasReader(), form.writer >= 0);
+    EXPECT_FALSE(form.tied && form.hasReader());
+    if (form.hasReader()) {
+      use(form.reader, "thk");
+      use(form.writer, "thk");
+    }
     for (bool operand : used)
       EXPECT_TRUE(operand) << "an operand without a place in the normal form";
   }
@@ -95,7 +96,14 @@ TEST_F(InterfaceTest, LegalFormsFollowFromTheNormalForm) {
       {Step, Sequential},
       {Step, Sequential, Chunkwise},
       {Step, Sequential, Chunkwise},
-      {Step, Sequential, Chunkwise}};
+      {Step, Sequential, Chunkwise},
+      {Step, Sequential},
+      {Step, Sequential},
+      {Step, Sequential, Chunkwise},
+      {Step, Sequential, Chunkwise},
+      {Step, Sequential, Chunkwise},
+      {Step, Sequential},
+      {Step, Sequential}};
   for (auto [transition, forms] : llvm::zip_equal(transitions(), expected)) {
     auto got = transition.getLegalForms();
     EXPECT_EQ(std::vector<ScanForm>(got.begin(), got.end()), forms);

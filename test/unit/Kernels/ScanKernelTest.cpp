@@ -10,8 +10,10 @@ namespace linnet::test {
 namespace {
 
 const std::vector<std::string> kTransitions = {
-    "none",        "scalar",        "diagonal",       "full",
-    "delta<none>", "delta<scalar>", "delta<diagonal>"};
+    "none",        "scalar",         "diagonal",         "full",
+    "delta<none>", "delta<scalar>",  "delta<diagonal>",  "value_diagonal",
+    "two_sided",   "rank_one<none>", "rank_one<scalar>", "rank_one<diagonal>",
+    "complex",     "complex_value"};
 
 struct ScanCase {
   int64_t batch, tokens, heads, keys, values;
@@ -25,11 +27,22 @@ ScanCase randomCase(Program &program) {
           program.pick<int64_t>({1, 3, 8, 16, 17, 32, 64, 70})};
 }
 
+/// The pairs of a complex state make its rows even.
+ScanCase fitted(ScanCase c, const std::string &transition) {
+  if (transition.starts_with("complex"))
+    c.keys += c.keys % 2;
+  return c;
+}
+
 class ScanMaker {
 public:
-  ScanMaker(Program &program, const ScanCase &c, bool oneToken)
-      : program(program), c(c), oneToken(oneToken) {}
+  ScanMaker(Program &program, const std::string &transition, const ScanCase &c,
+            bool oneToken)
+      : program(program), c(fitted(c, transition)), oneToken(oneToken) {
+    make(transition);
+  }
 
+private:
   /// Operands and text of a recurrence, without initial state and attributes.
   void make(const std::string &transition) {
     Shape shape = keyShape();
@@ -45,12 +58,30 @@ public:
           (parameters.empty() ? "$" : ", $") + std::to_string(operands.size());
       operands.push_back(value);
     };
+    if (transition.starts_with("complex")) {
+      int64_t width = transition == "complex" ? c.keys / 2 : c.values;
+      parameter(logDecay(headShape({maybeOne(width)})));
+      parameter(program.input(headShape({maybeOne(width)}), -7, 7));
+    }
     if (transition.starts_with("delta"))
       parameter(program.input(headShape({}), 0, 2)); // beta
-    if (transition == "scalar" || transition == "delta<scalar>")
+    if (transition.starts_with("rank_one")) {
+      // |a| = 1 and |b| <= 1 at an angle keep the state bounded.
+      Shape reader = headShape({c.keys});
+      parameter(program.input(reader, unitRows(reader)));
+      Shape writer = headShape({c.keys});
+      std::vector<double> values = unitRows(writer);
+      for (double &value : values)
+        value *= 0.5;
+      parameter(program.input(writer, values));
+    }
+    if (transition == "scalar" || transition.ends_with("<scalar>"))
       parameter(logDecay(headShape({})));
-    if (transition == "diagonal" || transition == "delta<diagonal>")
+    if (transition == "diagonal" || transition.ends_with("<diagonal>") ||
+        transition == "two_sided")
       parameter(logDecay(headShape({maybeOne(c.keys)})));
+    if (transition == "value_diagonal" || transition == "two_sided")
+      parameter(logDecay(headShape({maybeOne(c.values)})));
     if (transition == "full") {
       parameter(program.input(headShape({maybeOne(c.values)}), 0, 1));
       Shape rate = headShape({maybeOne(c.keys), maybeOne(c.values)});
@@ -74,6 +105,7 @@ public:
       attributes += "scale = 0.3 : f64, ";
   }
 
+public:
   void initial() {
     text += " initial($" + std::to_string(operands.size()) + ")";
     operands.push_back(program.input({c.batch, c.heads, c.keys, c.values}));
@@ -148,8 +180,7 @@ private:
 
 void addScan(Program &program, const std::string &transition,
              const ScanCase &c) {
-  ScanMaker maker(program, c, false);
-  maker.make(transition);
+  ScanMaker maker(program, transition, c, false);
   if (program.chance(0.5))
     maker.initial();
   if (program.chance(0.2))
@@ -159,7 +190,7 @@ void addScan(Program &program, const std::string &transition,
         " {" + maker.attributes.substr(0, maker.attributes.size() - 2) + "}";
   program.expectAll(program.apply("linnet.scan " + maker.text, maker.operands,
                                   {{c.batch, c.tokens, c.heads, c.values},
-                                   {c.batch, c.heads, c.keys, c.values}}),
+                                   {c.batch, c.heads, maker.c.keys, c.values}}),
                     "scan " + maker.description());
 }
 
@@ -189,18 +220,17 @@ TEST_P(ScanKernel, Step) {
     Program program(7200 + round);
     for (int i = 0; i < 4; ++i) {
       ScanCase c = randomCase(program);
-      ScanMaker maker(program, c, true);
-      maker.make(GetParam());
+      ScanMaker maker(program, GetParam(), c, true);
       maker.initial();
       if (!maker.attributes.empty())
         maker.text += " {" +
                       maker.attributes.substr(0, maker.attributes.size() - 2) +
                       "}";
-      program.expectAll(program.apply("linnet.step " + maker.text,
-                                      maker.operands,
-                                      {{c.batch, c.heads, c.values},
-                                       {c.batch, c.heads, c.keys, c.values}}),
-                        "step " + maker.description());
+      program.expectAll(
+          program.apply("linnet.step " + maker.text, maker.operands,
+                        {{c.batch, c.heads, c.values},
+                         {c.batch, c.heads, maker.c.keys, c.values}}),
+          "step " + maker.description());
     }
     program.check();
   }

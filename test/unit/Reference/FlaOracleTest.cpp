@@ -5,9 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "RunModule.h"
-
-#include "linnet/Support/Json.h"
+#include "FlaOracle.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -16,63 +14,6 @@ using namespace linnet;
 using namespace linnet::test;
 
 namespace {
-
-constexpr double kTolerance = 1e-12;
-
-std::string pathOf(const std::string &op, const std::string &file) {
-  return std::string(LINNET_ORACLE_DIR) + "/fla/ops/" + op + "/" + file;
-}
-
-HostTensor load(const std::string &op, const std::string &name) {
-  auto array = readNpy(pathOf(op, name + ".npy"));
-  if (array)
-    return HostTensor::fromNpy(*array);
-  ADD_FAILURE() << array.error().str();
-  return {};
-}
-
-/// The scale of meta.json; 1 where it says none.
-double loadScale(const std::string &op) {
-  auto meta = readJsonFile(pathOf(op, "meta.json"));
-  if (!meta) {
-    ADD_FAILURE() << meta.error().str();
-    return 1;
-  }
-  const Json *scale = findJson(*meta, "scale");
-  return scale && scale->is_number() ? scale->get<double>() : 1;
-}
-
-HostTensor reshape(HostTensor tensor, Shape shape) {
-  tensor.shape = std::move(shape);
-  return tensor;
-}
-
-std::string formatScale(double scale) {
-  char text[40];
-  snprintf(text, sizeof(text), "%.17e", scale);
-  return text;
-}
-
-/// Runs a scan on q, k, v of `op` and its initial state.
-std::vector<HostTensor>
-runScan(const std::string &op, const std::string &transition,
-        const HostTensor &q, const HostTensor &k, const HostTensor &v,
-        const std::vector<HostTensor> &parameters, const HostTensor &initial,
-        std::string attributes = "", std::string bonus = "") {
-  std::vector<Operand> operands{q, k, v};
-  operands.insert(operands.end(), parameters.begin(), parameters.end());
-  operands.push_back(initial);
-  std::string text = "linnet.scan " + transition + " %0, %1, %2 " + bonus +
-                     " initial(%" + std::to_string(operands.size() - 1) +
-                     ") {scale = " + formatScale(loadScale(op)) + " : f64" +
-                     attributes + "}";
-  return runOp(text, operands, {v.shape, initial.shape});
-}
-
-void expectResults(const std::string &op, const std::vector<HostTensor> &got) {
-  EXPECT_LE(difference(got[0], load(op, "o")), kTolerance) << op;
-  EXPECT_LE(difference(got[1], load(op, "final_state")), kTolerance) << op;
-}
 
 /// Operations whose files are the operands of a scan as they stand.
 void checkPlain(const std::string &op, const std::string &transition,
