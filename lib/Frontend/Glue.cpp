@@ -161,21 +161,40 @@ Value ModelBuilder::dropUnit(Value x) {
   return tensor::CollapseShapeOp::create(b, x, groups);
 }
 
-Value ModelBuilder::scale(Value x, double factor) {
-  if (factor == 1)
-    return x;
-  unsigned rank = typeOf(x).getRank();
-  AffineMap whole = b.getMultiDimIdentityMap(rank);
-  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+Value ModelBuilder::lightningDecay(int64_t heads, int64_t layers) {
+  // The layer's number, as the position of a single token.
+  Value unit =
+      tensor::EmptyOp::create(b, ArrayRef<int64_t>{1, 1}, b.getI32Type());
+  Value layerNumber = ir::PositionsOp::create(b, unit, layer);
+  Value empty = tensor::EmptyOp::create(b, ArrayRef<int64_t>{1, 1, heads},
+                                        b.getF32Type());
+  AffineMap whole = b.getMultiDimIdentityMap(3);
+  AffineMap outer = whole.getMajorSubMap(2);
+  SmallVector<utils::IteratorType> loops(3, utils::IteratorType::parallel);
   auto op = linalg::GenericOp::create(
-      b, typeOf(x), ValueRange{x}, ValueRange{emptyLike(x)},
-      ArrayRef<AffineMap>{whole, whole}, loops,
+      b, empty.getType(), ValueRange{layerNumber}, ValueRange{empty},
+      ArrayRef<AffineMap>{outer, whole}, loops,
       [&](OpBuilder &nested, Location loc, ValueRange args) {
-        Value constant = arith::ConstantOp::create(
-            nested, loc, nested.getF32FloatAttr(factor));
+        ImplicitLocOpBuilder n(loc, nested);
+        auto constant = [&](double value) -> Value {
+          return arith::ConstantOp::create(n, n.getF32FloatAttr(value));
+        };
+        auto toFloat = [&](Value value) -> Value {
+          return arith::SIToFPOp::create(n, n.getF32Type(), value);
+        };
+        Value head = arith::IndexCastOp::create(
+            n, n.getI32Type(), linalg::IndexOp::create(n, 2).getResult());
+        // 2^(-8 (j + 1) / heads) = e^(rate (j + 1)).
+        double rate = -8 * std::log(2.0) / double(heads);
+        Value slope = math::ExpOp::create(
+            n, arith::MulFOp::create(
+                   n, arith::AddFOp::create(n, toFloat(head), constant(1)),
+                   constant(rate)));
+        Value share = arith::MulFOp::create(
+            n, toFloat(args[0]), constant(1 / (double(layers) - 1 + 1e-5)));
+        Value factor = arith::SubFOp::create(n, share, constant(1 + 1e-5));
         linalg::YieldOp::create(
-            nested, loc,
-            arith::MulFOp::create(nested, loc, args[0], constant).getResult());
+            n, arith::MulFOp::create(n, slope, factor).getResult());
       });
   return op.getResult(0);
 }

@@ -242,8 +242,9 @@ public:
   mlir::Value mergeParts(mlir::Value x);
   /// `[B, T, 1]` to `[B, T]`.
   mlir::Value dropUnit(mlir::Value x);
-  /// x times a number.
-  mlir::Value scale(mlir::Value x, double factor);
+  /// Log decays [1, 1, heads] of lightning attention in this layer of `layers`
+  /// (Qin et al. 2024): they follow from its number.
+  mlir::Value lightningDecay(int64_t heads, int64_t layers);
   /// Rows [begin, begin + count) of a weight.
   mlir::Value rows(mlir::Value w, int64_t begin, int64_t count);
   /// Unit dimensions put before a weight of static shape.
