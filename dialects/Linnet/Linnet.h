@@ -7,8 +7,6 @@
 #ifndef DIALECTS_LINNET_LINNET_H
 #define DIALECTS_LINNET_LINNET_H
 
-#include "dialects/Linnet/NormalForm.h"
-
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Attributes.h"
@@ -24,6 +22,7 @@
 
 #include "dialects/Linnet/LinnetDialect.h.inc"
 #include "dialects/Linnet/LinnetEnums.h.inc"
+#include "dialects/Linnet/NormalForm.h"
 
 #include "dialects/Linnet/LinnetAttrInterfaces.h.inc"
 #include "dialects/Linnet/LinnetOpInterfaces.h.inc"

@@ -42,6 +42,12 @@ def Linnet_Readout : Linnet_Enum<"Readout", "which state a query reads", [
   I32EnumAttrCase<"Post", 0, "post">, I32EnumAttrCase<"Pre", 1, "pre">]>;
 def Linnet_ReadoutAttr : Linnet_EnumAttr<Linnet_Readout, "readout">;
 
+def Linnet_ScanForm : Linnet_Enum<"ScanForm", "execution form of a recurrence", [
+  I32EnumAttrCase<"Auto", 0, "auto">, I32EnumAttrCase<"Step", 1, "step">,
+  I32EnumAttrCase<"Sequential", 2, "sequential">, I32EnumAttrCase<"Chunkwise", 3, "chunkwise">,
+  I32EnumAttrCase<"Quadratic", 4, "quadratic">]>;
+def Linnet_ScanFormAttr : Linnet_EnumAttr<Linnet_ScanForm, "form">;
+
 def Linnet_Storage : Linnet_Enum<"Storage", "order of a stored matrix", [
   I32EnumAttrCase<"OutIn", 0, "out_in">, I32EnumAttrCase<"InOut", 1, "in_out">]>;
 

@@ -42,11 +42,8 @@ struct NormalForm {
   bool hasPerturbation() const { return tied || hasReader(); }
 };
 
-/// Execution forms of a scan.
-enum class ScanForm { Step, Sequential, Chunkwise, Quadratic };
-
-/// The name of a form as options and remarks spell it.
-StringRef stringifyScanForm(ScanForm form);
+/// Execution forms of a scan; defined with the dialect's enumerations.
+enum class ScanForm : uint32_t;
 
 /// Forms that the normal form admits for operands of these dimensions: a decay
 /// that varies along the value columns has no matrix form.

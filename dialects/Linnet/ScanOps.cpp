@@ -134,7 +134,18 @@ LogicalResult ScanOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
   return success();
 }
 
-LogicalResult ScanOp::verify() { return verifyRecurrence(*this, "t"); }
+LogicalResult ScanOp::verify() {
+  if (failed(verifyRecurrence(*this, "t")))
+    return failure();
+  SmallVector<ScanForm> legal = getTransition().getLegalForms();
+  if (getForm() == ScanForm::Auto || llvm::is_contained(legal, getForm()))
+    return success();
+  InFlightDiagnostic diag = emitOpError("expected a form out of ");
+  llvm::interleaveComma(
+      legal, diag, [&](ScanForm form) { diag << stringifyScanForm(form); });
+  return diag << " for its transition, but got "
+              << stringifyScanForm(getForm());
+}
 
 SmallVector<StateSpec> ScanOp::getStateSpecs(int64_t) {
   return {{"state", cast<RankedTensorType>(getState().getType()), false}};
@@ -163,10 +174,10 @@ SmallVector<unsigned> ScanOp::getTimeOperands() {
 
 StatefulResult ScanOp::threadState(OpBuilder &builder, ValueRange states,
                                    Value) {
-  auto threaded =
-      ScanOp::create(builder, getLoc(), getQuery(), getKey(), getValue(),
-                     getParameters(), getBonus(), states[0], getTransition(),
-                     getScaleAttr(), getReadoutAttr(), getReverseAttr());
+  auto threaded = ScanOp::create(
+      builder, getLoc(), getQuery(), getKey(), getValue(), getParameters(),
+      getBonus(), states[0], getTransition(), getScaleAttr(), getReadoutAttr(),
+      getReverseAttr(), getFormAttr());
   return {{threaded.getResult(), threaded.getState()}, {threaded.getState()}};
 }
 

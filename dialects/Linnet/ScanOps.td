@@ -29,12 +29,16 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
 
     `reverse` runs from the last token to the first.
 
+    `form` is how a target shall compute it; `linnet-select-form` chooses one
+    where it is `auto`. It never changes the result but by rounding.
+
     Corner cases: log decays of -inf erase (reset) exactly. T = 0 returns the
     initial state.
 
     Constraints: C1: q and k agree. C2: each operand fits by the rule above.
     C3: the state is [B, H, K, V]. C4: bonus only with readout pre. C5: the
-    number of transition operands. C6: an even K for a complex state.
+    number of transition operands. C6: an even K for a complex state. C7: a form
+    that is legal for the transition.
 
     Streamable unless reverse. Lifespan: created by import; gone after
     `linnet-lower-cpu`. Source: the normal form of the linear-attention
@@ -54,7 +58,8 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
                        TransitionAttrInterface:$transition,
                        DefaultValuedAttr<F64Attr, "1.0">:$scale,
                        DefaultValuedAttr<Linnet_ReadoutAttr, "Readout::Post">:$readout,
-                       UnitAttr:$reverse);
+                       UnitAttr:$reverse,
+                       DefaultValuedAttr<Linnet_ScanFormAttr, "ScanForm::Auto">:$form);
   let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$state);
   let assemblyFormat = [{
     $transition (`(` $parameters^ `)`)? $query `,` $key `,` $value

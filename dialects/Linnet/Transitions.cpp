@@ -10,20 +10,6 @@
 using namespace mlir;
 using namespace mlir::linnet;
 
-StringRef linnet::stringifyScanForm(ScanForm form) {
-  switch (form) {
-  case ScanForm::Step:
-    return "step";
-  case ScanForm::Sequential:
-    return "sequential";
-  case ScanForm::Chunkwise:
-    return "chunkwise";
-  case ScanForm::Quadratic:
-    return "quadratic";
-  }
-  return "";
-}
-
 SmallVector<ScanForm>
 linnet::deriveLegalForms(const NormalForm &form,
                          ArrayRef<StringRef> operandDims) {
@@ -48,6 +34,8 @@ double linnet::deriveCost(const NormalForm &normalForm, ScanForm form,
   bool perturbed = normalForm.hasPerturbation();
   double kv = double(k) * v;
   switch (form) {
+  case ScanForm::Auto:
+    return 0;
   case ScanForm::Step:
   case ScanForm::Sequential:
     return (perturbed ? 9 : 5) * kv;

@@ -38,8 +38,10 @@ using namespace mlir::linnet;
 static constexpr int64_t kMinKeys = 16;
 
 bool ScanKernel::isChunkwise() {
-  if (!llvm::is_contained(op.getTransition().getLegalForms(),
-                          ScanForm::Chunkwise))
+  if (op.getForm() != ScanForm::Auto
+          ? op.getForm() != ScanForm::Chunkwise
+          : !llvm::is_contained(op.getTransition().getLegalForms(),
+                                ScanForm::Chunkwise))
     return false;
   DecayPlace place = decayPlace();
   if (place == DecayPlace::Column || place == DecayPlace::Entry)

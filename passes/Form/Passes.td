@@ -39,6 +39,38 @@ def ThreadState : Pass<"linnet-thread-state", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::linnet::LinnetDialect"];
 }
 
+def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
+  let summary = "Choose how each recurrence is computed";
+  let description = [{
+    Precondition: none. Phases (`linnet-specialize-phases`) tell the number of
+    tokens per call; other functions must have static shapes.
+
+    Effect: every `linnet.scan` without a form gets the cheapest of those that
+    are legal for its transition and that the CPU has a kernel for:
+    `sequential` (token by token, the state in registers and cache) or
+    `chunkwise`. The estimate of each, in multiply-adds per token and head that
+    the processor could have done meanwhile, stands in a remark. The numbers
+    behind it were measured: see `SelectForm.cpp`.
+
+    Declines: a scan whose form is set; with `form` one for which that form is
+    illegal (a remark with the reason).
+
+    Exact or approximate: exact up to the order of f32 sums.
+
+    Options: `form`: this form wherever it is legal, whatever it costs.
+
+    Statistics: number of forms chosen, and of those declined.
+
+    Example: test/Passes/Form/select-form.mlir.
+  }];
+  let options = [Option<"form", "form", "std::string", "",
+                        "take this form wherever it is legal">];
+  let statistics = [
+    Statistic<"chosen", "chosen", "forms chosen">,
+    Statistic<"declined", "declined", "recurrences for which the form asked for is illegal">];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect"];
+}
+
 def ExpandStep : Pass<"linnet-expand-step"> {
   let summary = "Write a step as a scan over one token";
   let description = [{

@@ -28,6 +28,8 @@ static void buildSpecialization(OpPassManager &pm,
   pm.addPass(createExpandStep());
   // Prefill and decode (or encode, or run), each with its shapes.
   pm.addPass(createSpecializePhases(options));
+  // How recurrences are computed: prefill and decode differ.
+  pm.addPass(createSelectForm());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   // Chains of pointwise glue become one loop: a barrier and a pass over the

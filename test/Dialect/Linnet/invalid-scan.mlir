@@ -184,6 +184,14 @@ func.func @rank_one_decay(%q: tensor<2x5x2x3xf32>) {
 
 // -----
 
+func.func @scan_c7_form(%q: tensor<2x5x2x3xf32>) {
+  // expected-error @+1 {{expected a form out of step, sequential for its transition, but got chunkwise}}
+  %o, %s = linnet.scan #linnet.value_diagonal(%q) %q, %q, %q {form = #linnet.form<chunkwise>} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
 func.func @scan_c6_complex(%q: tensor<2x5x2x3xf32>, %g: tensor<2x5x2x1xf32>) {
   // expected-error @+1 {{expected an even key width for a complex state, but got 3}}
   %o, %s = linnet.scan #linnet.complex(%g, %g) %q, %q, %q : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x1xf32>, tensor<2x5x2x1xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)

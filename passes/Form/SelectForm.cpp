@@ -1,0 +1,162 @@
+//===- SelectForm.cpp - choose how each recurrence is computed ------------===//
+
+#include "passes/Form/Passes.h"
+
+#include "dialects/Linnet/Linnet.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Remarks.h"
+
+#include <optional>
+
+namespace mlir::linnet {
+#define GEN_PASS_DEF_SELECTFORM
+#include "passes/Form/Passes.h.inc"
+} // namespace mlir::linnet
+
+using namespace mlir;
+using namespace mlir::linnet;
+
+/// Tokens of a chunk of the CPU's kernel.
+static constexpr int64_t kChunkTokens = 8;
+
+/// Shares of the multiply-add peak, measured at H = 16, T = 2048 and K = V = 64
+/// and 128 on one core of a Zen 4: token by token the state passes through the
+/// cache twice for every token, in chunks twice for every chunk.
+static constexpr double kSequentialShare = 0.15, kChunkwiseShare = 0.5;
+/// Narrower than a vector of any target, rows and columns leave lanes idle.
+static constexpr int64_t kLanes = 16;
+
+namespace {
+/// What the choice depends on; sizes are upper bounds.
+struct ScanShape {
+  int64_t tokens, keys, values;
+};
+} // namespace
+
+/// Multiply-adds per token and head that the processor could do in the time.
+static double estimate(ScanOp op, ScanForm form, const ScanShape &shape) {
+  double flops =
+      op.getTransition().getCost(form, shape.keys, shape.values, kChunkTokens);
+  if (form == ScanForm::Sequential)
+    return flops / 2 / kSequentialShare;
+  // Tokens behind the last whole chunk follow one by one.
+  double whole = double(shape.tokens / kChunkTokens * kChunkTokens) /
+                 double(std::max<int64_t>(shape.tokens, 1));
+  auto used = [](int64_t size) {
+    return double(size) / double(llvm::alignTo(size, kLanes));
+  };
+  double chunked =
+      flops / 2 / kChunkwiseShare / (used(shape.keys) * used(shape.values));
+  return whole * chunked +
+         (1 - whole) * estimate(op, ScanForm::Sequential, shape);
+}
+
+/// The forms that the CPU has a kernel for.
+static SmallVector<ScanForm> candidatesOf(ScanOp op) {
+  SmallVector<ScanForm> forms{ScanForm::Sequential};
+  if (llvm::is_contained(op.getTransition().getLegalForms(),
+                         ScanForm::Chunkwise))
+    forms.push_back(ScanForm::Chunkwise);
+  return forms;
+}
+
+static std::optional<ScanForm> findCheapest(ScanOp op, const ScanShape &shape,
+                                            std::string &numbers) {
+  std::optional<ScanForm> best;
+  double bestCost = 0;
+  for (ScanForm form : candidatesOf(op)) {
+    double cost = estimate(op, form, shape);
+    numbers += (numbers.empty() ? "" : ", ") + stringifyScanForm(form).str() +
+               " " + std::to_string(int64_t(cost));
+    if (!best || cost < bestCost) {
+      best = form;
+      bestCost = cost;
+    }
+  }
+  return best;
+}
+
+namespace {
+struct SelectForm : linnet::impl::SelectFormBase<SelectForm> {
+  using SelectFormBase::SelectFormBase;
+
+  void runOnOperation() override {
+    std::optional<ScanForm> asked = symbolizeScanForm(form);
+    if (!form.empty() && (!asked || *asked == ScanForm::Auto)) {
+      getOperation().emitError("expected form to be sequential or chunkwise, "
+                               "but got ")
+          << form;
+      return signalPassFailure();
+    }
+    boundTokens();
+    getOperation().walk([&](ScanOp op) {
+      if (op.getForm() == ScanForm::Auto)
+        asked ? force(op, *asked) : choose(op);
+    });
+  }
+
+private:
+  /// The tokens per call of the phases' functions and of what they call.
+  void boundTokens() {
+    SmallVector<std::pair<func::FuncOp, int64_t>> open;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (auto bound =
+              function->getAttrOfType<IntegerAttr>("linnet.max_tokens"))
+        open.push_back({function, bound.getInt()});
+    while (!open.empty()) {
+      auto [function, bound] = open.pop_back_val();
+      int64_t &known = tokens[function];
+      if (known >= bound)
+        continue;
+      known = bound;
+      for (const SymbolTable::SymbolUse &use :
+           SymbolTable::getSymbolUses(function).value_or(
+               SymbolTable::UseRange({})))
+        if (auto callee = getOperation().lookupSymbol<func::FuncOp>(
+                use.getSymbolRef().getRootReference()))
+          open.push_back({callee, bound});
+    }
+  }
+
+  ScanShape shapeOf(ScanOp op) {
+    auto v = cast<RankedTensorType>(op.getValue().getType());
+    auto k = cast<RankedTensorType>(op.getKey().getType());
+    int64_t length = v.getDimSize(1);
+    if (ShapedType::isDynamic(length))
+      length = tokens.lookup(op->getParentOfType<func::FuncOp>());
+    return {length, k.getDimSize(3), v.getDimSize(3)};
+  }
+
+  void choose(ScanOp op) {
+    ScanShape shape = shapeOf(op);
+    if (shape.tokens == 0 || ShapedType::isDynamic(shape.keys) ||
+        ShapedType::isDynamic(shape.values))
+      return; // Without sizes a target decides.
+    std::string numbers;
+    std::optional<ScanForm> best = findCheapest(op, shape, numbers);
+    op.setForm(*best);
+    ++chosen;
+    remark::passed(
+        op->getLoc(),
+        remark::RemarkOpts::name("form chosen").category("linnet-select-form"))
+        << remark::reason("took {0} for {1} tokens; multiply-adds per token: "
+                          "{2}",
+                          stringifyScanForm(*best), shape.tokens, numbers);
+  }
+
+  void force(ScanOp op, ScanForm asked) {
+    if (llvm::is_contained(op.getTransition().getLegalForms(), asked)) {
+      op.setForm(asked);
+      ++chosen;
+      return;
+    }
+    ++declined;
+    op->emitRemark("not computed ")
+        << stringifyScanForm(asked) << ": the form is illegal for "
+        << op.getTransition();
+  }
+
+  DenseMap<Operation *, int64_t> tokens;
+};
+} // namespace

@@ -1,0 +1,61 @@
+// RUN: linnet-opt %s --linnet-select-form | FileCheck %s
+// RUN: linnet-opt %s --linnet-select-form --remarks-filter-passed=linnet-select-form --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: linnet-opt %s --linnet-select-form="form=chunkwise" 2>&1 | FileCheck %s --check-prefix=FORCE
+// RUN: not linnet-opt %s --linnet-select-form="form=fast" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// UNKNOWN: error: expected form to be sequential or chunkwise, but got fast
+
+// FORCE: remark: not computed chunkwise: the form is illegal for #linnet.value_diagonal
+
+// Many tokens of wide heads: chunks.
+// CHECK-LABEL: func.func @wide(
+// CHECK: form = #linnet.form<chunkwise>
+// REMARK: took chunkwise for 512 tokens; multiply-adds per token: sequential {{[0-9]+}}, chunkwise {{[0-9]+}}
+// FORCE-LABEL: func.func @wide(
+// FORCE: form = #linnet.form<chunkwise>
+func.func @wide(%q: tensor<1x512x2x64xf32>, %g: tensor<1x512x2xf32>) -> tensor<1x512x2x64xf32> {
+  %o, %s = linnet.scan #linnet.scalar(%g) %q, %q, %q : (tensor<1x512x2x64xf32>, tensor<1x512x2x64xf32>, tensor<1x512x2x64xf32>, tensor<1x512x2xf32>) -> (tensor<1x512x2x64xf32>, tensor<1x2x64x64xf32>)
+  return %o : tensor<1x512x2x64xf32>
+}
+
+// One token: nothing to share.
+// CHECK-LABEL: func.func @one_token(
+// CHECK: form = #linnet.form<sequential>
+// FORCE-LABEL: func.func @one_token(
+// FORCE: form = #linnet.form<chunkwise>
+func.func @one_token(%q: tensor<1x1x2x64xf32>, %g: tensor<1x1x2xf32>) -> tensor<1x1x2x64xf32> {
+  %o, %s = linnet.scan #linnet.scalar(%g) %q, %q, %q : (tensor<1x1x2x64xf32>, tensor<1x1x2x64xf32>, tensor<1x1x2x64xf32>, tensor<1x1x2xf32>) -> (tensor<1x1x2x64xf32>, tensor<1x2x64x64xf32>)
+  return %o : tensor<1x1x2x64xf32>
+}
+
+// No chunk form is legal.
+// CHECK-LABEL: func.func @columns(
+// CHECK: form = #linnet.form<sequential>
+// FORCE-LABEL: func.func @columns(
+// FORCE-NOT: form =
+// FORCE: return
+func.func @columns(%q: tensor<1x512x2x64xf32>) -> tensor<1x512x2x64xf32> {
+  %o, %s = linnet.scan #linnet.value_diagonal(%q) %q, %q, %q : (tensor<1x512x2x64xf32>, tensor<1x512x2x64xf32>, tensor<1x512x2x64xf32>, tensor<1x512x2x64xf32>) -> (tensor<1x512x2x64xf32>, tensor<1x2x64x64xf32>)
+  return %o : tensor<1x512x2x64xf32>
+}
+
+// A phase's tokens bound those of the functions it calls.
+// CHECK-LABEL: func.func private @layer(
+// CHECK: form = #linnet.form<chunkwise>
+func.func private @layer(%q: tensor<1x?x2x64xf32>) -> tensor<1x?x2x64xf32> {
+  %o, %s = linnet.scan #linnet.none %q, %q, %q : (tensor<1x?x2x64xf32>, tensor<1x?x2x64xf32>, tensor<1x?x2x64xf32>) -> (tensor<1x?x2x64xf32>, tensor<1x2x64x64xf32>)
+  return %o : tensor<1x?x2x64xf32>
+}
+func.func @prefill(%q: tensor<1x?x2x64xf32>) -> tensor<1x?x2x64xf32> attributes {linnet.phase = "prefill", linnet.max_tokens = 256 : i64} {
+  %0 = call @layer(%q) : (tensor<1x?x2x64xf32>) -> tensor<1x?x2x64xf32>
+  return %0 : tensor<1x?x2x64xf32>
+}
+
+// A form that is set stays.
+// CHECK-LABEL: func.func @set(
+// CHECK: form = #linnet.form<sequential>
+// FORCE-LABEL: func.func @set(
+// FORCE: form = #linnet.form<sequential>
+func.func @set(%q: tensor<1x512x2x64xf32>) -> tensor<1x512x2x64xf32> {
+  %o, %s = linnet.scan #linnet.none %q, %q, %q {form = #linnet.form<sequential>} : (tensor<1x512x2x64xf32>, tensor<1x512x2x64xf32>, tensor<1x512x2x64xf32>) -> (tensor<1x512x2x64xf32>, tensor<1x2x64x64xf32>)
+  return %o : tensor<1x512x2x64xf32>
+}
