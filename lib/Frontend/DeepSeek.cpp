@@ -55,7 +55,10 @@ Status linnet::importDeepSeek(ModelBuilder &m) {
   int64_t shared =
       c.isNull("n_shared_experts") ? 0 : c.size("n_shared_experts", v3 ? 1 : 2);
   RouteOptions route =
-      v3 ? readGroupedRouter(c, experts) : readSoftmaxRouter(c, experts);
+      v3 ? readGroupedRouter(
+               c, experts,
+               {.chosen = 8, .scale = 2.5, .groups = 8, .topGroups = 4})
+         : readSoftmaxRouter(c, experts);
   if (v3)
     route.bias = "mlp.gate.e_score_correction_bias";
   if (c.find("moe_layer_freq") && c.number("moe_layer_freq") != 1)

@@ -225,6 +225,13 @@ Value ModelBuilder::lightningDecay(int64_t heads, int64_t layers) {
   return op.getResult(0);
 }
 
+Value ModelBuilder::flat(Value w) {
+  SmallVector<ReassociationIndices> groups(1);
+  for (int64_t i = 0; i < typeOf(w).getRank(); ++i)
+    groups[0].push_back(i);
+  return tensor::CollapseShapeOp::create(b, w, groups);
+}
+
 Value ModelBuilder::rows(Value w, int64_t begin, int64_t count) {
   RankedTensorType type = typeOf(w);
   SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0));

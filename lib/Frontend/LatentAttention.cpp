@@ -28,6 +28,8 @@ void LatentAttention::readRotation(Config &c, int64_t maxPositions,
                                    bool interleaved, RopeDefaults defaults) {
   rotation = readRope(c, rope, maxPositions, defaults);
   rotation->interleaved = interleaved;
+  if (int64_t(2 * rotation->inverseFrequencies.size()) != rope)
+    c.reject("partial_rotary_factor", "1: qk_rope_head_dim says what rotates");
   Config options =
       c.object(c.find("rope_parameters") ? "rope_parameters" : "rope_scaling");
   double all = options.number("mscale_all_dim", 0.0);

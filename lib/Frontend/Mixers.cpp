@@ -113,20 +113,28 @@ Value Mamba2Mixer::apply(ModelBuilder &m, Value h, StringRef name) const {
   return m.linear(y, at(".out_proj"), widthOf(h), {.bias = bias});
 }
 
-RouteOptions linnet::readGroupedRouter(Config &c, int64_t experts) {
+RouteOptions linnet::readGroupedRouter(Config &c, int64_t experts,
+                                       const RouteOptions &defaults) {
   RouteOptions route{.score = ir::RouteScore::Sigmoid, .eps = 1e-20};
-  route.chosen =
-      c.size("num_experts_per_tok", std::min<int64_t>(8, experts), experts);
-  route.normalize = c.flag("norm_topk_prob", true);
-  route.scale = c.positive("routed_scaling_factor", 1.0);
-  route.groups = c.size("n_group", 1, experts);
-  route.topGroups = c.size("topk_group", 1, route.groups);
-  c.divides("n_routed_experts", experts, "n_group", route.groups);
+  // Two spellings are about.
+  auto either = [&](const char *key, const char *other) {
+    return c.has(other) ? other : key;
+  };
+  const char *chosen = either("num_experts_per_tok", "num_experts_per_token");
+  const char *groups = either("n_group", "num_expert_group");
+  route.chosen = c.size(chosen, std::min(defaults.chosen, experts), experts);
+  route.normalize = c.flag(either("norm_topk_prob", "moe_renormalize"), true);
+  route.scale = c.positive("routed_scaling_factor", defaults.scale);
+  route.groups = c.size(groups, defaults.groups, experts);
+  route.topGroups = c.size("topk_group", defaults.topGroups, route.groups);
+  c.divides(either("n_routed_experts", "num_experts"), experts, groups,
+            route.groups);
   int64_t length = experts / route.groups;
   if (route.groups > 1 && length < 2)
-    c.reject("n_group", "groups of two experts or more");
+    c.reject(groups, "groups of two experts or more");
   if (route.chosen > route.topGroups * length)
-    c.reject("topk_group", "groups of num_experts_per_tok experts or more");
+    c.reject("topk_group",
+             std::string("groups of ") + chosen + " experts or more");
   if (route.groups > 1)
     route.rule = ir::GroupRule::BestTwo;
   return route;

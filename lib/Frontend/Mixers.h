@@ -49,8 +49,10 @@ struct Mamba2Mixer {
 };
 
 /// The router of deepseek_v3 among `experts`: sigmoid scores, the best groups
-/// by their two best experts. The caller names the bias.
-RouteOptions readGroupedRouter(Config &config, int64_t experts);
+/// by their two best experts. `defaults` are for absent keys; the caller names
+/// the bias.
+RouteOptions readGroupedRouter(Config &config, int64_t experts,
+                               const RouteOptions &defaults);
 
 } // namespace linnet
 

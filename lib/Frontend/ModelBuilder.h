@@ -249,6 +249,8 @@ public:
   /// Log decays [1, 1, heads] of lightning attention in this layer of `layers`
   /// (Qin et al. 2024): they follow from its number.
   mlir::Value lightningDecay(int64_t heads, int64_t layers);
+  /// A weight as a vector.
+  mlir::Value flat(mlir::Value w);
   /// Rows [begin, begin + count) of a weight.
   mlir::Value rows(mlir::Value w, int64_t begin, int64_t count);
   /// Unit dimensions put before a weight of static shape.

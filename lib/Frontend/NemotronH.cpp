@@ -73,7 +73,7 @@ Mixture readMixture(Config &c) {
   x.sharedWidth = c.size("moe_shared_expert_intermediate_size", 7688);
   if (c.find("moe_latent_size"))
     x.latent = c.size("moe_latent_size");
-  x.route = readGroupedRouter(c, x.count);
+  x.route = readGroupedRouter(c, x.count, {.chosen = 2});
   x.route.bias = "mixer.gate.e_score_correction_bias";
   return x;
 }
