@@ -89,7 +89,7 @@ Value ModelBuilder::l2Norm(Value x, double eps) {
 
 Value ModelBuilder::rotary(Value x, Value position, const Rope &rope) {
   return ir::RotaryOp::create(b, x, position, rope.inverseFrequencies,
-                              llvm::APFloat(rope.scaling));
+                              llvm::APFloat(rope.scaling), rope.interleaved);
 }
 
 Value ModelBuilder::attention(Value q, Value k, Value v,

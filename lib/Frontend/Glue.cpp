@@ -156,6 +156,32 @@ Value ModelBuilder::mergeParts(Value x) {
   return mergeHeads(activation(ir::Activation::Identity, x));
 }
 
+Value ModelBuilder::concat(ArrayRef<Value> parts) {
+  RankedTensorType type = typeOf(parts.front());
+  SmallVector<int64_t> feature(type.getShape().drop_front(2));
+  feature.back() = 0;
+  for (Value part : parts)
+    feature.back() += typeOf(part).getShape().back();
+  return tensor::ConcatOp::create(b, activationType(feature),
+                                  type.getRank() - 1, parts);
+}
+
+Value ModelBuilder::repeatHead(Value x, int64_t heads) {
+  int64_t width = typeOf(x).getDimSize(3);
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes[2] = b.getIndexAttr(heads);
+  Value empty = tensor::EmptyOp::create(b, sizes, b.getF32Type());
+  AffineMap whole = b.getMultiDimIdentityMap(4);
+  SmallVector<utils::IteratorType> loops(4, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(
+      b, activationType({heads, width}), ValueRange{mergeHeads(x)},
+      ValueRange{empty}, ArrayRef<AffineMap>{whole.dropResult(2), whole}, loops,
+      [](OpBuilder &nested, Location loc, ValueRange args) {
+        linalg::YieldOp::create(nested, loc, args[0]);
+      });
+  return op.getResult(0);
+}
+
 Value ModelBuilder::dropUnit(Value x) {
   SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
   return tensor::CollapseShapeOp::create(b, x, groups);
@@ -197,6 +223,13 @@ Value ModelBuilder::lightningDecay(int64_t heads, int64_t layers) {
             n, arith::MulFOp::create(n, slope, factor).getResult());
       });
   return op.getResult(0);
+}
+
+Value ModelBuilder::flat(Value w) {
+  SmallVector<ReassociationIndices> groups(1);
+  for (int64_t i = 0; i < typeOf(w).getRank(); ++i)
+    groups[0].push_back(i);
+  return tensor::CollapseShapeOp::create(b, w, groups);
 }
 
 Value ModelBuilder::rows(Value w, int64_t begin, int64_t count) {

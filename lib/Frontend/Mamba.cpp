@@ -6,11 +6,9 @@
 //   y_c = sum_n S_t[n, c] C_n + D_c u_c
 //   x += out_proj(y * silu(z))
 //
-// As a scan: one head, keys are the state's N entries, values the I channels.
-//
 //===----------------------------------------------------------------------===//
 
-#include "ModelBuilder.h"
+#include "Mixers.h"
 
 using namespace linnet;
 using mlir::Value;
@@ -47,27 +45,10 @@ Status linnet::importMamba(ModelBuilder &m) {
     return m.embedding(in.tokens, "embeddings", vocabulary, d);
   });
 
-  auto transition = ir::FullTransitionAttr::get(m.context());
+  MambaMixer mixer{inner, states, taps, rank, act, bias, convBias};
   m.stack("backbone.layers.", {}, [&](const LayerInputs &in) {
     Value h = m.rmsNorm(in.x, "norm", eps);
-    auto uz = m.split(m.linear(h, "mixer.in_proj", 2 * inner, {.bias = bias}),
-                      {inner, inner});
-    Value u = m.shortConv(uz[0], "mixer.conv1d", taps, act, convBias);
-    auto dtBC = m.split(m.linear(u, "mixer.x_proj", rank + 2 * states),
-                        {rank, states, states});
-    Value delta =
-        m.activation(ir::Activation::Softplus,
-                     m.linear(dtBC[0], "mixer.dt_proj", inner, {.bias = true}));
-    // A_log is stored [I, N]; the scan wants [1, 1, 1, N, I].
-    Value rate = m.negativeExp(m.wideWeight("mixer.A_log", {inner, states}));
-    rate = m.prependUnits(m.transpose(rate), 3);
-
-    Value y = m.scan(m.splitHeads(dtBC[2], 1), m.splitHeads(dtBC[1], 1),
-                     m.splitHeads(m.mul(delta, u), 1), transition,
-                     {m.splitHeads(delta, 1), rate});
-    Value skip = m.mulAlong(u, m.wideWeight("mixer.D", {inner}), {2});
-    y = m.glu(act, uz[1], m.add(m.mergeHeads(y), skip));
-    return m.add(in.x, m.linear(y, "mixer.out_proj", d, {.bias = bias}));
+    return m.add(in.x, mixer.apply(m, h, "mixer"));
   });
 
   m.head("", [&](Value x) {

@@ -8,9 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ModelBuilder.h"
-
-#include <limits>
+#include "Mixers.h"
 
 using namespace linnet;
 using mlir::Value;
@@ -37,15 +35,8 @@ Status linnet::importMamba2(ModelBuilder &m) {
     c.reject("hidden_act", "silu");
   bool bias = c.flag("use_bias", false);
   bool convBias = c.flag("use_conv_bias", true);
-  std::vector<double> limit = c.numbers(
-      "time_step_limit", {0.0, std::numeric_limits<double>::infinity()});
-  if (limit.size() != 2 || !(limit[0] <= limit[1])) {
-    c.reject("time_step_limit", "two ascending numbers");
-    limit = {0.0, 1.0};
-  }
-  // A softplus is positive: a lower bound of zero does nothing.
-  double low =
-      limit[0] > 0 ? limit[0] : -std::numeric_limits<double>::infinity();
+  Mamba2Mixer mixer{heads, headDim, states, groups, taps, eps, bias, convBias};
+  mixer.readLimit(c);
 
   bool tied = m.isTied("lm_head.weight", false);
   m.alias("backbone.embeddings.weight", "backbone.embedding.weight");
@@ -60,31 +51,9 @@ Status linnet::importMamba2(ModelBuilder &m) {
     return m.embedding(in.tokens, "embeddings", vocabulary, d);
   });
 
-  auto transition = ir::ScalarTransitionAttr::get(m.context());
-  int64_t mixed = inner + 2 * groups * states;
   m.stack("backbone.layers.", {}, [&](const LayerInputs &in) {
     Value h = m.rmsNorm(in.x, "norm", eps);
-    auto parts = m.split(
-        m.linear(h, "mixer.in_proj", inner + mixed + heads, {.bias = bias}),
-        {inner, mixed, heads});
-    Value z = parts[0];
-    auto xBC =
-        m.split(m.shortConv(parts[1], "mixer.conv1d", taps, act, convBias),
-                {inner, groups * states, groups * states});
-    Value x = m.splitHeads(xBC[0], heads);
-    Value dt =
-        m.addAlong(parts[2], m.wideWeight("mixer.dt_bias", {heads}), {2});
-    Value delta =
-        m.clamp(m.activation(ir::Activation::Softplus, dt), low, limit[1]);
-    Value rate = m.negativeExp(m.wideWeight("mixer.A_log", {heads}));
-
-    Value y = m.scan(m.splitHeads(xBC[2], groups), m.splitHeads(xBC[1], groups),
-                     m.mulAlong(x, delta, {0, 1, 2}), transition,
-                     {m.mulAlong(delta, rate, {2})});
-    y = m.add(y, m.mulAlong(x, m.wideWeight("mixer.D", {heads}), {2}));
-    y = m.gatedRmsNorm(m.mergeHeads(y), z, "mixer.norm", eps,
-                       ir::GateOrder::Before, groups);
-    return m.add(in.x, m.linear(y, "mixer.out_proj", d, {.bias = bias}));
+    return m.add(in.x, mixer.apply(m, h, "mixer"));
   });
 
   m.head("", [&](Value x) {

@@ -22,6 +22,38 @@ struct GroupedAttention {
                     mlir::Value position) const;
 };
 
+/// The selective scan of mamba, `name`.{in_proj,conv1d,x_proj,dt_proj,A_log,D,
+/// out_proj}; as a scan: one head, keys are the state's N entries, values the I
+/// channels.
+struct MambaMixer {
+  int64_t inner, states, taps, rank;
+  ir::Activation act;
+  bool bias, convBias;
+  /// With it, RMS norms `name`.{dt,b,c}_layernorm.
+  std::optional<double> normEps = std::nullopt;
+
+  mlir::Value apply(ModelBuilder &m, mlir::Value h, llvm::StringRef name) const;
+};
+
+/// The mixer of mamba2, `name`.{in_proj,conv1d,dt_bias,A_log,D,norm,out_proj}.
+struct Mamba2Mixer {
+  int64_t heads, headDim, states, groups, taps;
+  double eps;
+  bool bias, convBias;
+  /// Bounds of the step.
+  double low, high;
+
+  /// Reads a `time_step_limit`.
+  void readLimit(Config &config);
+  mlir::Value apply(ModelBuilder &m, mlir::Value h, llvm::StringRef name) const;
+};
+
+/// The router of deepseek_v3 among `experts`: sigmoid scores, the best groups
+/// by their two best experts. `defaults` are for absent keys; the caller names
+/// the bias.
+RouteOptions readGroupedRouter(Config &config, int64_t experts,
+                               const RouteOptions &defaults);
+
 } // namespace linnet
 
 #endif // LIB_FRONTEND_MIXERS_H

@@ -240,11 +240,17 @@ public:
   mlir::Value mergeHeads(mlir::Value x);
   /// The same for heads that are a part of wider ones (of a split).
   mlir::Value mergeParts(mlir::Value x);
+  /// Along the last dimension.
+  mlir::Value concat(llvm::ArrayRef<mlir::Value> parts);
+  /// `[B, T, 1, D]` to `[B, T, heads, D]`.
+  mlir::Value repeatHead(mlir::Value x, int64_t heads);
   /// `[B, T, 1]` to `[B, T]`.
   mlir::Value dropUnit(mlir::Value x);
   /// Log decays [1, 1, heads] of lightning attention in this layer of `layers`
   /// (Qin et al. 2024): they follow from its number.
   mlir::Value lightningDecay(int64_t heads, int64_t layers);
+  /// A weight as a vector.
+  mlir::Value flat(mlir::Value w);
   /// Rows [begin, begin + count) of a weight.
   mlir::Value rows(mlir::Value w, int64_t begin, int64_t count);
   /// Unit dimensions put before a weight of static shape.

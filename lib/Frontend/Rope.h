@@ -15,6 +15,8 @@ namespace linnet {
 struct Rope {
   std::vector<float> inverseFrequencies;
   float scaling = 1.0f;
+  /// Whether pairs are neighbours rather than halves apart.
+  bool interleaved = false;
 };
 
 /// Defaults of a family for keys that a configuration may leave out.
