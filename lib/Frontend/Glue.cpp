@@ -231,3 +231,31 @@ Value ModelBuilder::scaled(Value x, double factor) {
 Value ModelBuilder::softCap(Value x, double cap) {
   return scaled(activation(ir::Activation::Tanh, scaled(x, 1 / cap)), cap);
 }
+
+Value ModelBuilder::repeatHeads(Value x, int64_t times) {
+  if (times == 1)
+    return x;
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.insert(sizes.begin() + 3, b.getIndexAttr(times));
+  Value empty = tensor::EmptyOp::create(b, sizes, b.getF32Type());
+  MLIRContext *context = b.getContext();
+  AffineMap once =
+      AffineMap::get(5, 0,
+                     {b.getAffineDimExpr(0), b.getAffineDimExpr(1),
+                      b.getAffineDimExpr(2), b.getAffineDimExpr(4)},
+                     context);
+  SmallVector<utils::IteratorType> loops(5, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(
+      b, empty.getType(), ValueRange{x}, ValueRange{empty},
+      ArrayRef<AffineMap>{once, b.getMultiDimIdentityMap(5)}, loops,
+      [](OpBuilder &nested, Location loc, ValueRange args) {
+        linalg::YieldOp::create(nested, loc, args[0]);
+      });
+  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}, {4}};
+  return tensor::CollapseShapeOp::create(b, op.getResult(0), groups);
+}
+
+Value ModelBuilder::constant(ArrayRef<float> values, ArrayRef<int64_t> shape) {
+  auto type = RankedTensorType::get(shape, b.getF32Type());
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values));
+}

@@ -173,10 +173,12 @@ public:
   /// x / sqrt(mean(x^2) + eps) * w, with `unitOffset` * (1 + w).
   mlir::Value rmsNorm(mlir::Value x, llvm::StringRef name, double eps,
                       bool unitOffset = false);
-  /// RMS norm with a silu gate before or after it, over `groups` parts.
+  /// RMS norm with a gate, usually silu, before or after it, over `groups`
+  /// parts.
   mlir::Value gatedRmsNorm(mlir::Value x, mlir::Value gate,
                            llvm::StringRef name, double eps,
-                           ir::GateOrder order, int64_t groups = 1);
+                           ir::GateOrder order, int64_t groups = 1,
+                           ir::Activation act = ir::Activation::Silu);
   /// (x - mean) / sqrt(var + eps) * w + b.
   mlir::Value layerNorm(mlir::Value x, llvm::StringRef name, double eps);
   /// x / sqrt(sum(x^2) + eps).
@@ -255,6 +257,11 @@ public:
   mlir::Value scaled(mlir::Value x, double factor);
   /// cap tanh(x / cap).
   mlir::Value softCap(mlir::Value x, double cap);
+  /// Each head of `[B, T, H, D]` `times` times, one after the other.
+  mlir::Value repeatHeads(mlir::Value x, int64_t times);
+  /// Numbers of the family.
+  mlir::Value constant(llvm::ArrayRef<float> values,
+                       llvm::ArrayRef<int64_t> shape);
 
 private:
   struct LayerGroup {
