@@ -12,6 +12,7 @@
 #include "FlashLinearAttention.h"
 
 #include <cmath>
+#include <limits>
 
 using namespace linnet;
 using llvm::StringRef;
@@ -31,6 +32,11 @@ constexpr Family kFamilies[] = {
     {"gla", fla::readGla},
     {"retnet", fla::readRetNet, 2},
     {"transformer", fla::readTransformer, 4, true},
+    {"delta_net", fla::readDeltaNet},
+    {"gated_deltanet", fla::readGatedDeltaNet},
+    {"kda", fla::readKda},
+    {"comba", fla::readComba},
+    {"linear_attn", fla::readLinearAttention},
 };
 
 /// `intermediate_size`, or two thirds of a multiple of the width, rounded up.
@@ -109,6 +115,13 @@ Value fla::readOut(ModelBuilder &m, const Frame &f, Value o, StringRef norm,
 Value fla::logSigmoid(ModelBuilder &m, Value x, double divisor) {
   Value positive = m.activation(ir::Activation::Softplus, m.scaled(x, -1));
   return m.scaled(positive, -1 / divisor);
+}
+
+Value fla::eluPlusOne(ModelBuilder &m, Value x) {
+  // max(x, 0) + e^min(x, 0), so that nothing overflows.
+  Value below = m.clamp(x, -std::numeric_limits<double>::infinity(), 0);
+  return m.add(m.activation(ir::Activation::Relu, x),
+               m.scaled(m.negativeExp(below), -1));
 }
 
 Status linnet::importFlashLinearAttention(ModelBuilder &m) {

@@ -58,6 +58,9 @@ mlir::Value readOut(ModelBuilder &m, const Frame &f, mlir::Value o,
 /// log(sigmoid(x)) / divisor.
 mlir::Value logSigmoid(ModelBuilder &m, mlir::Value x, double divisor = 1);
 
+/// elu(x) + 1.
+mlir::Value eluPlusOne(ModelBuilder &m, mlir::Value x);
+
 /// Softmax attention with rotary positions, by the keys of `c`.
 Mixer readAttention(ModelBuilder &m, Config c, const Frame &f);
 
@@ -67,6 +70,13 @@ Mixer readAttention(ModelBuilder &m, Config c, const Frame &f);
 Mixer readTransformer(ModelBuilder &m, const Frame &f);
 Mixer readGla(ModelBuilder &m, const Frame &f);
 Mixer readRetNet(ModelBuilder &m, const Frame &f);
+Mixer readLinearAttention(ModelBuilder &m, const Frame &f);
+
+// Delta rules (FlashDeltaMixers.cpp).
+Mixer readDeltaNet(ModelBuilder &m, const Frame &f);
+Mixer readGatedDeltaNet(ModelBuilder &m, const Frame &f);
+Mixer readKda(ModelBuilder &m, const Frame &f);
+Mixer readComba(ModelBuilder &m, const Frame &f);
 
 } // namespace linnet::fla
 

@@ -1,4 +1,4 @@
-//===- FlashMixers.cpp - attention, gla, retnet ---------------------------===//
+//===- FlashMixers.cpp - attention, gla, retnet, linear_attn --------------===//
 //
 // Mixers without a delta rule. Below, S is the state of a head, h the layer's
 // normalised input, and o = S^T q / sqrt(K).
@@ -120,5 +120,46 @@ Mixer fla::readRetNet(ModelBuilder &m, const Frame &f) {
                {m.constant(decay, {1, 1, s.count})}, rootOf(s.keyDim));
     return readOut(m, f, o, gated ? "g_norm_swish_gate" : "g_norm",
                    outputGate(m, h, s, gated));
+  };
+}
+
+// Katharopoulos et al. 2020, with features φ of q and k:
+//   elu(x) + 1, relu, x itself, or (W1 x + b1) * (W2 x + b2)
+//   S = S + φ(k) v^T
+Mixer fla::readLinearAttention(ModelBuilder &m, const Frame &f) {
+  constexpr double kSumEps = 1e-4;
+  Config &c = m.config();
+  Heads s = readHeads(c, f, {.count = 4, .expandK = 1, .expandV = 1});
+  std::string map = c.text("feature_map", "elementwise_product");
+  if (map != "elementwise_product" && map != "elu" && map != "relu" &&
+      map != "identity")
+    c.reject("feature_map", "elementwise_product, elu, relu or identity");
+  c.unsupported("tie_feature_map_qk");
+  c.unsupported("norm_feature_map");
+  bool normQ = c.flag("norm_q", false), normK = c.flag("norm_k", false);
+
+  return [=, &m](Value h, const LayerInputs &) {
+    auto feature = [&](const char *name, int64_t heads, bool norm) {
+      Value x = project(m, h, name, heads, s.keyDim, 0);
+      std::string layer = std::string("attn.feature_map_") + name + ".layer";
+      if (map == "elementwise_product") {
+        // The same map for every head.
+        Value flat = m.mergeTime(x);
+        flat = m.mul(m.linear(flat, layer + "1", s.keyDim, {.bias = true}),
+                     m.linear(flat, layer + "2", s.keyDim, {.bias = true}));
+        x = m.splitTime(flat, heads);
+      }
+      if (map == "elu")
+        x = eluPlusOne(m, x);
+      if (map == "relu")
+        x = m.activation(ir::Activation::Relu, x);
+      return norm ? m.sumNorm(x, kSumEps) : x;
+    };
+    Value q = feature("q", s.count, normQ), k = feature("k", s.kvCount, normK);
+    Value v = project(m, h, "v", s.kvCount, s.valueDim, 0);
+    Value o =
+        m.scan(q, k, m.repeatHeads(v, s.count / s.kvCount),
+               ir::NoneTransitionAttr::get(m.context()), {}, rootOf(s.keyDim));
+    return readOut(m, f, o, "norm", Value());
   };
 }
