@@ -68,11 +68,11 @@ Value ModelBuilder::rmsNorm(Value x, StringRef name, double eps,
 
 Value ModelBuilder::gatedRmsNorm(Value x, Value gate, StringRef name,
                                  double eps, ir::GateOrder order,
-                                 int64_t groups) {
+                                 int64_t groups, ir::Activation act) {
   Value w = weight((name + ".weight").str(), {widthOf(x)});
   return ir::NormOp::create(b, named(name), ir::NormKind::Rms, x, w, Value(),
                             gate, llvm::APFloat(eps), groups,
-                            /*unit_offset=*/false, order, ir::Activation::Silu);
+                            /*unit_offset=*/false, order, act);
 }
 
 Value ModelBuilder::layerNorm(Value x, StringRef name, double eps) {

@@ -283,3 +283,80 @@ Value ModelBuilder::scaled(Value x, double factor) {
 Value ModelBuilder::softCap(Value x, double cap) {
   return scaled(activation(ir::Activation::Tanh, scaled(x, 1 / cap)), cap);
 }
+
+Value ModelBuilder::repeatHeads(Value x, int64_t times) {
+  if (times == 1)
+    return x;
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.insert(sizes.begin() + 3, b.getIndexAttr(times));
+  Value empty = tensor::EmptyOp::create(b, sizes, b.getF32Type());
+  MLIRContext *context = b.getContext();
+  AffineMap once =
+      AffineMap::get(5, 0,
+                     {b.getAffineDimExpr(0), b.getAffineDimExpr(1),
+                      b.getAffineDimExpr(2), b.getAffineDimExpr(4)},
+                     context);
+  SmallVector<utils::IteratorType> loops(5, utils::IteratorType::parallel);
+  auto op = linalg::GenericOp::create(
+      b, empty.getType(), ValueRange{x}, ValueRange{empty},
+      ArrayRef<AffineMap>{once, b.getMultiDimIdentityMap(5)}, loops,
+      [](OpBuilder &nested, Location loc, ValueRange args) {
+        linalg::YieldOp::create(nested, loc, args[0]);
+      });
+  SmallVector<ReassociationIndices> groups = {{0}, {1}, {2, 3}, {4}};
+  return tensor::CollapseShapeOp::create(b, op.getResult(0), groups);
+}
+
+Value ModelBuilder::constant(ArrayRef<float> values, ArrayRef<int64_t> shape) {
+  auto type = RankedTensorType::get(shape, b.getF32Type());
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values));
+}
+
+Value ModelBuilder::sumNorm(Value x, double eps) {
+  unsigned rank = typeOf(x).getRank();
+  AffineMap whole = b.getMultiDimIdentityMap(rank);
+  AffineMap rest = whole.getMajorSubMap(rank - 1);
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.pop_back();
+  Value start = arith::ConstantOp::create(b, b.getF32FloatAttr(float(eps)));
+  Value sums = tensor::EmptyOp::create(b, sizes, b.getF32Type());
+  sums = linalg::FillOp::create(b, start, sums).getResult(0);
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  loops.back() = utils::IteratorType::reduction;
+  auto sum = linalg::GenericOp::create(
+      b, sums.getType(), ValueRange{x}, ValueRange{sums},
+      ArrayRef<AffineMap>{whole, rest}, loops,
+      [](OpBuilder &nested, Location loc, ValueRange args) {
+        linalg::YieldOp::create(
+            nested, loc,
+            arith::AddFOp::create(nested, loc, args[0], args[1]).getResult());
+      });
+  auto dims = llvm::to_vector(llvm::seq<int64_t>(0, rank - 1));
+  return combineAlong(
+      x, sum.getResult(0), dims,
+      [](OpBuilder &nested, Location loc, Value l, Value r) -> Value {
+        return arith::DivFOp::create(nested, loc, l, r);
+      });
+}
+
+/// Dimensions 0, [1, 2], 3, ... of a tensor of this rank.
+static SmallVector<ReassociationIndices> timeGroups(int64_t rank) {
+  SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
+  for (int64_t dim = 3; dim < rank; ++dim)
+    groups.push_back({dim});
+  return groups;
+}
+
+Value ModelBuilder::mergeTime(Value x) {
+  return tensor::CollapseShapeOp::create(b, x, timeGroups(typeOf(x).getRank()));
+}
+
+Value ModelBuilder::splitTime(Value x, int64_t count) {
+  SmallVector<int64_t> feature(typeOf(x).getShape().drop_front(2));
+  feature.insert(feature.begin(), count);
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.insert(sizes.begin() + 2, b.getIndexAttr(count));
+  return tensor::ExpandShapeOp::create(b, activationType(feature), x,
+                                       timeGroups(typeOf(x).getRank() + 1),
+                                       sizes);
+}

@@ -173,10 +173,12 @@ public:
   /// x / sqrt(mean(x^2) + eps) * w, with `unitOffset` * (1 + w).
   mlir::Value rmsNorm(mlir::Value x, llvm::StringRef name, double eps,
                       bool unitOffset = false);
-  /// RMS norm with a silu gate before or after it, over `groups` parts.
+  /// RMS norm with a gate, usually silu, before or after it, over `groups`
+  /// parts.
   mlir::Value gatedRmsNorm(mlir::Value x, mlir::Value gate,
                            llvm::StringRef name, double eps,
-                           ir::GateOrder order, int64_t groups = 1);
+                           ir::GateOrder order, int64_t groups = 1,
+                           ir::Activation act = ir::Activation::Silu);
   /// (x - mean) / sqrt(var + eps) * w + b.
   mlir::Value layerNorm(mlir::Value x, llvm::StringRef name, double eps);
   /// x / sqrt(sum(x^2) + eps).
@@ -274,6 +276,16 @@ public:
   /// what a decaying sum of it adds up to.
   mlir::Value keepVariance(mlir::Value x, mlir::Value logDecay,
                            mlir::Value position);
+  /// Each head of `[B, T, H, D]` `times` times, one after the other.
+  mlir::Value repeatHeads(mlir::Value x, int64_t times);
+  /// x / (sum(x) + eps) over the last dimension.
+  mlir::Value sumNorm(mlir::Value x, double eps);
+  /// `[B, T, N, ...]` to `[B, T N, ...]`, as if N were time, and back.
+  mlir::Value mergeTime(mlir::Value x);
+  mlir::Value splitTime(mlir::Value x, int64_t count);
+  /// Numbers of the family.
+  mlir::Value constant(llvm::ArrayRef<float> values,
+                       llvm::ArrayRef<int64_t> shape);
 
 private:
   struct LayerGroup {
