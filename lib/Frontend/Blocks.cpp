@@ -20,6 +20,7 @@ ir::Activation ModelBuilder::readActivation(std::string_view key,
       {"gelu_fast", ir::Activation::GeluTanh},
       {"relu", ir::Activation::Relu},
       {"relu2", ir::Activation::Relu2},
+      {"sqrelu", ir::Activation::Relu2},
       {"sigmoid", ir::Activation::Sigmoid},
       {"tanh", ir::Activation::Tanh}};
   std::string name = configuration.text(key, std::string(dflt));
@@ -75,10 +76,12 @@ Value ModelBuilder::gatedRmsNorm(Value x, Value gate, StringRef name,
                             /*unit_offset=*/false, order, act);
 }
 
-Value ModelBuilder::layerNorm(Value x, StringRef name, double eps) {
+Value ModelBuilder::layerNorm(Value x, StringRef name, double eps, bool bias) {
   Value w = weight((name + ".weight").str(), {widthOf(x)});
-  Value bias = weight((name + ".bias").str(), {widthOf(x)});
-  return ir::NormOp::create(b, named(name), ir::NormKind::Layer, x, w, bias,
+  Value offset;
+  if (bias)
+    offset = weight((name + ".bias").str(), {widthOf(x)});
+  return ir::NormOp::create(b, named(name), ir::NormKind::Layer, x, w, offset,
                             Value(), llvm::APFloat(eps));
 }
 
@@ -148,4 +151,35 @@ Value ModelBuilder::activation(ir::Activation kind, Value x) {
 
 Value ModelBuilder::glu(ir::Activation kind, Value gate, Value up) {
   return ir::GluOp::create(b, kind, gate, up);
+}
+
+Value ModelBuilder::scanBefore(Value q, Value k, Value v, Attribute transition,
+                               ArrayRef<Value> parameters, Value bonus) {
+  return ir::ScanOp::create(b, named("scan"), q, k, v, ValueRange(parameters),
+                            bonus, /*initial=*/Value(),
+                            cast<ir::TransitionAttrInterface>(transition),
+                            llvm::APFloat(1.0), ir::Readout::Pre)
+      .getResult();
+}
+
+Value ModelBuilder::groupNorm(Value x, StringRef name, double eps,
+                              int64_t groups, Value gate) {
+  Value w = weight((name + ".weight").str(), {widthOf(x)});
+  Value bias = weight((name + ".bias").str(), {widthOf(x)});
+  return ir::NormOp::create(b, named(name), ir::NormKind::Layer, x, w, bias,
+                            gate, llvm::APFloat(eps), groups,
+                            /*unit_offset=*/false, ir::GateOrder::After,
+                            ir::Activation::Silu);
+}
+
+Value ModelBuilder::linear(Value x, Value w, Value bias) {
+  auto structure =
+      ir::DenseStructureAttr::get(b.getContext(), ir::Storage::OutIn);
+  return ir::LinearOp::create(b, x, ValueRange{w}, bias, structure);
+}
+
+Value ModelBuilder::tokenShift(Value x) {
+  // A convolution, which has the state already.
+  Value taps = broadcast(constant({1, -1}, {2}), {widthOf(x), 1, 2}, {2});
+  return shortConv(x, taps, ir::Activation::Identity);
 }

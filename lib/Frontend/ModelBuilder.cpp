@@ -112,11 +112,11 @@ func::FuncOp ModelBuilder::startFunction(StringRef name, TypeRange inputs,
   return function;
 }
 
-void ModelBuilder::endFunction(Value result) {
+void ModelBuilder::endFunction(ValueRange results) {
   auto function = cast<func::FuncOp>(b.getInsertionBlock()->getParentOp());
-  func::ReturnOp::create(b, result);
+  func::ReturnOp::create(b, results);
   function.setType(
-      b.getFunctionType(function.getArgumentTypes(), result.getType()));
+      b.getFunctionType(function.getArgumentTypes(), results.getTypes()));
 }
 
 void ModelBuilder::embed(StringRef namePrefix,
@@ -153,6 +153,25 @@ std::map<int64_t, std::string> ModelBuilder::signaturesOfLayers() const {
 void ModelBuilder::stack(StringRef namePrefix,
                          const std::vector<std::string> &kinds,
                          function_ref<Value(const LayerInputs &)> body) {
+  carried = 1;
+  writeLayers(namePrefix, kinds, [&](const LayerInputs &in) {
+    return SmallVector<Value>{body(in)};
+  });
+}
+
+void ModelBuilder::stackHanding(
+    StringRef namePrefix, const std::vector<std::string> &kinds,
+    function_ref<std::pair<Value, Value>(const LayerInputs &)> body) {
+  carried = 2;
+  writeLayers(namePrefix, kinds, [&](const LayerInputs &in) {
+    auto [x, handed] = body(in);
+    return SmallVector<Value>{x, handed};
+  });
+}
+
+void ModelBuilder::writeLayers(
+    StringRef namePrefix, const std::vector<std::string> &kinds,
+    function_ref<SmallVector<Value>(const LayerInputs &)> body) {
   layerPrefix = namePrefix.str();
   std::map<int64_t, std::string> signatures = signaturesOfLayers();
   std::map<std::string, int32_t> known;
@@ -183,8 +202,8 @@ void ModelBuilder::stack(StringRef namePrefix,
     entry.function = function;
   }
 
-  SmallVector<Type> types = {activationType(facts.hidden), b.getIndexType(),
-                             b.getIndexType()};
+  SmallVector<Type> types(carried, activationType(facts.hidden));
+  types.append(2, b.getIndexType());
   if (facts.encoder)
     types.push_back(tokensType());
   prefix = layerPrefix + "{}.";
@@ -193,13 +212,18 @@ void ModelBuilder::stack(StringRef namePrefix,
       return;
     func::FuncOp function =
         startFunction(entry.function, types, /*isPrivate=*/true);
-    layer = function.getArgument(1);
+    layer = function.getArgument(carried);
     number = entry.first;
     group = index;
-    LayerInputs inputs{
-        function.getArgument(0), function.getArgument(2), {}, entry.first};
+    LayerInputs inputs{.x = function.getArgument(0),
+                       .position = function.getArgument(carried + 1),
+                       .keyMask = {},
+                       .handed = {},
+                       .number = entry.first};
+    if (carried > 1)
+      inputs.handed = function.getArgument(1);
     if (facts.encoder)
-      inputs.keyMask = function.getArgument(3);
+      inputs.keyMask = function.getArgument(carried + 2);
     endFunction(body(inputs));
   }
   layer = Value();
@@ -238,8 +262,10 @@ void ModelBuilder::writeForward() {
   SmallVector<Attribute> functions;
   for (const LayerGroup &entry : groups)
     functions.push_back(FlatSymbolRefAttr::get(b.getContext(), entry.function));
-  x = ir::StackOp::create(b, TypeRange(hidden), b.getArrayAttr(functions),
-                          ArrayRef<int32_t>(order), x, invariants, ValueRange())
+  SmallVector<Value> first(carried, x);
+  x = ir::StackOp::create(b, ValueRange(first).getTypes(),
+                          b.getArrayAttr(functions), ArrayRef<int32_t>(order),
+                          first, invariants, ValueRange())
           .getResult(0);
   if (!facts.encoder)
     x = func::CallOp::create(b, kHead, activationType(facts.vocabulary), x)

@@ -66,6 +66,8 @@ struct LayerInputs {
   mlir::Value x;        // [B, T, hidden]
   mlir::Value position; // index
   mlir::Value keyMask;  // [B, T] i32, encoders only
+  /// What the layer before handed on beside x (of stackHanding).
+  mlir::Value handed;
   /// One of the layers that the function serves.
   int64_t number = 0;
 };
@@ -145,6 +147,13 @@ public:
   /// `kinds` (one per layer, or empty) and the types of their tensors agree.
   void stack(llvm::StringRef prefix, const std::vector<std::string> &kinds,
              llvm::function_ref<mlir::Value(const LayerInputs &)> body);
+  /// The same for layers that hand on a second value of x's shape; the first
+  /// layer gets x there.
+  void stackHanding(llvm::StringRef prefix,
+                    const std::vector<std::string> &kinds,
+                    llvm::function_ref<std::pair<mlir::Value, mlir::Value>(
+                        const LayerInputs &)>
+                        body);
   /// Writes @head, which treats tokens independently: `x` to logits.
   void head(llvm::StringRef prefix,
             llvm::function_ref<mlir::Value(mlir::Value x)> body);
@@ -180,7 +189,8 @@ public:
                            ir::GateOrder order, int64_t groups = 1,
                            ir::Activation act = ir::Activation::Silu);
   /// (x - mean) / sqrt(var + eps) * w + b.
-  mlir::Value layerNorm(mlir::Value x, llvm::StringRef name, double eps);
+  mlir::Value layerNorm(mlir::Value x, llvm::StringRef name, double eps,
+                        bool bias = true);
   /// x / sqrt(sum(x^2) + eps).
   mlir::Value l2Norm(mlir::Value x, double eps);
   mlir::Value rotary(mlir::Value x, mlir::Value position, const Rope &rope);
@@ -199,6 +209,19 @@ public:
   mlir::Value scan(mlir::Value q, mlir::Value k, mlir::Value v,
                    mlir::Attribute transition,
                    llvm::ArrayRef<mlir::Value> parameters, double scale = 1.0);
+  /// The same read before the token's update, of which `bonus` [1, 1, H, K]
+  /// times as much is added.
+  mlir::Value scanBefore(mlir::Value q, mlir::Value k, mlir::Value v,
+                         mlir::Attribute transition,
+                         llvm::ArrayRef<mlir::Value> parameters,
+                         mlir::Value bonus);
+  /// Layer norm of each of `groups` parts, times silu(gate) if there is a gate.
+  mlir::Value groupNorm(mlir::Value x, llvm::StringRef name, double eps,
+                        int64_t groups, mlir::Value gate = {});
+  /// Matrix `w` [out, in] applied to the last dimension, plus `bias` [out].
+  mlir::Value linear(mlir::Value x, mlir::Value w, mlir::Value bias);
+  /// x_{t-1} - x_t, where x_{-1} = 0.
+  mlir::Value tokenShift(mlir::Value x);
   mlir::Value activation(ir::Activation kind, mlir::Value x);
   /// act(gate) * up.
   mlir::Value glu(ir::Activation kind, mlir::Value gate, mlir::Value up);
@@ -286,6 +309,20 @@ public:
   /// Numbers of the family.
   mlir::Value constant(llvm::ArrayRef<float> values,
                        llvm::ArrayRef<int64_t> shape);
+  mlir::Value sub(mlir::Value x, mlir::Value y);
+  /// x + amount * difference; `amount` is of x's shape or [channels].
+  mlir::Value lerp(mlir::Value x, mlir::Value difference, mlir::Value amount);
+  /// Row `number` of a weight, of one dimension less.
+  mlir::Value row(mlir::Value w, int64_t number);
+  /// Columns [begin, begin + count) of a matrix.
+  mlir::Value columns(mlir::Value w, int64_t begin, int64_t count);
+  /// `x`, whose dimension j lies along dims[j], in a static shape.
+  mlir::Value broadcast(mlir::Value x, llvm::ArrayRef<int64_t> shape,
+                        llvm::ArrayRef<int64_t> dims);
+  /// A weight as one dimension.
+  mlir::Value flatten(mlir::Value w);
+  /// The sum over the last dimension of `[B, T, H, D]`.
+  mlir::Value sumLast(mlir::Value x);
 
 private:
   struct LayerGroup {
@@ -293,9 +330,13 @@ private:
     int64_t first;
   };
 
+  void writeLayers(
+      llvm::StringRef prefix, const std::vector<std::string> &kinds,
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(const LayerInputs &)>
+          body);
   mlir::func::FuncOp startFunction(llvm::StringRef name, mlir::TypeRange inputs,
                                    bool isPrivate);
-  void endFunction(mlir::Value result);
+  void endFunction(mlir::ValueRange results);
   std::map<int64_t, std::string> signaturesOfLayers() const;
   void writeForward();
   Status checkLeftovers() const;
@@ -339,6 +380,7 @@ private:
   std::string layerPrefix;
   std::vector<LayerGroup> groups;
   std::vector<int32_t> order; // group of each layer
+  unsigned carried = 1;       // values that layers hand on
 
   // Where the body under construction stands: `prefix` may end in "{}.", and
   // then `layer` is the layer argument and `number` a layer it serves.

@@ -11,6 +11,8 @@
 #include "passes/CPU/FunctionLowering.h"
 #include "passes/CPU/RegisterTile.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
 using namespace mlir;
 using namespace mlir::linnet;
 
@@ -257,6 +259,37 @@ void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
   k.loop(rest, upper, k.cst(1), [&](Value first) { emit(first, 1); });
 }
 
+/// The panels of a part of a weight that has all outputs but only some of the
+/// inputs, which lie along dimension `inputs`: they are a part of the weight's.
+static std::optional<Buffer> partOfWeight(FunctionLowering &f, Value factor,
+                                          ArrayRef<NamedAttribute> layout,
+                                          MemRefType packed, unsigned inputs) {
+  auto slice = factor.getDefiningOp<tensor::ExtractSliceOp>();
+  if (!slice || !slice.getSource().getDefiningOp<WeightOp>() ||
+      slice.getSourceType().getRank() != 2 || slice.getType().getRank() != 2 ||
+      slice.getType().getDimSize(1 - inputs) !=
+          slice.getSourceType().getDimSize(1 - inputs) ||
+      !areAllConstantIntValue(slice.getMixedStrides(), 1))
+    return std::nullopt;
+  auto begin = getConstantIntValue(slice.getMixedOffsets()[inputs]);
+  if (!begin)
+    return std::nullopt;
+  SmallVector<int64_t> shape(packed.getShape());
+  shape[1] = slice.getSourceType().getDimSize(inputs);
+  auto all = MemRefType::get(shape, packed.getElementType());
+  Buffer part = *f.weight(slice.getSource(), layout, all);
+  auto [strides, offset] = all.getStridesAndOffset();
+  ImplicitLocOpBuilder &b = f.builder();
+  int32_t skipped = *begin * strides[1];
+  part.pointer =
+      LLVM::GEPOp::create(b, part.pointer.getType(), packed.getElementType(),
+                          part.pointer, ArrayRef<LLVM::GEPArg>{skipped});
+  part.type =
+      MemRefType::get(packed.getShape(), packed.getElementType(),
+                      StridedLayoutAttr::get(b.getContext(), 0, strides));
+  return part;
+}
+
 static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   auto op = cast<LinearOp>(operation);
   auto dense = dyn_cast<DenseStructureAttr>(op.getStructure());
@@ -277,11 +310,13 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   auto packed =
       MemRefType::get({(out + width - 1) / width, in, width}, element);
 
-  auto w = f.weight(factor,
-                    {b.getNamedAttr("kind", b.getStringAttr("panel")),
-                     b.getNamedAttr("transposed", b.getBoolAttr(transposed)),
-                     b.getNamedAttr("width", b.getI64IntegerAttr(width))},
-                    packed);
+  SmallVector<NamedAttribute> layout = {
+      b.getNamedAttr("kind", b.getStringAttr("panel")),
+      b.getNamedAttr("transposed", b.getBoolAttr(transposed)),
+      b.getNamedAttr("width", b.getI64IntegerAttr(width))};
+  auto w = f.weight(factor, layout, packed);
+  if (!w)
+    w = partOfWeight(f, factor, layout, packed, transposed ? 0 : 1);
   if (!w) {
     f.fallback(op, "its matrix is computed, so it is packed on every call");
     packed = MemRefType::get(packed.getShape(), b.getF32Type());

@@ -100,3 +100,19 @@ func.func @linnet_function(%x: tensor<3x40xf32>, %w: tensor<8x40xf32>) -> tensor
   %y = linnet.linear #linnet.dense %x, %w : (tensor<3x40xf32>, tensor<8x40xf32>) -> tensor<3x8xf32>
   return %y : tensor<3x8xf32>
 }
+
+// -----
+
+// Some of a weight's columns are a part of its panels: nothing is packed.
+
+// CHECK-NOT: linnet.fallbacks
+// CHECK: key = "w", layout = {kind = "panel", transposed = false, width = 16 : i64}, shape = array<i64: 8, 40>
+// CHECK: llvm.getelementptr %{{.*}}[512] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK-NOT: kernel_pack
+// CHECK: return
+func.func @linnet_function(%x: tensor<3x4xf32>) -> tensor<3x8xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %w = linnet.weight "w" : tensor<8x40xf32>
+  %part = tensor.extract_slice %w[0, 32] [8, 4] [1, 1] : tensor<8x40xf32> to tensor<8x4xf32>
+  %y = linnet.linear #linnet.dense %x, %part : (tensor<3x4xf32>, tensor<8x4xf32>) -> tensor<3x8xf32>
+  return %y : tensor<3x8xf32>
+}
