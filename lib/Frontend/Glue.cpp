@@ -359,17 +359,25 @@ Value ModelBuilder::splitTime(Value x, int64_t count) {
   return tensor::ExpandShapeOp::create(b, activationType(feature), x,
                                        timeGroups(typeOf(x).getRank() + 1),
                                        sizes);
+}
+
 Value ModelBuilder::sub(Value x, Value y) {
   return arith::SubFOp::create(b, x, y);
+}
+
 Value ModelBuilder::lerp(Value x, Value difference, Value amount) {
   bool whole = typeOf(amount).getRank() == typeOf(x).getRank();
   return add(x, whole ? mul(difference, amount)
                       : mulAlong(difference, amount, {2}));
+}
+
 Value ModelBuilder::row(Value w, int64_t number) {
   SmallVector<ReassociationIndices> groups = {{0, 1}};
   for (int64_t d = 2; d < typeOf(w).getRank(); ++d)
     groups.push_back({d});
   return tensor::CollapseShapeOp::create(b, rows(w, number, 1), groups);
+}
+
 Value ModelBuilder::columns(Value w, int64_t begin, int64_t count) {
   int64_t height = typeOf(w).getDimSize(0);
   SmallVector<OpFoldResult> offsets = {b.getIndexAttr(0),
@@ -378,11 +386,15 @@ Value ModelBuilder::columns(Value w, int64_t begin, int64_t count) {
                                      b.getIndexAttr(count)};
   SmallVector<OpFoldResult> strides(2, b.getIndexAttr(1));
   return tensor::ExtractSliceOp::create(b, w, offsets, sizes, strides);
+}
+
 Value ModelBuilder::flatten(Value w) {
   SmallVector<ReassociationIndices> groups(1);
   for (int64_t d = 0; d < typeOf(w).getRank(); ++d)
     groups.front().push_back(d);
   return tensor::CollapseShapeOp::create(b, w, groups);
+}
+
 Value ModelBuilder::broadcast(Value x, ArrayRef<int64_t> shape,
                               ArrayRef<int64_t> dims) {
   Value empty = tensor::EmptyOp::create(b, shape, b.getF32Type());
@@ -391,7 +403,11 @@ Value ModelBuilder::broadcast(Value x, ArrayRef<int64_t> shape,
     if (!llvm::is_contained(dims, d))
       added.push_back(d);
   return linalg::BroadcastOp::create(b, x, empty, added)->getResult(0);
+}
+
 Value ModelBuilder::sumLast(Value x) {
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.pop_back();
   Value empty = tensor::EmptyOp::create(b, sizes, b.getF32Type());
   Value zero = linalg::FillOp::create(b, constantOf(b, b.getLoc(), 0), empty)
                    .getResult(0);
@@ -400,5 +416,6 @@ Value ModelBuilder::sumLast(Value x) {
       b, x, zero, last, [](OpBuilder &nested, Location loc, ValueRange args) {
         Value sum = arith::AddFOp::create(nested, loc, args[0], args[1]);
         linalg::YieldOp::create(nested, loc, sum);
+      });
   return op.getResult(0);
 }
