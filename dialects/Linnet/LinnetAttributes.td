@@ -120,6 +120,19 @@ def Linnet_FullAttr : Linnet_Transition<"FullTransition", "full"> {
   }];
 }
 
+def Linnet_BlockAttr : Linnet_Transition<"BlockTransition", "block"> {
+  let summary = "one matrix per block of key channels: S_t = A_t S_{t-1} + k_t v_t^T";
+  let description = [{
+    Operand: `A` `[B, T, H, K, M]`; M divides K. Rows nM .. nM + M - 1 of A are
+    the square matrix of block n: row r of the state becomes the sum over j of
+    A[r, j] times row nM + j, where n = floor(r / M). M = K is a dense
+    transition, M = 1 a diagonal one that may be negative. Not bounded; no
+    token costs less than 2 K M V operations. Linear RNNs and CDEs
+    (Walker et al. 2025, "Structured linear CDEs"), state tracking (Merrill et
+    al. 2024).
+  }];
+}
+
 def Linnet_DeltaAttr : Linnet_Transition<"DeltaTransition", "delta"> {
   let summary = "decay, then the delta rule: S_t = S' + beta_t k_t (v_t - S'^T k_t)^T, S' = D_t S_{t-1}";
   let description = [{

@@ -21,7 +21,8 @@ def TransitionAttrInterface : AttrInterface<"TransitionAttrInterface"> {
     InterfaceMethod<[{
       The dimensions of each transition operand after the batch: letters out
       of `t`, `h`, `k`, `v`, e.g. "thk" for `[B, T, H, K]`, and `p` for the
-      K/2 pairs of rows of a complex state. A dimension of size 1 broadcasts; `h` may be any divisor of the number of heads (head
+      K/2 pairs of rows of a complex state, and `m` for any divisor of K. A
+      dimension of size 1 broadcasts; `h` may be any divisor of the number of heads (head
       j reads entry j / (H / Hx)).
     }], "::llvm::SmallVector<::llvm::StringRef>", "getOperandDims", (ins)>,
     InterfaceMethod<[{

@@ -36,8 +36,12 @@ struct NormalForm {
   /// of one complex row, which turns by this angle with its decay. Such
   /// operands have a dimension `p` of K/2 pairs in the place of `k`.
   int phase = -1;
+  /// Operand "thkm" of blocks: within each block of m rows, row r becomes the
+  /// sum over j of entry (r, j) times the block's row j, after the decay.
+  int mixing = -1;
 
   bool hasPhase() const { return phase >= 0; }
+  bool hasMixing() const { return mixing >= 0; }
   bool hasReader() const { return reader >= 0; }
   bool hasPerturbation() const { return tied || hasReader(); }
 };

@@ -11,7 +11,7 @@ bool linnet::fitsByBroadcast(char letter, int64_t size, int64_t full) {
   if (size == full || size == 1 || ShapedType::isDynamic(size) ||
       ShapedType::isDynamic(full))
     return true;
-  return letter == 'h' && size > 0 && full % size == 0;
+  return (letter == 'h' || letter == 'm') && size > 0 && full % size == 0;
 }
 
 namespace {
@@ -27,6 +27,7 @@ struct ScanExtents {
     case 'h':
       return h;
     case 'k':
+    case 'm':
       return k;
     case 'p':
       return ShapedType::isDynamic(k) ? k : k / 2;

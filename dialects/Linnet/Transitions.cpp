@@ -14,17 +14,21 @@ SmallVector<ScanForm>
 linnet::deriveLegalForms(const NormalForm &form,
                          ArrayRef<StringRef> operandDims) {
   SmallVector<ScanForm> forms{ScanForm::Step, ScanForm::Sequential};
-  // Pairs of rows that turn have no chunk form of their own yet.
-  if (form.hasPhase())
+  // A matrix per token costs a chunk as much as its tokens.
+  if (form.hasMixing())
     return forms;
-  // A decay that differs between the columns has no score matrix shared by
-  // them.
+  // A decay or turn that differs between the columns has no score matrix shared
+  // by them.
+  auto variesByColumn = [&](int operand) {
+    return operandDims[operand].contains('v');
+  };
   for (ArrayRef<int> term : form.logDecay)
-    for (int operand : term)
-      if (operandDims[operand].contains('v'))
-        return forms;
+    if (llvm::any_of(term, variesByColumn))
+      return forms;
+  if (form.hasPhase() && variesByColumn(form.phase))
+    return forms;
   forms.push_back(ScanForm::Chunkwise);
-  if (!form.hasPerturbation())
+  if (!form.hasPerturbation() && !form.hasPhase())
     forms.push_back(ScanForm::Quadratic);
   return forms;
 }
@@ -107,6 +111,15 @@ SmallVector<StringRef> ComplexValueTransitionAttr::getOperandDims() const {
 }
 NormalForm ComplexValueTransitionAttr::getNormalForm() const {
   return complexForm();
+}
+
+SmallVector<StringRef> BlockTransitionAttr::getOperandDims() const {
+  return {"thkm"};
+}
+NormalForm BlockTransitionAttr::getNormalForm() const {
+  NormalForm form;
+  form.mixing = 0;
+  return form;
 }
 
 SmallVector<StringRef> FullTransitionAttr::getOperandDims() const {

@@ -3,6 +3,8 @@
 #ifndef LIB_FRONTEND_MIXERS_H
 #define LIB_FRONTEND_MIXERS_H
 
+#include <limits>
+
 #include "ModelBuilder.h"
 
 namespace linnet {
@@ -41,7 +43,7 @@ struct Mamba2Mixer {
   double eps;
   bool bias, convBias;
   /// Bounds of the step.
-  double low, high;
+  double low = 0, high = std::numeric_limits<double>::infinity();
 
   /// Reads a `time_step_limit`.
   void readLimit(Config &config);

@@ -163,8 +163,9 @@ int64_t readInner(Config &c, int64_t d, double dflt) {
 
 void readShape6(Config &c, Shape &s, int64_t layers) {
   s.inner = readInner(c, s.d, 3.5);
-  fla::Heads heads = fla::readHeads(c, {.d = s.d, .layers = layers},
-                                    {.count = 4, .expandK = 0.5, .expandV = 1});
+  fla::Heads heads = fla::readHeads(
+      c, {.d = s.d, .layers = layers, .maxPositions = 0, .eps = 0},
+      {.count = 4, .expandK = 0.5, .expandV = 1});
   s.heads = heads.count;
   s.keyDim = heads.keyDim;
   s.valueDim = heads.valueDim;

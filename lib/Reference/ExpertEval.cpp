@@ -9,8 +9,6 @@
 
 namespace linnet::reference {
 
-constexpr double kLowest = -std::numeric_limits<double>::infinity();
-
 /// The numbers of the `count` largest of `values`, best first; of equals the
 /// first comes first, and NaN is larger than every number.
 static std::vector<int64_t> pickLargest(ArrayRef<double> values,

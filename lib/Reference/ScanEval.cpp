@@ -13,10 +13,11 @@
 namespace linnet::reference {
 
 namespace {
-constexpr StringRef kLetters = "bthkv";
+constexpr StringRef kLetters = "bthkvm";
 
-/// Extents of b, t, h, k and v, or an index into them.
-using Index = std::array<int64_t, 5>;
+/// Extents of b, t, h, k, v and m, or an index into them. Operands of
+/// different m have the extents of k there.
+using Index = std::array<int64_t, 6>;
 
 /// Row r of the K/2 pairs of a complex state is rows r and K/2 + r.
 int64_t pairsOf(const Index &extents) {
@@ -32,15 +33,15 @@ public:
 
   double at(const Index &index) const {
     int64_t offset = 0;
-    for (int letter = 0; letter < 5; ++letter)
+    for (int letter = 0; letter < 6; ++letter)
       offset += index[letter] / divisors[letter] * strides[letter];
     return values[offset + index[3] % pairs * pairStride];
   }
 
 private:
   const double *values = nullptr;
-  Index strides = {0, 0, 0, 0, 0};
-  Index divisors = {1, 1, 1, 1, 1};
+  Index strides = {0, 0, 0, 0, 0, 0};
+  Index divisors = {1, 1, 1, 1, 1, 1};
   int64_t pairs = 1, pairStride = 0;
 };
 
@@ -51,6 +52,7 @@ struct Recurrence {
   std::vector<Broadcast> parameters;
   std::optional<Broadcast> bonus;
   ir::NormalForm form;
+  int64_t mixed = 1; // rows of a block
   double scale;
   bool pre, reverse;
 
@@ -61,6 +63,7 @@ struct Recurrence {
 private:
   void decay(Index at, double *state) const;
   void turn(Index at, double *state) const;
+  void mix(Index at, double *state) const;
   void transition(Index at, double *state) const;
   void write(Index at, double *state) const;
   void read(Index at, const double *state, double *out) const;
@@ -87,12 +90,15 @@ Result<Broadcast> Broadcast::create(StringRef name, const HostTensor &tensor,
       continue;
     }
     operand.strides[letter] = strides[d];
-    operand.divisors[letter] = size == full ? 1 : full / size;
+    // An m indexes only its own entries.
+    operand.divisors[letter] =
+        size == full || letters[d] == 'm' ? 1 : full / size;
   }
   if (fits)
     return operand;
   return makeError("expected ", name.str(), " of dimensions ", letters.str(),
-                   " that fit b, t, h, k, v = ", formatDims(extents),
+                   " that fit b, t, h, k, v = ",
+                   formatDims(llvm::ArrayRef<int64_t>(extents).take_front(5)),
                    ", but got ", formatDims(tensor.shape));
 }
 
@@ -129,6 +135,23 @@ void Recurrence::turn(Index at, double *state) const {
     }
 }
 
+/// S = A_t S, block by block.
+void Recurrence::mix(Index at, double *state) const {
+  std::vector<double> column(mixed);
+  for (int64_t first = 0; first < extents[3]; first += mixed)
+    for (at[4] = 0; at[4] < extents[4]; ++at[4]) {
+      for (int64_t j = 0; j < mixed; ++j)
+        column[j] = state[(first + j) * extents[4] + at[4]];
+      for (at[3] = first; at[3] < first + mixed; ++at[3]) {
+        double sum = 0;
+        for (at[5] = 0; at[5] < mixed; ++at[5])
+          sum += parameters[form.mixing].at(at) * column[at[5]];
+        state[at[3] * extents[4] + at[4]] = sum;
+      }
+      at[5] = 0;
+    }
+}
+
 /// S = D_t S + b (a^T S).
 void Recurrence::transition(Index at, double *state) const {
   std::vector<double> reads;
@@ -143,6 +166,8 @@ void Recurrence::transition(Index at, double *state) const {
   decay(at, state);
   if (form.hasPhase())
     turn(at, state);
+  if (form.hasMixing())
+    mix(at, state);
   if (form.hasReader())
     for (at[3] = 0; at[3] < extents[3]; ++at[3])
       for (at[4] = 0; at[4] < extents[4]; ++at[4])
@@ -177,17 +202,17 @@ void Recurrence::read(Index at, const double *state, double *out) const {
     if (bonus)
       for (; at[3] < extents[3]; ++at[3])
         sum += bonus->at(at) * key.at(at) *
-               value.at({at[0], at[1], at[2], 0, at[4]}) * query.at(at);
+               value.at({at[0], at[1], at[2], 0, at[4], 0}) * query.at(at);
     at[3] = 0;
     out[at[4]] = scale * sum;
   }
 }
 
 void Recurrence::run(int64_t b, int64_t h, double *state, double *out) const {
-  auto [batch, tokens, heads, keyWidth, valueWidth] = extents;
+  int64_t tokens = extents[1], heads = extents[2], valueWidth = extents[4];
   for (int64_t step = 0; step < tokens; ++step) {
     int64_t t = reverse ? tokens - 1 - step : step;
-    Index at{b, t, h, 0, 0};
+    Index at{b, t, h, 0, 0, 0};
     double *row = out + t * heads * valueWidth;
     if (pre)
       read(at, state, row);
@@ -219,12 +244,15 @@ static Status evalRecurrence(OpT op, Scope &scope, bool reverse) {
   };
   const HostTensor &value = get(op.getValue());
   int64_t keyWidth = scope.get(op.getKey()).shape.back();
-  Index extents{value.shape[0], value.shape[1], value.shape[2], keyWidth,
-                value.shape[3]};
+  Index extents{value.shape[0], value.shape[1], value.shape[2],
+                keyWidth,       value.shape[3], keyWidth};
 
   Recurrence recurrence;
   recurrence.extents = extents;
   recurrence.form = op.getTransition().getNormalForm();
+  if (recurrence.form.hasMixing())
+    recurrence.mixed =
+        scope.get(op.getParameters()[recurrence.form.mixing]).shape.back();
   recurrence.scale = op.getScale().convertToDouble();
   recurrence.pre = op.getReadout() == ir::Readout::Pre;
   recurrence.reverse = reverse;

@@ -29,6 +29,7 @@
 #include "passes/CPU/ScanKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -57,8 +58,14 @@ bool ScanKernel::isChunkwise() {
          });
 }
 
-/// Keys rounded up to whole vectors: rows end in zeros.
-int64_t ScanKernel::paddedKeys() const { return llvm::alignTo(in.keys, lanes); }
+/// Groups of rows rounded up to whole vectors, and the length of all rows of
+/// the scratch: they end in zeros.
+int64_t ScanKernel::paddedGroups() const {
+  return llvm::alignTo(rowGroups(), lanes);
+}
+int64_t ScanKernel::paddedKeys() const {
+  return rowsOfGroup() * paddedGroups();
+}
 
 void ScanKernel::reserveChunk() {
   Type f32 = k.getF32Type();
@@ -140,41 +147,87 @@ void ScanKernel::emitBlockOfChunk(Value start) {
   emitUpdate();
 }
 
+/// What a token multiplies rows by: the decay, or real and imaginary part.
+SmallVector<Value> ScanKernel::emitFade(Value row, Value valid) {
+  auto widened = [&](Value value) {
+    return isa<VectorType>(value.getType()) ? value : k.splat(value, lanes);
+  };
+  Value decay = widened(emitDecay(row, k.cst(0), groupLetter(), valid));
+  if (!form.hasPhase())
+    return {decay};
+  Value angle = widened(emitAngle(row, k.cst(0), groupLetter(), valid));
+  return {k.mul(decay, math::CosOp::create(k, angle)),
+          k.mul(decay, math::SinOp::create(k, angle))};
+}
+
+SmallVector<Value> ScanKernel::loadParts(Value rows, ValueRange before,
+                                         Value column) {
+  SmallVector<Value> parts;
+  for (int64_t part = 0; part < rowsOfGroup(); ++part) {
+    SmallVector<Value> place(before);
+    place.push_back(k.add(column, k.cst(part * paddedGroups())));
+    parts.push_back(k.load(rows, place, lanes));
+  }
+  return parts;
+}
+
+void ScanKernel::storeParts(ArrayRef<Value> parts, Value rows,
+                            ValueRange before, Value column) {
+  for (auto [part, value] : llvm::enumerate(parts)) {
+    SmallVector<Value> place(before);
+    place.push_back(k.add(column, k.cst(int64_t(part) * paddedGroups())));
+    k.store(value, rows, place);
+  }
+}
+
+/// The parts of `row` after one token; a reader's row, which stands on the
+/// other side of the state, turns the other way.
+SmallVector<Value> ScanKernel::applyFade(ArrayRef<Value> row,
+                                         ArrayRef<Value> fade,
+                                         bool transposed) {
+  if (row.size() == 1)
+    return {k.mul(fade[0], row[0])};
+  Value crossed = k.mul(fade[1], row[1]), own = k.mul(fade[0], row[1]);
+  if (transposed)
+    return {k.fma(fade[0], row[0], crossed),
+            k.sub(own, k.mul(fade[1], row[0]))};
+  return {k.sub(k.mul(fade[0], row[0]), crossed), k.fma(fade[1], row[0], own)};
+}
+
 /// Copies the chunk's readers and writers and computes its decays: rows of
 /// neighbouring tokens lie a power of two apart, where they would drive each
 /// other and the state from the cache.
 void ScanKernel::packChunk(Value start) {
-  auto widened = [&](Value value) {
-    return isa<VectorType>(value.getType()) ? value : k.splat(value, lanes);
-  };
+  // A decay that is the same for all rows is computed once per token.
+  bool byRow = decayPlace() == DecayPlace::Row || form.hasPhase();
   k.loop(kChunkTokens, [&](Value i) {
     at.token = tokenAt(k.add(start, i));
-    k.forColumns(in.keys, [&](Value column, Value valid) {
+    SmallVector<Value> shared;
+    if (decays && !byRow)
+      shared = emitFade(k.cst(0), Value());
+    k.forColumns(rowGroups(), [&](Value group, Value valid) {
       auto copy = [&](const ScanOperand &from, Value to) {
-        k.store(from.load(k, at, column, k.cst(0), 'k', valid), to,
-                {i, column});
+        SmallVector<Value> parts;
+        for (int64_t part = 0; part < rowsOfGroup(); ++part)
+          parts.push_back(from.load(k, at,
+                                    k.add(group, k.cst(part * rowGroups())),
+                                    k.cst(0), 'k', valid));
+        storeParts(parts, to, i, group);
       };
       for (ChunkReader &reader : readers)
         copy(*reader.source, reader.rows);
       for (ChunkWriter &writer : writers)
         copy(*writer.source, writer.rows);
-      if (decays && decayPlace() == DecayPlace::Row)
-        k.store(widened(emitDecay(column, k.cst(0), 'k', valid)), decays,
-                {i, column});
+      if (decays)
+        storeParts(byRow ? emitFade(group, valid) : shared, decays, i, group);
     });
-    if (!decays || decayPlace() == DecayPlace::Row)
-      return;
-    Value decay = k.splat(emitDecay(k.cst(0), k.cst(0), 0, Value()), lanes);
-    forPaddedKeys([&](Value column) { k.store(decay, decays, {i, column}); });
   });
-  if (prefix)
-    forPaddedKeys(
-        [&](Value column) { k.store(k.splat(1.0, lanes), prefix, column); });
-}
-
-void ScanKernel::forPaddedKeys(llvm::function_ref<void(Value)> body) {
-  k.loop(k.cst(0), k.cst(paddedKeys()), k.cst(lanes),
-         [&](Value column) { body(column); });
+  if (!prefix)
+    return;
+  SmallVector<Value> one{k.splat(1.0, lanes), k.splat(0.0, lanes)};
+  one.truncate(rowsOfGroup());
+  k.loop(k.cst(0), k.cst(paddedGroups()), k.cst(lanes),
+         [&](Value column) { storeParts(one, prefix, {}, column); });
 }
 
 /// The scores of each token's readers with the writers of the tokens up to it,
@@ -192,28 +245,31 @@ void ScanKernel::emitScoresOf(int64_t i) {
   SmallVector<Value> zeros(end * writers.size() * readers.size(),
                            k.splat(0.0, lanes));
   SmallVector<Value> sums = k.loop(
-      k.cst(0), k.cst(paddedKeys()), k.cst(lanes), zeros,
+      k.cst(0), k.cst(paddedGroups()), k.cst(lanes), zeros,
       [&](Value column, ValueRange carried) {
-        SmallVector<Value> next, rows;
-        Value decay;
+        SmallVector<Value> next, fade;
+        SmallVector<SmallVector<Value>> rows;
         if (decays)
-          decay = k.load(decays, {token, column}, lanes);
+          fade = loadParts(decays, token, column);
         for (ChunkReader &reader : readers)
-          rows.push_back(k.load(reader.rows, {token, column}, lanes));
+          rows.push_back(loadParts(reader.rows, token, column));
         for (int64_t j = 0; j < end; ++j)
           for (ChunkWriter &writer : writers) {
-            SmallVector<Value> place{k.cst(j), column};
-            Value early = k.load(writer.rows, place, lanes), late = early;
-            if (decay && j < i) {
-              late = k.mul(early, decay);
-              k.store(late, writer.rows, place);
+            SmallVector<Value> early = loadParts(writer.rows, k.cst(j), column),
+                               late = early;
+            if (decays && j < i) {
+              late = applyFade(early, fade, /*transposed=*/false);
+              storeParts(late, writer.rows, k.cst(j), column);
             }
-            for (auto [reader, row] : llvm::zip(readers, rows))
-              next.push_back(
-                  k.fma(row, reader.pre ? early : late, carried[next.size()]));
+            for (auto [reader, row] : llvm::zip(readers, rows)) {
+              Value sum = carried[next.size()];
+              for (auto [x, y] : llvm::zip(row, reader.pre ? early : late))
+                sum = k.fma(x, y, sum);
+              next.push_back(sum);
+            }
           }
-        if (decay)
-          fadeReaders(token, column, decay, rows);
+        if (decays)
+          fadeReaders(token, column, fade, rows);
         return next;
       });
   unsigned number = 0;
@@ -224,13 +280,15 @@ void ScanKernel::emitScoresOf(int64_t i) {
 }
 
 /// Lets a token's readers carry the decay since the chunk's start.
-void ScanKernel::fadeReaders(Value token, Value column, Value decay,
-                             ArrayRef<Value> rows) {
-  Value before = k.load(prefix, column, lanes), through = k.mul(before, decay);
+void ScanKernel::fadeReaders(Value token, Value column, ArrayRef<Value> fade,
+                             ArrayRef<SmallVector<Value>> rows) {
+  SmallVector<Value> before = loadParts(prefix, {}, column),
+                     through = applyFade(before, fade, /*transposed=*/false);
   for (auto [reader, row] : llvm::zip(readers, rows))
-    k.store(k.mul(reader.pre ? before : through, row), reader.rows,
-            {token, column});
-  k.store(through, prefix, column);
+    storeParts(applyFade(row, reader.pre ? before : through,
+                         /*transposed=*/true),
+               reader.rows, token, column);
+  storeParts(through, prefix, {}, column);
 }
 
 /// What the chunk's readers read from the state at its start.
@@ -245,12 +303,19 @@ void ScanKernel::emitReads() {
     auto readerOf = [&](unsigned r) -> ChunkReader & {
       return readers[r % perToken];
     };
-    sums = multiplyTile(
-        k, rows, vectors, k.cst(0), k.cst(in.keys), in.keys % 2 ? 1 : 2, sums,
-        [&](unsigned r, Value inner) {
-          return k.loadScalar(readerOf(r).rows, {tokenOf(r), inner});
-        },
-        [&](unsigned v, Value inner) { return loadState(inner, columns[v]); });
+    for (int64_t part = 0; part < rowsOfGroup(); ++part)
+      sums = multiplyTile(
+          k, rows, vectors, k.cst(0), k.cst(rowGroups()),
+          rowGroups() % 2 ? 1 : 2, sums,
+          [&](unsigned r, Value inner) {
+            return k.loadScalar(
+                readerOf(r).rows,
+                {tokenOf(r), k.add(inner, k.cst(part * paddedGroups()))});
+          },
+          [&](unsigned v, Value inner) {
+            return loadState(k.add(inner, k.cst(part * rowGroups())),
+                             columns[v]);
+          });
     for (unsigned r = 0; r < rows; ++r)
       for (unsigned v = 0; v < vectors; ++v)
         k.store(sums[r * vectors + v], readerOf(r).reads,
@@ -304,30 +369,61 @@ void ScanKernel::emitOutputs(Value start) {
 
 /// The state after the chunk.
 void ScanKernel::emitUpdate() {
-  unsigned vectors = columns.size();
-  forRowTiles(
-      k, k.cst(0), k.cst(in.keys), tileRows(), [&](Value row, unsigned rows) {
-        TileAccumulators sums;
-        for (unsigned r = 0; r < rows; ++r) {
-          Value at = k.add(row, k.cst(r)), decay;
-          if (prefix)
-            decay = k.splat(k.loadScalar(prefix, at), lanes);
-          for (const ColumnVector &c : columns)
-            sums.push_back(applyDecay(decay, loadState(at, c)));
-        }
-        for (ChunkWriter &writer : writers)
-          sums = multiplyTile(
-              k, rows, vectors, k.cst(0), k.cst(kChunkTokens), kChunkTokens,
-              sums,
-              [&](unsigned r, Value inner) {
-                return k.loadScalar(writer.rows, {inner, k.add(row, k.cst(r))});
-              },
-              [&](unsigned v, Value inner) {
-                return k.load(writer.written, {inner, columns[v].offset},
-                              lanes);
+  unsigned vectors = columns.size(), parts = rowsOfGroup();
+  forRowTiles(k, k.cst(0), k.cst(rowGroups()), tileRows() / parts,
+              [&](Value first, unsigned groups) {
+                // Row r of the tile is part r % parts of group r / parts.
+                unsigned rows = groups * parts;
+                auto rowAt = [&](unsigned r, int64_t partSize) {
+                  return k.add(first, k.cst(r / parts + r % parts * partSize));
+                };
+                TileAccumulators sums(rows * vectors);
+                for (unsigned g = 0; g < groups; ++g)
+                  for (unsigned v = 0; v < vectors; ++v) {
+                    SmallVector<Value> old;
+                    for (unsigned part = 0; part < parts; ++part)
+                      old.push_back(loadState(
+                          rowAt(g * parts + part, rowGroups()), columns[v]));
+                    for (auto [part, s] : llvm::enumerate(
+                             fadeState(old, k.add(first, k.cst(g)))))
+                      sums[(g * parts + part) * vectors + v] = s;
+                  }
+                for (ChunkWriter &writer : writers)
+                  sums = multiplyTile(
+                      k, rows, vectors, k.cst(0), k.cst(kChunkTokens),
+                      kChunkTokens, sums,
+                      [&](unsigned r, Value inner) {
+                        return k.loadScalar(writer.rows,
+                                            {inner, rowAt(r, paddedGroups())});
+                      },
+                      [&](unsigned v, Value inner) {
+                        return k.load(writer.written,
+                                      {inner, columns[v].offset}, lanes);
+                      });
+                for (unsigned r = 0; r < rows; ++r)
+                  for (auto [v, c] : llvm::enumerate(columns))
+                    storeState(sums[r * vectors + v], rowAt(r, rowGroups()), c);
               });
-        for (unsigned r = 0; r < rows; ++r)
-          for (auto [v, c] : llvm::enumerate(columns))
-            storeState(sums[r * vectors + v], k.add(row, k.cst(r)), c);
-      });
+}
+
+/// One vector of each row of a group, decayed over the chunk; exactly zero
+/// behind a reset.
+SmallVector<Value> ScanKernel::fadeState(ArrayRef<Value> old, Value group) {
+  if (!prefix)
+    return SmallVector<Value>(old);
+  SmallVector<Value> fade;
+  for (int64_t part = 0; part < rowsOfGroup(); ++part)
+    fade.push_back(k.splat(
+        k.loadScalar(prefix, k.add(group, k.cst(part * paddedGroups()))),
+        lanes));
+  if (!form.hasPhase())
+    return {applyDecay(fade[0], old[0])};
+  Value size = k.fma(fade[0], fade[0], k.mul(fade[1], fade[1]));
+  Value zero = k.splat(0.0, lanes);
+  Value erased =
+      arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, size, zero);
+  SmallVector<Value> kept;
+  for (Value part : old)
+    kept.push_back(arith::SelectOp::create(k, erased, zero, part));
+  return applyFade(kept, fade, /*transposed=*/false);
 }

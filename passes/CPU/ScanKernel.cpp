@@ -46,6 +46,9 @@ void ScanKernel::emit() {
   if (form.hasPhase() && !in.parameters[form.phase].varies('v'))
     for (Value *list : {&rowCosines, &rowSines})
       *list = k.scratch({rowGroups()}, k.getF32Type());
+  if (form.hasMixing())
+    mixedRows = k.scratch({in.parameters[form.mixing].sizes.back(), width},
+                          k.getF32Type());
   if (isChunkwise())
     reserveChunk();
   tokens = k.extent(in.result, 1);
@@ -255,6 +258,8 @@ SmallVector<Value> ScanKernel::applyTransition(ArrayRef<Value> old, Value decay,
 
 /// The decays of one row, one vector (or null) per column vector.
 SmallVector<Value> ScanKernel::decaysOf(Value row) {
+  if (isMixed)
+    return SmallVector<Value>(columns.size());
   if (decayPlace() == DecayPlace::Row)
     return SmallVector<Value>(columns.size(),
                               k.splat(k.loadScalar(rowDecays, row), lanes));
@@ -357,13 +362,17 @@ void ScanKernel::emitToken() {
   for (const ColumnVector &c : columns)
     values.push_back(loadValue(c));
   SmallVector<Value> zeros(columns.size(), k.splat(0.0, lanes));
-  SmallVector<Value> additions =
-      form.tied ? emitCorrection(values, zeros) : values;
-  SmallVector<Value> reads;
+  bool pre = op.getReadout() == Readout::Pre;
+  SmallVector<Value> reads, outputs;
   if (form.hasReader())
     reads = readState(in.parameters[form.reader], /*decayed=*/false, zeros);
-
-  bool pre = op.getReadout() == Readout::Pre;
+  if (form.hasMixing()) {
+    if (pre)
+      outputs = readState(in.query, /*decayed=*/false, zeros);
+    mixState();
+  }
+  SmallVector<Value> additions =
+      form.tied ? emitCorrection(values, zeros) : values;
   SmallVector<Value> sums = k.loop(
       k.cst(0), k.cst(rowGroups()), k.cst(1), zeros,
       [&](Value group, ValueRange carried) {
@@ -387,10 +396,43 @@ void ScanKernel::emitToken() {
         }
         return next;
       });
+  isMixed = false;
+  if (!outputs.empty())
+    sums = outputs;
 
   Value bonus = emitBonus();
   for (auto [j, c] : llvm::enumerate(columns))
     storeResult(bonus ? k.fma(bonus, values[j], sums[j]) : sums[j], c);
+}
+
+/// Replaces the rows of every block by their decayed mixtures.
+void ScanKernel::mixState() {
+  const ScanOperand &matrix = in.parameters[form.mixing];
+  Value size = k.cst(matrix.sizes.back());
+  SmallVector<Value> zeros(columns.size(), k.splat(0.0, lanes));
+  k.loop(k.cst(0), k.cst(in.keys), size, [&](Value first) {
+    k.loop(k.cst(0), size, k.cst(1), [&](Value r) {
+      SmallVector<Value> sums = k.loop(
+          k.cst(0), size, k.cst(1), zeros, [&](Value j, ValueRange carried) {
+            at.mixed = j;
+            Value factor = rowOf(matrix, k.add(first, r)),
+                  row = k.add(first, j);
+            SmallVector<Value> next, decays = decaysOf(row);
+            for (auto [i, c] : llvm::enumerate(columns))
+              next.push_back(k.fma(factor,
+                                   applyDecay(decays[i], loadState(row, c)),
+                                   carried[i]));
+            return next;
+          });
+      for (auto [sum, c] : llvm::zip(sums, columns))
+        k.store(sum, mixedRows, {r, c.offset});
+    });
+    k.loop(k.cst(0), size, k.cst(1), [&](Value r) {
+      for (const ColumnVector &c : columns)
+        storeState(k.load(mixedRows, {r, c.offset}, lanes), k.add(first, r), c);
+    });
+  });
+  isMixed = true;
 }
 
 /// S^T r for the reader r, S before or after its decay.

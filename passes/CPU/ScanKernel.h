@@ -85,6 +85,7 @@ private:
   int64_t rowGroups() const { return in.keys / rowsOfGroup(); }
   SmallVector<Value> applyTransition(ArrayRef<Value> old, Value decay,
                                      std::pair<Value, Value> turn);
+  void mixState();
   SmallVector<Value> readState(const ScanOperand &reader, bool decayed,
                                ValueRange zeros);
   SmallVector<Value> emitCorrection(ArrayRef<Value> values, ValueRange zeros);
@@ -97,15 +98,22 @@ private:
   void emitBlockOfChunk(Value start);
   void emitScores();
   void emitScoresOf(int64_t i);
-  void fadeReaders(Value token, Value column, Value decay,
-                   ArrayRef<Value> rows);
+  SmallVector<Value> loadParts(Value rows, ValueRange before, Value column);
+  void storeParts(ArrayRef<Value> parts, Value rows, ValueRange before,
+                  Value column);
+  SmallVector<Value> applyFade(ArrayRef<Value> row, ArrayRef<Value> fade,
+                               bool transposed);
+  void fadeReaders(Value token, Value column, ArrayRef<Value> fade,
+                   ArrayRef<SmallVector<Value>> rows);
   void emitReads();
   SmallVector<Value> readChunk(unsigned number, int64_t i, int64_t end);
   void emitOutputs(Value start);
   void emitUpdate();
   int64_t tileRows() const;
   int64_t paddedKeys() const;
-  void forPaddedKeys(llvm::function_ref<void(Value)> body);
+  SmallVector<Value> fadeState(ArrayRef<Value> old, Value group);
+  int64_t paddedGroups() const;
+  SmallVector<Value> emitFade(Value row, Value valid);
 
   KernelBuilder &k;
   ScanOp op;
@@ -118,6 +126,8 @@ private:
   /// The item's state [blocks * K][block], absent for one token; row decays
   /// [K].
   Value scratch, rowDecays;
+  /// A block's rows while they mix [M][block].
+  Value mixedRows;
   /// Cosine and sine of each complex row's angle [K / 2], where it is the same
   /// for all columns.
   Value rowCosines, rowSines;
@@ -128,8 +138,11 @@ private:
   Value tokens;
   SmallVector<ColumnVector> columns;
   SmallVector<Value> tokenDecays;
+  /// Whether the state holds the token's decay already.
+  bool isMixed = false;
   /// A chunk's scratch: the decays of its tokens [C][K] and their product so
-  /// far [K].
+  /// far [K], for complex rows their real and imaginary parts. Rows of scratch
+  /// have the parts of complex rows one behind the other, each padded.
   SmallVector<ChunkReader> readers;
   SmallVector<ChunkWriter> writers;
   Value decays, prefix;

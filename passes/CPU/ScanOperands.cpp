@@ -31,6 +31,9 @@ SmallVector<Value> ScanOperand::indices(KernelBuilder &k,
                            : Value(arith::DivUIOp::create(
                                  k, place.head, k.cst(heads / size))));
       break;
+    case 'm':
+      result.push_back(place.mixed);
+      break;
     case 'k':
     case 'p':
       result.push_back(row);

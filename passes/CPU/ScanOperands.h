@@ -13,9 +13,10 @@
 
 namespace mlir::linnet {
 
-/// Batch row, token and head that a kernel works on.
+/// Batch row, token and head that a kernel works on, and the row of a block
+/// that is mixed into another one.
 struct ScanPlace {
-  Value batch, token, head;
+  Value batch, token, head, mixed;
 };
 
 /// One operand of the recurrence.

@@ -269,3 +269,11 @@ func.func @short_conv_c3(%x: tensor<2x5x3xf32>, %w: tensor<3x1x4xf32>, %s: tenso
   %y, %t = linnet.short_conv %x, %w tail(%s) : (tensor<2x5x3xf32>, tensor<3x1x4xf32>, tensor<2x4x3xf32>) -> (tensor<2x5x3xf32>, tensor<2x3x3xf32>)
   return
 }
+
+// -----
+
+func.func @scan_c2_block(%q: tensor<2x7x3x6xf32>, %v: tensor<2x7x3x5xf32>, %a: tensor<2x7x3x6x4xf32>) {
+  // expected-error @+1 {{expected transition operand 0 of shape [B, T, H, K, M] (or a size that broadcasts), but got 'tensor<2x7x3x6x4xf32>'}}
+  %o, %s = linnet.scan #linnet.block(%a) %q, %q, %v : (tensor<2x7x3x6xf32>, tensor<2x7x3x6xf32>, tensor<2x7x3x5xf32>, tensor<2x7x3x6x4xf32>) -> (tensor<2x7x3x5xf32>, tensor<2x3x6x5xf32>)
+  return
+}

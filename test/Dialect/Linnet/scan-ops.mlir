@@ -26,6 +26,13 @@ func.func @transitions(%q: tensor<?x?x1x3xf32>, %v: tensor<?x?x4x5xf32>, %h: ten
   return
 }
 
+// CHECK-LABEL: func.func @block(
+func.func @block(%q: tensor<?x?x4x6xf32>, %v: tensor<?x?x4x5xf32>, %m: tensor<?x?x4x6x2xf32>) {
+  // CHECK: linnet.scan #linnet.block(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :
+  %0, %s0 = linnet.scan #linnet.block(%m) %q, %q, %v : (tensor<?x?x4x6xf32>, tensor<?x?x4x6xf32>, tensor<?x?x4x5xf32>, tensor<?x?x4x6x2xf32>) -> (tensor<?x?x4x5xf32>, tensor<?x4x6x5xf32>)
+  return
+}
+
 // CHECK-LABEL: func.func @complex(
 func.func @complex(%q: tensor<?x?x1x6xf32>, %v: tensor<?x?x4x5xf32>, %g: tensor<1x1x4x3xf32>, %h: tensor<1x1x4x5xf32>) {
   // CHECK: linnet.scan #linnet.complex(%{{.*}}, %{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} :

@@ -36,7 +36,8 @@ protected:
             RankOneTransitionAttr::get(&context, "scalar"),
             RankOneTransitionAttr::get(&context, "diagonal"),
             ComplexTransitionAttr::get(&context),
-            ComplexValueTransitionAttr::get(&context)};
+            ComplexValueTransitionAttr::get(&context),
+            BlockTransitionAttr::get(&context)};
   }
 
   RankedTensorType matrix(int64_t rows, int64_t columns) {
@@ -76,6 +77,8 @@ TEST_F(InterfaceTest, NormalFormsFitTheirOperands) {
       use(form.beta, "th");
     if (form.hasPhase())
       used[form.phase] = true;
+    if (form.hasMixing())
+      use(form.mixing, "thkm");
     EXPECT_EQ(form.hasReader(), form.writer >= 0);
     EXPECT_FALSE(form.tied && form.hasReader());
     if (form.hasReader()) {
@@ -99,6 +102,7 @@ TEST_F(InterfaceTest, LegalFormsFollowFromTheNormalForm) {
       {Step, Sequential, Chunkwise},
       {Step, Sequential},
       {Step, Sequential},
+      {Step, Sequential, Chunkwise},
       {Step, Sequential, Chunkwise},
       {Step, Sequential, Chunkwise},
       {Step, Sequential, Chunkwise},

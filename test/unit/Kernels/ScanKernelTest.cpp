@@ -9,11 +9,21 @@
 namespace linnet::test {
 namespace {
 
-const std::vector<std::string> kTransitions = {
-    "none",        "scalar",         "diagonal",         "full",
-    "delta<none>", "delta<scalar>",  "delta<diagonal>",  "value_diagonal",
-    "two_sided",   "rank_one<none>", "rank_one<scalar>", "rank_one<diagonal>",
-    "complex",     "complex_value"};
+const std::vector<std::string> kTransitions = {"none",
+                                               "scalar",
+                                               "diagonal",
+                                               "full",
+                                               "delta<none>",
+                                               "delta<scalar>",
+                                               "delta<diagonal>",
+                                               "value_diagonal",
+                                               "two_sided",
+                                               "rank_one<none>",
+                                               "rank_one<scalar>",
+                                               "rank_one<diagonal>",
+                                               "complex",
+                                               "complex_value",
+                                               "block"};
 
 struct ScanCase {
   int64_t batch, tokens, heads, keys, values;
@@ -62,6 +72,13 @@ private:
       int64_t width = transition == "complex" ? c.keys / 2 : c.values;
       parameter(logDecay(headShape({maybeOne(width)})));
       parameter(program.input(headShape({maybeOne(width)}), -7, 7));
+    }
+    if (transition == "block") {
+      int64_t size = program.pick<int64_t>({1, 2, c.keys});
+      Shape matrix = headShape({c.keys, c.keys % size ? 1 : size});
+      // Rows of a sum below one keep the state bounded.
+      double bound = 0.95 / double(matrix.back());
+      parameter(program.input(matrix, -bound, bound));
     }
     if (transition.starts_with("delta"))
       parameter(program.input(headShape({}), 0, 2)); // beta
