@@ -183,3 +183,8 @@ Value ModelBuilder::tokenShift(Value x) {
   Value taps = broadcast(constant({1, -1}, {2}), {widthOf(x), 1, 2}, {2});
   return shortConv(x, taps, ir::Activation::Identity);
 }
+
+Value ModelBuilder::rmsNorm(Value x, double eps) {
+  return ir::NormOp::create(b, ir::NormKind::Rms, x, Value(), Value(), Value(),
+                            llvm::APFloat(eps));
+}

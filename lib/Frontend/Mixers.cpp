@@ -54,9 +54,10 @@ Value MambaMixer::apply(ModelBuilder &m, Value h, StringRef name) const {
   auto dtBC = m.split(m.linear(u, at(".x_proj"), rank + 2 * states),
                       {rank, states, states});
   if (normEps) {
-    dtBC[0] = m.rmsNorm(dtBC[0], at(".dt_layernorm"), *normEps);
-    dtBC[1] = m.rmsNorm(dtBC[1], at(".b_layernorm"), *normEps);
-    dtBC[2] = m.rmsNorm(dtBC[2], at(".c_layernorm"), *normEps);
+    const char *names[] = {".dt_layernorm", ".b_layernorm", ".c_layernorm"};
+    for (auto [part, norm] : llvm::zip_equal(dtBC, names))
+      part = normWeights ? m.rmsNorm(part, at(norm), *normEps)
+                         : m.rmsNorm(part, *normEps);
   }
   Value delta =
       m.activation(ir::Activation::Softplus,

@@ -31,6 +31,8 @@ struct MambaMixer {
   bool bias, convBias;
   /// With it, RMS norms `name`.{dt,b,c}_layernorm.
   std::optional<double> normEps = std::nullopt;
+  /// Whether these norms have weights.
+  bool normWeights = true;
 
   mlir::Value apply(ModelBuilder &m, mlir::Value h, llvm::StringRef name) const;
 };

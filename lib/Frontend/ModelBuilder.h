@@ -222,6 +222,8 @@ public:
   mlir::Value linear(mlir::Value x, mlir::Value w, mlir::Value bias);
   /// x_{t-1} - x_t, where x_{-1} = 0.
   mlir::Value tokenShift(mlir::Value x);
+  /// x / sqrt(mean(x^2) + eps).
+  mlir::Value rmsNorm(mlir::Value x, double eps);
   mlir::Value activation(ir::Activation kind, mlir::Value x);
   /// act(gate) * up.
   mlir::Value glu(ir::Activation kind, mlir::Value gate, mlir::Value up);
