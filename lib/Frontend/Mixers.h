@@ -5,6 +5,8 @@
 
 #include "ModelBuilder.h"
 
+#include <limits>
+
 namespace linnet {
 
 /// Attention with grouped heads and matrices `name`.{q,k,v,o}_proj.
@@ -43,8 +45,18 @@ struct Mamba2Mixer {
   double eps;
   bool bias, convBias;
   /// Bounds of the step.
-  double low, high;
+  double low = 0, high = std::numeric_limits<double>::infinity();
+  /// Whether out_proj has one where that is not `bias`.
+  std::optional<bool> outBias = std::nullopt;
+  /// Where the gate meets the norm; without it there is none: y silu(z).
+  std::optional<ir::GateOrder> norm = ir::GateOrder::Before;
+  /// Factors of z, x, B, C and the step before all else, or empty.
+  std::vector<double> factors = {};
 
+  /// Reads the keys mamba_{n_heads,d_head,...} and time_step_limit for the
+  /// inner width at `innerKey`.
+  static Mamba2Mixer read(Config &config, std::string_view innerKey,
+                          int64_t inner, double eps);
   /// Reads a `time_step_limit`.
   void readLimit(Config &config);
   mlir::Value apply(ModelBuilder &m, mlir::Value h, llvm::StringRef name) const;
