@@ -9,6 +9,8 @@
 //   x += proj_down(silu(proj_up_gate h) * proj_up h), h = RMS(x; norm_ffn)
 //   logits = cap(head RMS(x; out_norm))
 //
+// With weight_mode fused, matrices of the same input are stored as one.
+//
 // The reference divides C and n by e^{m_t}, m_t = max(m_{t-1} + log sigmoid(f),
 // i) and m before the first token 0. The caps bound the gates: C and n stand
 // for themselves here, and m is left in the term of eps alone.
@@ -19,6 +21,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 using namespace linnet;
 using mlir::Value;
@@ -27,19 +30,44 @@ namespace {
 struct Shape {
   int64_t d, heads, keys, values, inner;
   double gateCap, eps, normEps;
+  bool bias, fused;
 };
 
+/// RMS norm, with a bias if there are any.
+Value rmsNorm(ModelBuilder &m, Value x, const std::string &name,
+              const Shape &s) {
+  Value y = m.rmsNorm(x, name, s.normEps);
+  if (s.bias)
+    y = m.addAlong(y, m.wideWeight(name + ".bias", {s.d}), {2});
+  return y;
+}
+
+/// Linear maps of `h`: `prefix` + `names`, or one of all of them.
+llvm::SmallVector<Value> project(ModelBuilder &m, Value h,
+                                 const std::string &prefix,
+                                 const std::string &fused,
+                                 llvm::ArrayRef<const char *> names,
+                                 llvm::ArrayRef<int64_t> widths, bool bias) {
+  if (!fused.empty()) {
+    int64_t all = std::accumulate(widths.begin(), widths.end(), int64_t(0));
+    return m.split(m.linear(h, prefix + fused, all, {.bias = bias}), widths);
+  }
+  llvm::SmallVector<Value> parts;
+  for (auto [name, width] : llvm::zip_equal(names, widths))
+    parts.push_back(m.linear(h, prefix + name, width, {.bias = bias}));
+  return parts;
+}
+
 Value mlstm(ModelBuilder &m, Value h, Value position, const Shape &s) {
-  auto gate = [&](const char *name) {
-    Value y = m.linear(h, name, s.heads, {.bias = true});
-    return m.softCap(y, s.gateCap);
-  };
   auto heads = [&](Value x) { return m.splitHeads(x, s.heads); };
-  Value q = heads(m.linear(h, "mlstm_layer.q", s.keys));
-  Value k = heads(m.linear(h, "mlstm_layer.k", s.keys));
-  Value v = heads(m.linear(h, "mlstm_layer.v", s.values));
-  Value i = gate("mlstm_layer.igate_preact");
-  Value f = gate("mlstm_layer.fgate_preact");
+  auto qkvo = project(m, h, "mlstm_layer.", s.fused ? "qkv_opreact" : "",
+                      {"q", "k", "v", "ogate_preact"},
+                      {s.keys, s.keys, s.values, s.values}, s.bias);
+  Value q = heads(qkvo[0]), k = heads(qkvo[1]), v = heads(qkvo[2]);
+  auto gates = project(m, h, "mlstm_layer.", s.fused ? "ifgate_preact" : "",
+                       {"igate_preact", "fgate_preact"}, {s.heads, s.heads},
+                       /*bias=*/true);
+  Value i = m.softCap(gates[0], s.gateCap), f = m.softCap(gates[1], s.gateCap);
   Value decay =
       m.negative(m.activation(ir::Activation::Softplus, m.negative(f)));
 
@@ -58,10 +86,9 @@ Value mlstm(ModelBuilder &m, Value h, Value position, const Shape &s) {
   Value y = m.mergeHeads(m.divAlong(parts[0], norm, {0, 1, 2}));
 
   y = m.groupNorm(y, "mlstm_layer.multihead_norm", s.normEps, s.heads,
-                  /*gate=*/{}, /*bias=*/false);
-  Value o = m.linear(h, "mlstm_layer.ogate_preact", s.values);
-  return m.linear(m.glu(ir::Activation::Sigmoid, o, y), "mlstm_layer.out_proj",
-                  s.d);
+                  /*gate=*/{}, s.bias);
+  return m.linear(m.glu(ir::Activation::Sigmoid, qkvo[3], y),
+                  "mlstm_layer.out_proj", s.d, {.bias = s.bias});
 }
 
 /// int(hidden_size * the factor at `key`), a width of all heads.
@@ -96,11 +123,13 @@ Shape readShape(Config &c, int64_t d) {
     c.reject("gate_soft_cap", "a number up to 40");
   s.eps = c.positive("eps", 1e-6);
   s.normEps = c.positive("norm_eps", 1e-6);
-  c.unsupported("use_bias");
+  s.bias = c.flag("use_bias", false);
   if (!c.flag("add_out_norm", true))
     c.reject("add_out_norm", "true");
-  if (c.text("weight_mode", "single") != "single")
-    c.reject("weight_mode", "single");
+  std::string mode = c.text("weight_mode", "single");
+  s.fused = mode == "fused";
+  if (!s.fused && mode != "single")
+    c.reject("weight_mode", "single or fused");
   return s;
 }
 } // namespace
@@ -127,13 +156,14 @@ Status linnet::importXlstm(ModelBuilder &m) {
   });
 
   m.stack("backbone.blocks.", {}, [&](const LayerInputs &in) {
-    Value h = m.rmsNorm(in.x, "norm_mlstm", s.normEps);
+    Value h = rmsNorm(m, in.x, "norm_mlstm", s);
     Value x = m.add(in.x, mlstm(m, h, in.position, s));
-    h = m.rmsNorm(x, "norm_ffn", s.normEps);
-    Value y =
-        m.glu(ir::Activation::Silu, m.linear(h, "ffn.proj_up_gate", s.inner),
-              m.linear(h, "ffn.proj_up", s.inner));
-    return m.add(x, m.linear(y, "ffn.proj_down", d));
+    h = rmsNorm(m, x, "norm_ffn", s);
+    auto parts =
+        project(m, h, "ffn.", s.fused ? "proj_up_gate_z" : "",
+                {"proj_up_gate", "proj_up"}, {s.inner, s.inner}, s.bias);
+    Value y = m.glu(ir::Activation::Silu, parts[0], parts[1]);
+    return m.add(x, m.linear(y, "ffn.proj_down", d, {.bias = s.bias}));
   });
 
   m.head("", [&](Value x) {

@@ -28,7 +28,7 @@ struct SharedBlock {
   double eps;
   ir::Activation act;
   std::optional<Rope> rope;
-  bool adaptsAttention;
+  bool adaptsAttention, bias;
 
   /// Of hybrid layer `j`, without `linear`.
   Value apply(ModelBuilder &m, Value x, Value x0, Value position,
@@ -60,11 +60,11 @@ Value SharedBlock::apply(ModelBuilder &m, Value x, Value x0, Value position,
 
   h = m.rmsNorm(a, "pre_ff_layernorm", eps);
   const char *name = "feed_forward.gate_up_proj";
-  auto gateUp =
-      m.split(m.add(m.linear(h, name, 2 * width), adapted(h, name, 2 * width)),
-              {width, width});
-  return m.linear(m.glu(act, gateUp[0], gateUp[1]), "feed_forward.down_proj",
-                  d);
+  auto gateUp = m.split(m.add(m.linear(h, name, 2 * width, {.bias = bias}),
+                              adapted(h, name, 2 * width)),
+                        {width, width});
+  return m.linear(m.glu(act, gateUp[0], gateUp[1]), "feed_forward.down_proj", d,
+                  {.bias = bias});
 }
 
 SharedBlock readShared(ModelBuilder &m, int64_t maxPositions) {
@@ -83,6 +83,7 @@ SharedBlock readShared(ModelBuilder &m, int64_t maxPositions) {
   s.rank = c.size("adapter_rank", 128);
   s.eps = c.positive("rms_norm_eps", 1e-5);
   s.act = m.readActivation("hidden_act", "gelu");
+  s.bias = c.flag("add_bias_linear", false);
   s.adaptsAttention = c.flag("use_shared_attention_adapter", false);
   if (c.flag("use_mem_rope", false))
     s.rope = readRope(c, s.headDim, maxPositions);
@@ -99,7 +100,7 @@ Mamba2Mixer readMamba(Config &c, int64_t d) {
                     .groups = c.size("mamba_ngroups", 1),
                     .taps = c.size("mamba_d_conv", 4),
                     .eps = 1e-5,
-                    .bias = false,
+                    .bias = c.flag("add_bias_linear", false),
                     .convBias = true,
                     .low = c.number("time_step_min", 0.001),
                     .high = std::numeric_limits<double>::infinity()};
@@ -107,7 +108,6 @@ Mamba2Mixer readMamba(Config &c, int64_t d) {
   if (c.size("mamba_headdim", mamba.headDim) != mamba.headDim)
     c.reject("mamba_headdim", "mamba_expand * hidden_size / n_mamba_heads, " +
                                   std::to_string(mamba.headDim));
-  c.unsupported("add_bias_linear");
   if (!c.flag("use_conv_bias", true))
     c.reject("use_conv_bias", "true");
   return mamba;
