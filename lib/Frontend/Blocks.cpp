@@ -163,10 +163,12 @@ Value ModelBuilder::scanBefore(Value q, Value k, Value v, Attribute transition,
 }
 
 Value ModelBuilder::groupNorm(Value x, StringRef name, double eps,
-                              int64_t groups, Value gate) {
+                              int64_t groups, Value gate, bool bias) {
   Value w = weight((name + ".weight").str(), {widthOf(x)});
-  Value bias = weight((name + ".bias").str(), {widthOf(x)});
-  return ir::NormOp::create(b, named(name), ir::NormKind::Layer, x, w, bias,
+  Value offset;
+  if (bias)
+    offset = weight((name + ".bias").str(), {widthOf(x)});
+  return ir::NormOp::create(b, named(name), ir::NormKind::Layer, x, w, offset,
                             gate, llvm::APFloat(eps), groups,
                             /*unit_offset=*/false, ir::GateOrder::After,
                             ir::Activation::Silu);
@@ -182,4 +184,16 @@ Value ModelBuilder::tokenShift(Value x) {
   // A convolution, which has the state already.
   Value taps = broadcast(constant({1, -1}, {2}), {widthOf(x), 1, 2}, {2});
   return shortConv(x, taps, ir::Activation::Identity);
+}
+
+Value ModelBuilder::rmsNorm(Value x, double eps) {
+  return ir::NormOp::create(b, ir::NormKind::Rms, x, Value(), Value(), Value(),
+                            llvm::APFloat(eps));
+}
+
+std::pair<Value, Value> ModelBuilder::logCumsumExp(Value x, Value decay,
+                                                   bool maximum) {
+  auto op =
+      ir::LogCumsumExpOp::create(b, x, decay, /*initial=*/Value(), maximum);
+  return {op.getResult(), op.getBefore()};
 }

@@ -87,3 +87,32 @@ Value ModelBuilder::keepVariance(Value x, Value logDecay, Value position) {
         return arith::SelectOp::create(inner, isFirst, args[0], scaled);
       });
 }
+
+Value ModelBuilder::exp(Value x) { return math::ExpOp::create(b, x); }
+
+Value ModelBuilder::abs(Value x) { return math::AbsFOp::create(b, x); }
+
+Value ModelBuilder::divAlong(Value x, Value w, ArrayRef<int64_t> dims) {
+  return combineAlong(
+      x, w, dims,
+      [](OpBuilder &nested, Location loc, Value l, Value r) -> Value {
+        return arith::DivFOp::create(nested, loc, l, r);
+      });
+}
+
+Value ModelBuilder::maximumAtStart(Value x, Value first, Value position) {
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.truncate(2);
+  Value shape = tensor::EmptyOp::create(b, sizes, b.getI32Type());
+  Value numbers = positions(shape, position);
+  return generic(
+      b, {x, first, numbers}, emptyLike(x), {{0, 1, 2}, {0, 1, 2}, {0, 1}},
+      /*reduced=*/0, [](ImplicitLocOpBuilder &inner, ValueRange args) -> Value {
+        Value larger = arith::MaximumFOp::create(inner, args[0], args[1]);
+        Value zero =
+            arith::ConstantOp::create(inner, inner.getI32IntegerAttr(0));
+        Value isFirst = arith::CmpIOp::create(inner, arith::CmpIPredicate::eq,
+                                              args[2], zero);
+        return arith::SelectOp::create(inner, isFirst, larger, args[0]);
+      });
+}

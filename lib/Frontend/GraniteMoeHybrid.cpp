@@ -35,23 +35,8 @@ Status linnet::importGraniteMoeHybrid(ModelBuilder &m) {
   double logitsDivisor = c.positive("logits_scaling", 1.0);
 
   int64_t expanded = c.size("mamba_expand", 2) * d;
-  int64_t heads = c.size("mamba_n_heads", 128);
-  c.divides("mamba_expand * hidden_size", expanded, "mamba_n_heads", heads);
-  const Json *headDim = c.find("mamba_d_head");
-  Mamba2Mixer mamba{.heads = heads,
-                    .headDim = headDim && *headDim != "auto"
-                                   ? c.size("mamba_d_head")
-                                   : std::max<int64_t>(expanded / heads, 1),
-                    .states = c.size("mamba_d_state", 256),
-                    .groups = c.size("mamba_n_groups", 1),
-                    .taps = c.size("mamba_d_conv", 4),
-                    .eps = eps,
-                    .bias = c.flag("mamba_proj_bias", false),
-                    .convBias = c.flag("mamba_conv_bias", true)};
-  mamba.readLimit(c);
-  if (mamba.headDim * heads != expanded)
-    c.reject("mamba_d_head", "mamba_expand * hidden_size / mamba_n_heads");
-  c.divides("mamba_n_heads", heads, "mamba_n_groups", mamba.groups);
+  Mamba2Mixer mamba =
+      Mamba2Mixer::read(c, "mamba_expand * hidden_size", expanded, eps);
 
   int64_t experts =
       c.find("num_local_experts") && c.number("num_local_experts") == 0

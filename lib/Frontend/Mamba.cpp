@@ -1,10 +1,12 @@
-//===- Mamba.cpp - mamba --------------------------------------------------===//
+//===- Mamba.cpp - mamba, falcon_mamba ------------------------------------===//
 //
 //   h = RMS(x; norm);  [u | z] = in_proj h;  u = silu(conv(u) + b)
 //   [dt | B | C] = x_proj u;  Δ = softplus(dt_proj dt);  A = -exp(A_log)
 //   S_t[n, c] = exp(Δ_c A[n, c]) S_{t-1}[n, c] + B_n Δ_c u_c
 //   y_c = sum_n S_t[n, c] C_n + D_c u_c
 //   x += out_proj(y * silu(z))
+//
+// falcon_mamba divides dt, B and C by their root mean squares.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,6 +34,12 @@ Status linnet::importMamba(ModelBuilder &m) {
   bool bias = c.flag("use_bias", false);
   bool convBias = c.flag("use_conv_bias", true);
 
+  MambaMixer mixer{inner, states, taps, rank, act, bias, convBias};
+  if (m.modelType() == "falcon_mamba") {
+    mixer.normEps = c.positive("mixer_rms_eps", 1e-6);
+    mixer.normWeights = false;
+  }
+
   bool tied = m.isTied("lm_head.weight", true);
   m.alias("backbone.embeddings.weight", "backbone.embedding.weight");
   if (Status status = m.begin({.vocabulary = vocabulary,
@@ -45,7 +53,6 @@ Status linnet::importMamba(ModelBuilder &m) {
     return m.embedding(in.tokens, "embeddings", vocabulary, d);
   });
 
-  MambaMixer mixer{inner, states, taps, rank, act, bias, convBias};
   m.stack("backbone.layers.", {}, [&](const LayerInputs &in) {
     Value h = m.rmsNorm(in.x, "norm", eps);
     return m.add(in.x, mixer.apply(m, h, "mixer"));

@@ -54,9 +54,10 @@ Value MambaMixer::apply(ModelBuilder &m, Value h, StringRef name) const {
   auto dtBC = m.split(m.linear(u, at(".x_proj"), rank + 2 * states),
                       {rank, states, states});
   if (normEps) {
-    dtBC[0] = m.rmsNorm(dtBC[0], at(".dt_layernorm"), *normEps);
-    dtBC[1] = m.rmsNorm(dtBC[1], at(".b_layernorm"), *normEps);
-    dtBC[2] = m.rmsNorm(dtBC[2], at(".c_layernorm"), *normEps);
+    const char *names[] = {".dt_layernorm", ".b_layernorm", ".c_layernorm"};
+    for (auto [part, norm] : llvm::zip_equal(dtBC, names))
+      part = normWeights ? m.rmsNorm(part, at(norm), *normEps)
+                         : m.rmsNorm(part, *normEps);
   }
   Value delta =
       m.activation(ir::Activation::Softplus,
@@ -85,16 +86,46 @@ void Mamba2Mixer::readLimit(Config &c) {
   high = limit[1];
 }
 
+Mamba2Mixer Mamba2Mixer::read(Config &c, std::string_view innerKey,
+                              int64_t inner, double eps) {
+  int64_t heads = c.size("mamba_n_heads", 128);
+  c.divides(innerKey, inner, "mamba_n_heads", heads);
+  const Json *headDim = c.find("mamba_d_head");
+  Mamba2Mixer mixer{.heads = heads,
+                    .headDim = headDim && *headDim != "auto"
+                                   ? c.size("mamba_d_head")
+                                   : std::max<int64_t>(inner / heads, 1),
+                    .states = c.size("mamba_d_state", 256),
+                    .groups = c.size("mamba_n_groups", 1),
+                    .taps = c.size("mamba_d_conv", 4),
+                    .eps = eps,
+                    .bias = c.flag("mamba_proj_bias", false),
+                    .convBias = c.flag("mamba_conv_bias", true)};
+  mixer.readLimit(c);
+  if (mixer.headDim * heads != inner)
+    c.reject("mamba_d_head", std::string(innerKey) + " / mamba_n_heads");
+  c.divides("mamba_n_heads", heads, "mamba_n_groups", mixer.groups);
+  return mixer;
+}
+
 Value Mamba2Mixer::apply(ModelBuilder &m, Value h, StringRef name) const {
   auto at = [&](const char *part) { return (name + part).str(); };
   int64_t inner = heads * headDim, mixed = inner + 2 * groups * states;
-  auto parts = m.split(
-      m.linear(h, at(".in_proj"), inner + mixed + heads, {.bias = bias}),
-      {inner, mixed, heads});
+  const int64_t widths[] = {inner, groups * states, groups * states};
+  Value projected =
+      m.linear(h, at(".in_proj"), inner + mixed + heads, {.bias = bias});
+  auto parts = m.split(projected, {inner, mixed, heads});
+  if (!factors.empty()) {
+    auto xBC = m.split(parts[1], widths);
+    for (size_t i = 0; i < xBC.size(); ++i)
+      xBC[i] = m.scaled(xBC[i], factors[i + 1]);
+    parts = {m.scaled(parts[0], factors.front()), m.concat(xBC),
+             m.scaled(parts[2], factors.back())};
+  }
   Value z = parts[0];
   auto xBC = m.split(m.shortConv(parts[1], at(".conv1d"), taps,
                                  ir::Activation::Silu, convBias),
-                     {inner, groups * states, groups * states});
+                     widths);
   Value x = m.splitHeads(xBC[0], heads);
   Value dt = m.addAlong(parts[2], m.wideWeight(at(".dt_bias"), {heads}), {2});
   // A softplus is positive: a lower bound of zero does nothing.
@@ -108,9 +139,11 @@ Value Mamba2Mixer::apply(ModelBuilder &m, Value h, StringRef name) const {
                    m.mulAlong(x, delta, {0, 1, 2}), transition,
                    {m.mulAlong(delta, rate, {2})});
   y = m.add(y, m.mulAlong(x, m.wideWeight(at(".D"), {heads}), {2}));
-  y = m.gatedRmsNorm(m.mergeHeads(y), z, at(".norm"), eps,
-                     ir::GateOrder::Before, groups);
-  return m.linear(y, at(".out_proj"), widthOf(h), {.bias = bias});
+  y = m.mergeHeads(y);
+  y = norm ? m.gatedRmsNorm(y, z, at(".norm"), eps, *norm, groups)
+           : m.glu(ir::Activation::Silu, z, y);
+  return m.linear(y, at(".out_proj"), widthOf(h),
+                  {.bias = outBias.value_or(bias)});
 }
 
 RouteOptions linnet::readGroupedRouter(Config &c, int64_t experts,

@@ -3,9 +3,9 @@
 #ifndef LIB_FRONTEND_MIXERS_H
 #define LIB_FRONTEND_MIXERS_H
 
-#include <limits>
-
 #include "ModelBuilder.h"
+
+#include <limits>
 
 namespace linnet {
 
@@ -33,6 +33,8 @@ struct MambaMixer {
   bool bias, convBias;
   /// With it, RMS norms `name`.{dt,b,c}_layernorm.
   std::optional<double> normEps = std::nullopt;
+  /// Whether these norms have weights.
+  bool normWeights = true;
 
   mlir::Value apply(ModelBuilder &m, mlir::Value h, llvm::StringRef name) const;
 };
@@ -44,7 +46,17 @@ struct Mamba2Mixer {
   bool bias, convBias;
   /// Bounds of the step.
   double low = 0, high = std::numeric_limits<double>::infinity();
+  /// Whether out_proj has one where that is not `bias`.
+  std::optional<bool> outBias = std::nullopt;
+  /// Where the gate meets the norm; without it there is none: y silu(z).
+  std::optional<ir::GateOrder> norm = ir::GateOrder::Before;
+  /// Factors of z, x, B, C and the step before all else, or empty.
+  std::vector<double> factors = {};
 
+  /// Reads the keys mamba_{n_heads,d_head,...} and time_step_limit for the
+  /// inner width at `innerKey`.
+  static Mamba2Mixer read(Config &config, std::string_view innerKey,
+                          int64_t inner, double eps);
   /// Reads a `time_step_limit`.
   void readLimit(Config &config);
   mlir::Value apply(ModelBuilder &m, mlir::Value h, llvm::StringRef name) const;

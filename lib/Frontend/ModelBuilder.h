@@ -168,6 +168,10 @@ public:
   mlir::Value weight(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
   /// The same in f32, for elementwise use.
   mlir::Value wideWeight(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
+  /// Runs `body`, whose names start with `outer` instead: of tensors that
+  /// layers share.
+  mlir::Value within(llvm::StringRef outer,
+                     llvm::function_ref<mlir::Value()> body);
 
   //===--- blocks (Blocks.cpp) -------------------------------------------===//
 
@@ -217,11 +221,18 @@ public:
                          mlir::Value bonus);
   /// Layer norm of each of `groups` parts, times silu(gate) if there is a gate.
   mlir::Value groupNorm(mlir::Value x, llvm::StringRef name, double eps,
-                        int64_t groups, mlir::Value gate = {});
+                        int64_t groups, mlir::Value gate = {},
+                        bool bias = true);
   /// Matrix `w` [out, in] applied to the last dimension, plus `bias` [out].
   mlir::Value linear(mlir::Value x, mlir::Value w, mlir::Value bias);
   /// x_{t-1} - x_t, where x_{-1} = 0.
   mlir::Value tokenShift(mlir::Value x);
+  /// x / sqrt(mean(x^2) + eps).
+  mlir::Value rmsNorm(mlir::Value x, double eps);
+  /// z_t = log(e^{z_{t-1} + decay_t} + e^{x_t}), or the maximum of the two
+  /// exponents, and z_{t-1}; `decay` fits `x` or is absent.
+  std::pair<mlir::Value, mlir::Value>
+  logCumsumExp(mlir::Value x, mlir::Value decay, bool maximum = false);
   mlir::Value activation(ir::Activation kind, mlir::Value x);
   /// act(gate) * up.
   mlir::Value glu(ir::Activation kind, mlir::Value gate, mlir::Value up);
@@ -323,6 +334,14 @@ public:
   mlir::Value flatten(mlir::Value w);
   /// The sum over the last dimension of `[B, T, H, D]`.
   mlir::Value sumLast(mlir::Value x);
+  mlir::Value exp(mlir::Value x);
+  mlir::Value abs(mlir::Value x);
+  /// x / w; as mulAlong.
+  mlir::Value divAlong(mlir::Value x, mlir::Value w,
+                       llvm::ArrayRef<int64_t> dims);
+  /// max(x, first) at position 0, else x: all of `[B, T, D]`.
+  mlir::Value maximumAtStart(mlir::Value x, mlir::Value first,
+                             mlir::Value position);
 
 private:
   struct LayerGroup {

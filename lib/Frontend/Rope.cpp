@@ -99,7 +99,9 @@ Rope linnet::readRope(Config &config, int64_t headDim, int64_t maxPositions,
 
   // int(headDim * partial): truncation, as published models were trained.
   double rotated = std::trunc(static_cast<double>(headDim) * partial);
-  if (partial > 1 || rotated < 2 || std::fmod(rotated, 2) != 0) {
+  double odd = std::fmod(rotated, 2);
+  bool fits = odd == 0 || (defaults.takesOdd && rotated < double(headDim));
+  if (partial > 1 || rotated < 2 || !fits) {
     config.fail(makeError(config.file(),
                           ": expected to rotate an even number "
                           "of the ",
@@ -107,7 +109,7 @@ Rope linnet::readRope(Config &config, int64_t headDim, int64_t maxPositions,
                           " (partial_rotary_factor ", partial, ")"));
     return {};
   }
-  std::vector<double> frequencies(static_cast<size_t>(rotated) / 2);
+  std::vector<double> frequencies(static_cast<size_t>(rotated + odd) / 2);
   for (size_t m = 0; m < frequencies.size(); ++m)
     frequencies[m] = std::pow(theta, -2.0 * static_cast<double>(m) / rotated);
 

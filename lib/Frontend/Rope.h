@@ -23,6 +23,9 @@ struct Rope {
 struct RopeDefaults {
   double theta = 10000.0;
   double partial = 1.0;
+  /// Whether an odd number of rotated entries is one more in fact, at the
+  /// frequencies of the odd number.
+  bool takesOdd = false;
 };
 
 /// Reads `rope_parameters`, or the older `rope_theta`, `partial_rotary_factor`

@@ -123,3 +123,12 @@ Value ModelBuilder::wideWeight(StringRef name, ArrayRef<int64_t> shape) {
     return arith::TruncFOp::create(b, wide, stored);
   return arith::ExtFOp::create(b, wide, stored);
 }
+
+Value ModelBuilder::within(StringRef outer, function_ref<Value()> body) {
+  std::string innerPrefix = std::exchange(prefix, outer.str());
+  int32_t innerGroup = std::exchange(group, -1);
+  Value result = body();
+  prefix = std::move(innerPrefix);
+  group = innerGroup;
+  return result;
+}

@@ -133,10 +133,26 @@ TEST(ConfigErrors, EveryKeyMayHoldAnything) {
       "3",    "1048576",     "9e99",    "9223372036854775807",
       "true", "\"x\"",       "[]",      "[1, -5]",
       "{}",   "{\"a\": {}}", "Infinity"};
-  for (const char *fixture :
-       {"llama-tied-llama3rope", "qwen2", "gpt2", "bert", "mamba",
-        "mamba2-groups", "qwen3_5", "gpt_neox", "phi", "phi3", "gemma2",
-        "olmo_hybrid", "recurrent_gemma"}) {
+  for (const char *fixture : {"llama-tied-llama3rope",
+                              "qwen2",
+                              "gpt2",
+                              "bert",
+                              "mamba",
+                              "mamba2-groups",
+                              "qwen3_5",
+                              "gpt_neox",
+                              "phi",
+                              "phi3",
+                              "gemma2",
+                              "olmo_hybrid",
+                              "recurrent_gemma",
+                              "falcon_mamba",
+                              "lfm2",
+                              "bamba",
+                              "falcon_h1",
+                              "zamba2",
+                              "rwkv",
+                              "xlstm"}) {
     TestCheckpoint checkpoint(fixture);
     const Json original = checkpoint.config;
     size_t refused = 0;
