@@ -6,8 +6,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-
-#include <cmath>
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -93,7 +92,8 @@ Size GraphBuilder::sum(ArrayRef<Size> sizes) {
   Value open;
   for (const Size &size : sizes) {
     if (size.isStatic()) {
-      fixed += size.getFactor();
+      if (llvm::AddOverflow(fixed, size.getFactor(), fixed))
+        fixed = INT64_MAX;
       continue;
     }
     Value term = cast<Value>(build(size));
@@ -266,13 +266,13 @@ Tensor GraphBuilder::reshaped(const Tensor &x, ArrayRef<Size> sizes) {
   return {Sizes(sizes), x.element, reshape(x, sizes, *groups)};
 }
 
-Tensor GraphBuilder::slice(const Tensor &x, int64_t dim, int64_t offset,
-                           Size count, int64_t step) {
+Tensor GraphBuilder::slice(const Tensor &x, int64_t dim, const Size &offset,
+                           const Size &count, int64_t step) {
   Tensor result{x.sizes, x.element};
   result.sizes[dim] = count;
   SmallVector<OpFoldResult> offsets(x.rank(), b.getIndexAttr(0)),
       strides(x.rank(), b.getIndexAttr(1));
-  offsets[dim] = b.getIndexAttr(offset);
+  offsets[dim] = build(offset);
   strides[dim] = b.getIndexAttr(step);
   result.value = tensor::ExtractSliceOp::create(
       b, typeOf(result.sizes, x.element), x.value, offsets, build(result.sizes),

@@ -86,8 +86,8 @@ public:
   /// The same for sizes that are known to fit.
   Tensor reshaped(const Tensor &x, llvm::ArrayRef<Size> sizes);
   /// Entries offset, offset + step, ... of dimension `dim`.
-  Tensor slice(const Tensor &x, int64_t dim, int64_t offset, Size count,
-               int64_t step = 1);
+  Tensor slice(const Tensor &x, int64_t dim, const Size &offset,
+               const Size &count, int64_t step = 1);
   Tensor concat(llvm::ArrayRef<Tensor> parts, int64_t dim, const Size &total);
   /// Each entry of dimension `dim` `times` times, one after the other.
   Tensor repeat(const Tensor &x, int64_t dim, int64_t times);

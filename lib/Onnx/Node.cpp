@@ -145,6 +145,14 @@ SmallVector<int64_t> Node::integers(const char *name) {
                               attribute->ints().end());
 }
 
+SmallVector<float> Node::numbers(const char *name) {
+  const AttributeProto *attribute = find(name, kFloats);
+  if (!attribute)
+    return {};
+  return SmallVector<float>(attribute->floats().begin(),
+                            attribute->floats().end());
+}
+
 std::shared_ptr<const StoredTensor> Node::stored(const char *name) {
   const AttributeProto *attribute = find(name, kTensor);
   if (!attribute)
@@ -197,8 +205,7 @@ Result<Tensor> makeStored(MLIRContext *context, StoredTensor stored) {
                        kMaxEntries, " integers, but got ", stored.size());
     tensor.entries.emplace();
     for (size_t i = 0; i < stored.size(); ++i)
-      tensor.entries->push_back(
-          int64_t(loadAsDouble(stored.data, stored.dtype, i)));
+      tensor.entries->push_back(stored.integer(i));
   }
   tensor.stored = std::make_shared<StoredTensor>(std::move(stored));
   return tensor;

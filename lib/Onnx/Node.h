@@ -69,6 +69,7 @@ public:
   llvm::SmallVector<int64_t> integersOf(unsigned i, std::string_view name);
   void set(unsigned i, Tensor tensor) { outputs[i] = std::move(tensor); }
   Tensor &output(unsigned i) { return outputs[i]; }
+  const std::string &outputName(unsigned i) const { return proto.output(i); }
 
   //===--- attributes ----------------------------------------------------===//
 
@@ -80,6 +81,7 @@ public:
   std::string choice(const char *name, llvm::ArrayRef<const char *> choices,
                      size_t dflt = 0);
   llvm::SmallVector<int64_t> integers(const char *name);
+  llvm::SmallVector<float> numbers(const char *name);
   /// The stored tensor of the attribute, or null.
   std::shared_ptr<const StoredTensor> stored(const char *name);
   /// Attributes that do not change the result.
@@ -106,6 +108,9 @@ Result<Tensor> makeStored(mlir::MLIRContext *context, StoredTensor stored);
 
 /// Reads a node's inputs and attributes and sets its outputs, or fails.
 using Importer = void (*)(Node &);
+
+/// As many inputs or outputs as a model gives.
+inline constexpr int kMany = 1 << 20;
 
 #define LINNET_ONNX_OP(domain, type, since, until, least, most, results,       \
                        function)                                               \

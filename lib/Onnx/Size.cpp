@@ -20,7 +20,8 @@ Size Size::operator*(const Size &other) const {
 }
 
 std::optional<Size> Size::dividedBy(const Size &other) const {
-  if (other.factor == 0 || factor % other.factor != 0 ||
+  // The least number divided by -1 would overflow; sizes are not negative.
+  if (other.factor <= 0 || factor % other.factor != 0 ||
       !std::includes(symbols.begin(), symbols.end(), other.symbols.begin(),
                      other.symbols.end()))
     return std::nullopt;

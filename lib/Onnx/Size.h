@@ -31,7 +31,7 @@ public:
   bool operator==(const Size &other) const = default;
   /// The product; saturates instead of overflowing.
   Size operator*(const Size &other) const;
-  /// The quotient if it is exact at every run; `other` is not zero.
+  /// The quotient if it is exact at every run; `other` is positive.
   std::optional<Size> dividedBy(const Size &other) const;
 
 private:

@@ -101,6 +101,14 @@ std::string nameOfDataType(int32_t number) {
   return std::to_string(number);
 }
 
+int64_t StoredTensor::integer(size_t i) const {
+  if (dtype != DataType::I64)
+    return int64_t(loadAsDouble(data, dtype, i));
+  int64_t value;
+  std::memcpy(&value, data + i * sizeof(value), sizeof(value));
+  return value;
+}
+
 TensorReader::TensorReader(const std::string &path)
     : directory(std::filesystem::path(path).parent_path().string()) {}
 

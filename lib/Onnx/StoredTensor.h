@@ -32,6 +32,8 @@ struct StoredTensor {
   std::vector<std::byte> owned;
 
   size_t size() const { return bytes / dataTypeSize(dtype); }
+  /// Element `i` of integers, exactly.
+  int64_t integer(size_t i) const;
 };
 
 /// Reads tensors of one model. Their data live as long as the reader and the

@@ -133,5 +133,102 @@ def recurrences():
     causal_conv("conv-short", 25, time=2, taps=5)
 
 
+def glue():
+    """The operators around recurrences, many in one model each: every output is one operator's."""
+    rng = np.random.default_rng(50)
+    n = helper.make_node
+    x, y, positive = normal(rng, 2, 3, 4), normal(rng, 3, 4), np.abs(normal(rng, 2, 3, 4)) + np.float32(0.1)
+    row, column = normal(rng, 4), normal(rng, 3, 1)
+    write("glue-arithmetic", [
+        n("Add", ["x", "y"], ["add"]), n("Sub", ["y", "x"], ["sub"]), n("Mul", ["x", "column"], ["mul"]),
+        n("Div", ["x", "positive"], ["div"]), n("Pow", ["x", "two"], ["square"]),
+        n("Pow", ["x", "three"], ["cube"]), n("Add", ["x", "row"], ["add_weight"]), n("Max", ["x", "y", "half"], ["max"]),
+        n("Min", ["x", "y"], ["min"]), n("Mul", ["column", "y"], ["outer"]),
+        n("Pow", ["positive", "root"], ["root_out"]), n("Pow", ["positive", "minus"], ["minus_out"]),
+    ], {"x": x, "y": y, "positive": positive, "column": column},
+        ["add", "sub", "mul", "div", "square", "cube", "add_weight", "max", "min", "outer", "root_out", "minus_out"],
+        {"two": np.float32(2), "three": np.int64(3), "row": row, "half": np.float32(0.5), "root": np.float32(0.5),
+         "minus": np.array([-0.5], dtype=np.float32)})
+    # Kernels have no general powers yet.
+    write("reference-power", [n("Pow", ["positive", "x"], ["power"]), n("Pow", ["x", "five"], ["fifth"])],
+          {"x": x, "positive": positive}, ["power", "fifth"], {"five": np.int64(5)})
+    unary = ["Neg", "Exp", "Abs", "Erf", "Sin", "Cos", "Sigmoid", "Tanh", "Relu", "Softplus", "Identity"]
+    write("glue-unary", [n(op, ["x"], [op.lower()]) for op in unary] + [
+        n("Log", ["positive"], ["log"]), n("Sqrt", ["positive"], ["sqrt"]), n("Reciprocal", ["positive"], ["reciprocal"]),
+        n("Gelu", ["x"], ["gelu"]), n("Gelu", ["x"], ["gelu_tanh"], approximate="tanh"), n("Swish", ["x"], ["swish"]),
+        n("Sigmoid", ["x"], ["gate"]), n("Mul", ["x", "gate"], ["silu"]),
+        n("Cast", ["x"], ["cast"], to=TensorProto.FLOAT),
+        n("Cast", ["numbers"], ["float"], to=TensorProto.FLOAT), n("Cast", ["numbers"], ["narrow"], to=TensorProto.INT32),
+    ], {"x": x, "positive": positive, "numbers": np.arange(6).reshape(2, 3)},
+        [op.lower() for op in unary] + ["log", "sqrt", "reciprocal", "gelu", "gelu_tanh", "swish", "silu", "cast", "float",
+                                        "narrow"])
+    wide = normal(rng, 2, 5, 12)
+    i64 = lambda *values: np.array(values, dtype=np.int64)
+    write("glue-shapes", [
+        n("Reshape", ["x", "heads"], ["split"]), n("Transpose", ["split"], ["front"], perm=[0, 2, 1, 3]),
+        n("Transpose", ["front"], ["back"], perm=[0, 2, 1, 3]), n("Reshape", ["back", "rows"], ["rows_out"]),
+        n("Transpose", ["front"], ["other"], perm=[1, 0, 3, 2]), n("Flatten", ["x"], ["flat"], axis=2),
+        n("Unsqueeze", ["x", "axes"], ["unsqueezed"]), n("Squeeze", ["unsqueezed", "axes"], ["squeezed"]),
+        n("Slice", ["x", "starts", "ends", "slice_axes", "steps"], ["slice"]),
+        n("Split", ["x", "parts"], ["part_a", "part_b"], axis=-1),
+        n("Split", ["x"], ["a", "b", "c"], axis=1, num_outputs=3),
+        n("Concat", ["part_b", "part_a"], ["concat"], axis=2), n("Expand", ["y", "wide"], ["expand"]),
+        n("Gather", ["x", "one"], ["gather"], axis=1), n("Gather", ["x", "minus"], ["gather_last"], axis=-1),
+        n("Transpose", ["y"], ["reverse"]),
+    ], {"x": wide, "y": normal(rng, 3, 1)},
+        ["split", "front", "back", "rows_out", "other", "flat", "unsqueezed", "squeezed", "slice", "part_a", "part_b", "a",
+         "b", "c", "concat", "expand", "gather", "gather_last", "reverse"],
+        {"heads": i64(0, 0, 3, -1), "rows": i64(-1, 12), "axes": i64(1, -1), "starts": i64(1, -9), "ends": i64(-1, 2**62),
+         "slice_axes": i64(1, 2), "steps": i64(1, 2), "parts": i64(5, 7), "wide": i64(2, 1, 4), "one": np.int64(1),
+         "minus": i64(-1)})
+    a, b = normal(rng, 2, 3, 5), normal(rng, 5, 4)
+    write("glue-products", [
+        n("MatMul", ["a", "weight"], ["weight_out"]), n("MatMul", ["a", "b"], ["plain"]),
+        n("MatMul", ["q", "k"], ["batched"]), n("Gemm", ["rows", "weight", "bias"], ["gemm"]),
+        n("Gemm", ["rows", "weight_t", "bias"], ["gemm_t"], transB=1),
+        n("Gemm", ["rows", "weight_t", "column"], ["gemm_scaled"], transB=1, alpha=0.5, beta=2.0),
+        n("Gemm", ["columns", "b"], ["gemm_a"], transA=1), n("Gather", ["table", "ids"], ["embedding"]),
+    ], {"a": a, "b": b, "q": normal(rng, 2, 3, 4, 5), "k": normal(rng, 3, 5, 2), "rows": normal(rng, 6, 5),
+        "columns": normal(rng, 5, 6), "ids": rng.integers(0, 7, (2, 3))},
+        ["weight_out", "plain", "batched", "gemm", "gemm_t", "gemm_scaled", "gemm_a", "embedding"],
+        {"weight": normal(rng, 5, 4), "weight_t": normal(rng, 4, 5), "bias": normal(rng, 4), "column": normal(rng, 6, 1),
+         "table": normal(rng, 7, 3).astype(np.float16)})
+    write("glue-norms", [
+        n("Softmax", ["x"], ["softmax"]), n("Softmax", ["x"], ["softmax_1"], axis=1),
+        n("RMSNormalization", ["x", "scale"], ["rms"], epsilon=1e-6),
+        n("LayerNormalization", ["x", "scale", "bias"], ["layer"]), n("LayerNormalization", ["x", "scale"], ["layer_plain"]),
+        n("ReduceMean", ["x", "last"], ["mean"]), n("ReduceMean", ["x"], ["mean_all"], keepdims=0),
+        n("ReduceSum", ["x", "both"], ["sum"], keepdims=0), n("ReduceSumSquare", ["x", "last"], ["squares"]),
+        n("ReduceL2", ["x", "last"], ["length"]), n("ReduceMax", ["x", "both"], ["most"]),
+    ], {"x": normal(rng, 2, 3, 8)},
+        ["softmax", "softmax_1", "rms", "layer", "layer_plain", "mean", "mean_all", "sum", "squares", "length", "most"],
+        {"scale": normal(rng, 8), "bias": normal(rng, 8), "last": i64(-1), "both": i64(0, -1)})
+
+
+def open_shapes():
+    """Shapes that are computed from open dimensions, as exporters write them."""
+    rng = np.random.default_rng(70)
+    n = helper.make_node
+    i64 = lambda *values: np.array(values, dtype=np.int64)
+    write("open-shapes", [
+        n("Shape", ["x"], ["shape"]), n("Gather", ["shape", "zero"], ["batch"]), n("Gather", ["shape", "one"], ["time"]),
+        n("Unsqueeze", ["batch", "first"], ["batch_1"]), n("Unsqueeze", ["time", "first"], ["time_1"]),
+        n("Concat", ["batch_1", "time_1", "heads"], ["split_shape"], axis=0),
+        n("Reshape", ["x", "split_shape"], ["split"]), n("Transpose", ["split"], ["front"], perm=[0, 2, 1, 3]),
+        n("Transpose", ["front"], ["keys"], perm=[0, 1, 3, 2]), n("MatMul", ["front", "keys"], ["scores"]),
+        n("Softmax", ["scores"], ["weights"]), n("MatMul", ["weights", "front"], ["mixed"]),
+        n("Transpose", ["mixed"], ["mixed_back"], perm=[0, 2, 1, 3]),
+        n("Mul", ["batch", "time"], ["count"]), n("Unsqueeze", ["count", "first"], ["count_1"]),
+        n("Concat", ["count_1", "width"], ["rows_shape"], axis=0), n("Reshape", ["mixed_back", "rows_shape"], ["rows"]),
+        n("Slice", ["x", "last_start", "last_end", "one_1"], ["last"]), n("Add", ["x", "last"], ["added"]),
+        n("Slice", ["x", "one_1", "last_end", "one_1"], ["later"]),
+    ], {"x": normal(rng, 2, 5, 12)}, ["rows", "last", "added", "later"],
+        {"zero": np.int64(0), "one": np.int64(1), "one_1": i64(1), "first": i64(0), "heads": i64(3, 4), "width": i64(12),
+         "last_start": i64(-1), "last_end": i64(2**63 - 1)},
+        opens={"x": ["batch", "time", 12]})
+
+
 if __name__ == "__main__":
     recurrences()
+    glue()
+    open_shapes()
