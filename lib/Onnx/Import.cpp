@@ -57,6 +57,7 @@ private:
   Status define(const std::string &name, Tensor tensor);
   Result<Tensor *> use(const std::string &name, const std::string &reader);
   Result<Tensor> describe(const ValueInfoProto &info);
+  ArrayAttr namesOf(ArrayRef<Size> sizes);
   Status finish();
   Status writeWeights();
 
@@ -153,11 +154,9 @@ Status GraphImport::declareInputs() {
     Tensor tensor{{},
                   cast<ShapedType>(types[i]).getElementType(),
                   function.getArgument(i)};
-    SmallVector<Attribute> names;
     for (auto [d, dim] :
          llvm::enumerate(info->type().tensor_type().shape().dim())) {
       int64_t size = cast<ShapedType>(types[i]).getDimSize(d);
-      names.push_back(b.getStringAttr(dim.dim_param()));
       if (!ShapedType::isDynamic(size)) {
         tensor.sizes.push_back(size);
         continue;
@@ -175,7 +174,7 @@ Status GraphImport::declareInputs() {
             dims.emplace(dim.dim_param(), make()).first->second);
     }
     function.setArgAttr(i, kNameAttr, b.getStringAttr(info->name()));
-    function.setArgAttr(i, kDimsAttr, b.getArrayAttr(names));
+    function.setArgAttr(i, kDimsAttr, namesOf(tensor.sizes));
     arguments.push_back(std::move(tensor));
   }
   for (auto [info, tensor] : llvm::zip(inputs, arguments)) {
@@ -265,6 +264,18 @@ Status GraphImport::importNode(const NodeProto &proto) {
   return {};
 }
 
+/// The symbolic names of `sizes`, empty where there is none.
+ArrayAttr GraphImport::namesOf(ArrayRef<Size> sizes) {
+  SmallVector<Attribute> names;
+  for (const Size &size : sizes) {
+    auto named = llvm::find_if(
+        dims, [&](const auto &entry) { return entry.second == size; });
+    names.push_back(g.b.getStringAttr(
+        size.isStatic() || named == dims.end() ? "" : named->first));
+  }
+  return g.b.getArrayAttr(names);
+}
+
 Status GraphImport::finish() {
   ImplicitLocOpBuilder &b = g.b;
   b.setLoc(function.getLoc());
@@ -299,8 +310,10 @@ Status GraphImport::finish() {
   func::ReturnOp::create(b, results);
   function.setType(b.getFunctionType(function.getArgumentTypes(),
                                      ValueRange(results).getTypes()));
-  for (auto [i, info] : llvm::enumerate(graph.output()))
+  for (auto [i, info] : llvm::enumerate(graph.output())) {
     function.setResultAttr(i, kNameAttr, b.getStringAttr(info.name()));
+    function.setResultAttr(i, kDimsAttr, namesOf(values.at(info.name()).sizes));
+  }
   IRRewriter rewriter(b.getContext());
   (void)runRegionDCE(rewriter, function->getRegions());
   return {};

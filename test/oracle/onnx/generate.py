@@ -88,7 +88,7 @@ def linear_attention(name, seed, rule, heads=(4, 4), width=(8, 6), time=9, decay
     write(name, [node], inputs, ["output", "present_state"], opens=opens)
 
 
-def causal_conv(name, seed, taps=4, channels=5, time=7, bias=False, state=False, activation=None):
+def causal_conv(name, seed, taps=4, channels=5, time=7, bias=False, state=False, activation=None, opens=None):
     rng = np.random.default_rng(seed)
     batch = 2
     inputs = {"input": normal(rng, batch, channels, time)}
@@ -104,7 +104,7 @@ def causal_conv(name, seed, taps=4, channels=5, time=7, bias=False, state=False,
         names.pop()
     extra = {} if activation is None else {"activation": activation}
     node = helper.make_node("CausalConvWithState", names, ["output", "present_state"], name="conv", **extra)
-    write(name, [node], inputs, ["output", "present_state"], weights)
+    write(name, [node], inputs, ["output", "present_state"], weights, opens=opens)
 
 
 def recurrences():
@@ -131,6 +131,7 @@ def recurrences():
     causal_conv("conv-step", 23, time=1, state=True)
     causal_conv("conv-one-tap", 24, taps=1, bias=True)
     causal_conv("conv-short", 25, time=2, taps=5)
+    causal_conv("conv-open", 26, state=True, opens={"input": ["batch", 5, "time"], "past_state": ["batch", 5, 3]})
 
 
 def glue():
