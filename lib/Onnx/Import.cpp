@@ -50,6 +50,7 @@ public:
 
 private:
   Status declareInputs();
+  Status checkDims() const;
   Status declareInitializers();
   Status importNode(const NodeProto &proto);
   Result<const Operator *> lookUp(const NodeProto &proto,
@@ -185,6 +186,20 @@ Status GraphImport::declareInputs() {
     }
     if (Status status = define(info->name(), std::move(tensor)); !status)
       return status;
+  }
+  return {};
+}
+
+/// A size that was given for a name which no input has is a mistake.
+Status GraphImport::checkDims() const {
+  for (const auto &[name, size] : options.dims) {
+    bool known = false;
+    for (const ValueInfoProto &info : graph.input())
+      for (const auto &dim : info.type().tensor_type().shape().dim())
+        known |= dim.has_dim_param() && dim.dim_param() == name;
+    if (!known)
+      return makeError("expected the name of an open dimension, but got ",
+                       quoteName(name));
   }
   return {};
 }
@@ -327,7 +342,8 @@ Status GraphImport::writeWeights() {
   if (used.empty())
     return {};
   if (options.weights.empty())
-    return makeError(path, ": expected a file for its weights, but got none");
+    return makeError(path, ": expected a file for its weights (--weights, or "
+                           "-o FILE), but got none");
   std::vector<TensorSpec> specs;
   for (const std::string &key : used) {
     const StoredTensor &tensor = *g.weights().at(key);
@@ -355,6 +371,8 @@ Status GraphImport::writeWeights() {
 Result<OwningOpRef<ModuleOp>> GraphImport::run() {
   module = ModuleOp::create(g.b.getLoc());
   g.b.setInsertionPointToEnd(module->getBody());
+  if (Status status = checkDims(); !status)
+    return makeError(path, ": ", status.error().str());
   if (Status status = declareInputs(); !status)
     return makeError(path, ": ", status.error().str());
   if (Status status = declareInitializers(); !status)
