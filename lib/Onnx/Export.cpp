@@ -44,7 +44,7 @@ std::string GraphExport::nameFor(Value value, const std::string &base) {
 NodeProto &GraphExport::addNode(const char *type, Operation *op) {
   NodeProto &node = *graph.add_node();
   node.set_op_type(type);
-  auto name = dyn_cast<NameLoc>(op->getLoc());
+  auto name = op ? dyn_cast<NameLoc>(op->getLoc()) : NameLoc();
   std::string base = name ? name.getName().str() : type;
   // Nodes have a name space of their own.
   std::string unique = base;
@@ -124,8 +124,9 @@ Status GraphExport::declareOutputs() {
 /// Operations that are written when something asks for their result.
 static bool isOnDemand(Operation *op) {
   return isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::EmptyOp,
-             tensor::DimOp, tensor::ExtractSliceOp, arith::ConstantOp,
-             arith::ExtFOp, arith::TruncFOp, ir::WeightOp>(op) ||
+             tensor::DimOp, tensor::CastOp, tensor::ExtractSliceOp,
+             arith::ConstantOp, arith::ExtFOp, arith::TruncFOp, ir::WeightOp>(
+             op) ||
          (op->getNumResults() == 1 && (op->getResult(0).getType().isIndex() ||
                                        matchMovement(op->getResult(0))));
 }
@@ -159,7 +160,7 @@ Status GraphExport::run() {
     if (*name == info.name())
       continue;
     // An input, or a value that is returned twice.
-    NodeProto &node = addNode("Identity", last);
+    NodeProto &node = addNode("Identity");
     node.add_input(*name);
     node.add_output(info.name());
   }

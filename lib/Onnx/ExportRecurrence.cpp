@@ -2,6 +2,7 @@
 
 #include "GraphExport.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -138,22 +139,97 @@ Status GraphExport::findHeads(ir::ScanOp scan, ScanHeads &heads) {
   return {};
 }
 
-std::string GraphExport::defineThrough(Value value, const std::string &base,
-                                       llvm::function_ref<bool(Value)> isView) {
+/// The results of `value`'s users that `isView` accepts.
+static SmallVector<Value> viewsOf(Value value,
+                                  llvm::function_ref<bool(Value)> isView) {
   SmallVector<Value> views;
   for (Operation *user : value.getUsers())
     if (user->getNumResults() == 1 && isView(user->getResult(0)))
       views.push_back(user->getResult(0));
+  return views;
+}
+
+std::string GraphExport::defineThrough(Value value, const std::string &base,
+                                       ArrayRef<Value> views) {
   // An output of the graph gets its name here, without a node of its own.
-  Value named = value;
+  Value named = views.empty() ? Value() : views.front();
   for (Value view : views)
-    if (outputs.count(view) || named == value)
+    if (outputs.count(view))
       named = view;
-  std::string name = views.empty() ? fresh(base) : nameFor(named, base);
+  std::string name = named ? nameFor(named, base) : fresh(base);
   for (Value view : views)
     names[view] = name;
-  packed[value] = name;
+  if (!llvm::is_contained(views, value))
+    packed[value] = name;
   return name;
+}
+
+//===----------------------------------------------------------------------===//
+// Scans
+//===----------------------------------------------------------------------===//
+
+/// What `value`, or what its heads were split from, was widened from.
+static Value narrowSource(Value value) {
+  if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>())
+    if (mergesHeads(expand.getResultType(), expand.getSrcType()))
+      value = expand.getSrc();
+  auto wide = value.getDefiningOp<arith::ExtFOp>();
+  return wide ? wide.getIn() : Value();
+}
+
+/// The values that `views` are narrowed to, or nothing if one has another use.
+static std::optional<SmallVector<Value>> narrowed(ArrayRef<Value> views,
+                                                  Type element) {
+  SmallVector<Value> narrow;
+  for (Value view : views)
+    for (Operation *user : view.getUsers()) {
+      auto cast = dyn_cast<arith::TruncFOp>(user);
+      if (!cast || typeOf(cast.getResult()).getElementType() != element)
+        return std::nullopt;
+      narrow.push_back(cast.getResult());
+    }
+  return narrow;
+}
+
+/// What a node of LinearAttention takes and gives.
+struct GraphExport::ScanEnds {
+  /// Query, key, value; transition operands; the first state.
+  SmallVector<Value> operands, parameters;
+  Value initial;
+  /// Values that show the output and the state.
+  SmallVector<Value> result, state;
+};
+
+/// LinearAttention computes in f32 whatever its type: widening before and
+/// narrowing after it say nothing more.
+void GraphExport::narrowEnds(ScanEnds &ends, ir::ScanOp scan) {
+  ScanEnds narrow;
+  Type element;
+  for (auto [from, to] : {std::pair(&ends.operands, &narrow.operands),
+                          std::pair(&ends.parameters, &narrow.parameters)})
+    for (Value value : *from) {
+      Value source = narrowSource(value);
+      if (!source || (element && typeOf(source).getElementType() != element))
+        return;
+      element = typeOf(source).getElementType();
+      to->push_back(source);
+    }
+  // The state has the type of the first state, if there is one.
+  narrow.initial = ends.initial ? narrowSource(ends.initial) : Value();
+  bool wideState = ends.initial && !narrow.initial;
+  if (wideState)
+    narrow.initial = ends.initial;
+  else if (narrow.initial && typeOf(narrow.initial).getElementType() != element)
+    return;
+  auto result = narrowed(ends.result, element);
+  auto state = wideState ? ends.state : narrowed(ends.state, element);
+  bool shown =
+      llvm::range_size(scan.getResult().getUses()) == ends.result.size();
+  if (!result || !state || !shown)
+    return;
+  narrow.result = *result;
+  narrow.state = *state;
+  ends = narrow;
 }
 
 Status GraphExport::exportScan(ir::ScanOp scan) {
@@ -185,31 +261,39 @@ Status GraphExport::exportScan(ir::ScanOp scan) {
   if (Status status = findHeads(scan, heads); !status)
     return status;
 
+  RankedTensorType result = typeOf(scan.getResult());
+  auto merges = [&](Value view) {
+    return view.getDefiningOp<tensor::CollapseShapeOp>() &&
+           mergesHeads(result, typeOf(view));
+  };
+  ScanEnds ends{{scan.getQuery(), scan.getKey(), heads.value},
+                SmallVector<Value>(scan.getParameters()),
+                heads.initial,
+                viewsOf(scan.getResult(), merges),
+                {scan.getState()}};
+  if (heads.group > 1)
+    ends.state = viewsOf(scan.getState(), [](Value) { return true; });
+  narrowEnds(ends, scan);
+
   SmallVector<std::string> inputs(6);
-  enum { kQuery, kKey, kValue, kPastState, kDecay, kBeta };
-  std::pair<unsigned, Value> packedInputs[] = {
-      {kQuery, scan.getQuery()}, {kKey, scan.getKey()}, {kValue, heads.value}};
-  for (auto [i, operand] : packedInputs) {
-    Result<std::string> name = usePacked(operand);
+  enum { kQuery, kPastState = 3, kDecay, kBeta };
+  auto add = [&](unsigned i, Result<std::string> name) -> Status {
     if (!name)
       return name.error();
     inputs[i] = *name;
-  }
-  if (heads.initial) {
-    Result<std::string> name = use(heads.initial);
-    if (!name)
-      return name.error();
-    inputs[kPastState] = *name;
-  }
-  for (auto [i, parameter] : llvm::enumerate(scan.getParameters())) {
-    bool isBeta = rule->delta && i == 0;
-    Result<std::string> name = !isBeta && rule->decay == "diagonal"
-                                   ? usePacked(parameter)
-                                   : use(parameter);
-    if (!name)
-      return name.error();
-    inputs[isBeta ? kBeta : kDecay] = *name;
-  }
+    return {};
+  };
+  for (auto [i, operand] : llvm::enumerate(ends.operands))
+    if (Status status = add(kQuery + i, usePacked(operand)); !status)
+      return status;
+  if (ends.initial)
+    if (Status status = add(kPastState, use(ends.initial)); !status)
+      return status;
+  for (auto [i, parameter] : llvm::enumerate(ends.parameters))
+    if (Status status =
+            add(rule->delta && i == 0 ? kBeta : kDecay, usePacked(parameter));
+        !status)
+      return status;
   while (inputs.back().empty())
     inputs.pop_back();
 
@@ -221,23 +305,17 @@ Status GraphExport::exportScan(ir::ScanOp scan) {
     addAttribute(node, "scale", kFloatAttribute).set_f(float(scale));
   for (const std::string &input : inputs)
     node.add_input(input);
-  RankedTensorType result = typeOf(scan.getResult());
   node.add_output(
-      defineThrough(scan.getResult(), node.name() + "_output", [&](Value view) {
-        return view.getDefiningOp<tensor::CollapseShapeOp>() &&
-               mergesHeads(result, typeOf(view));
-      }));
-  if (scan.getState().use_empty())
-    return {};
-  if (heads.group == 1) {
-    names[scan.getState()] = nameFor(scan.getState(), node.name() + "_state");
-    node.add_output(names[scan.getState()]);
-  } else {
-    node.add_output(defineThrough(scan.getState(), node.name() + "_state",
-                                  [](Value) { return true; }));
-  }
+      defineThrough(scan.getResult(), node.name() + "_output", ends.result));
+  if (!scan.getState().use_empty())
+    node.add_output(
+        defineThrough(scan.getState(), node.name() + "_state", ends.state));
   return {};
 }
+
+//===----------------------------------------------------------------------===//
+// Short convolutions
+//===----------------------------------------------------------------------===//
 
 Status GraphExport::exportConv(ir::ShortConvOp conv) {
   ir::Activation activation = conv.getActivation();
@@ -288,10 +366,10 @@ Status GraphExport::exportConv(ir::ShortConvOp conv) {
     return movement && movement->order == SmallVector<int64_t>{0, 2, 1};
   };
   node.add_output(defineThrough(conv.getResult(), node.name() + "_output",
-                                isChannelsFirst));
+                                viewsOf(conv.getResult(), isChannelsFirst)));
   if (!conv.getNewTail().use_empty())
     node.add_output(defineThrough(conv.getNewTail(), node.name() + "_state",
-                                  isChannelsFirst));
+                                  viewsOf(conv.getNewTail(), isChannelsFirst)));
   return {};
 }
 

@@ -97,6 +97,9 @@ Result<std::string> GraphExport::write(Value value, Operation *op) {
     return writeWeight(weight);
   if (isa<arith::ConstantOp>(op))
     return writeConstant(value);
+  // Only says what is known of a shape.
+  if (auto cast = dyn_cast<tensor::CastOp>(op))
+    return use(cast.getSource());
   Value source;
   std::optional<Movement> movement = matchMovement(value);
   if (movement && movement->isTransposition())
@@ -153,7 +156,7 @@ Result<std::string> GraphExport::writeReshape(const std::string &source,
   std::string name = fresh("shape");
   addInitializer(name, numberOf(DataType::I64), {int64_t(shape.size())})
       .set_raw_data(shape.data(), shape.size() * sizeof(int64_t));
-  NodeProto &node = addNode("Reshape", value.getDefiningOp());
+  NodeProto &node = addNode("Reshape");
   node.add_input(source);
   node.add_input(name);
   node.add_output(nameFor(value, "view"));
@@ -162,7 +165,7 @@ Result<std::string> GraphExport::writeReshape(const std::string &source,
 
 std::string GraphExport::writeTranspose(const std::string &source,
                                         ArrayRef<int64_t> order, Value value) {
-  NodeProto &node = addNode("Transpose", value.getDefiningOp());
+  NodeProto &node = addNode("Transpose");
   AttributeProto &attribute = addAttribute(node, "perm", kIntsAttribute);
   attribute.mutable_ints()->Add(order.begin(), order.end());
   node.add_input(source);
@@ -172,7 +175,7 @@ std::string GraphExport::writeTranspose(const std::string &source,
 
 std::string GraphExport::writeCast(const std::string &source, Type element,
                                    Value value) {
-  NodeProto &node = addNode("Cast", value.getDefiningOp());
+  NodeProto &node = addNode("Cast");
   addAttribute(node, "to", kIntAttribute).set_i(numberOf(element));
   node.add_input(source);
   node.add_output(nameFor(value, "cast"));
@@ -234,20 +237,21 @@ RankedTensorType packedType(RankedTensorType type) {
 }
 
 Result<std::string> GraphExport::usePacked(Value value) {
-  if (auto result = packed.find(value); result != packed.end())
+  if (auto result = packed.find(value);
+      result != packed.end() && typeOf(value).getRank() == 4)
     return result->second;
   if (auto expand = value.getDefiningOp<tensor::ExpandShapeOp>())
     if (mergesHeads(expand.getResultType(), expand.getSrcType()))
       return use(expand.getSrc());
   Result<std::string> name = use(value);
-  if (!name)
-    return name;
   RankedTensorType type = typeOf(value);
+  if (!name || type.getRank() < 4)
+    return name;
   std::string shape = fresh("shape");
   SmallVector<int64_t> sizes = {0, 0, packedType(type).getShape().back()};
   addInitializer(shape, numberOf(DataType::I64), {3})
       .set_raw_data(sizes.data(), sizes.size() * sizeof(int64_t));
-  NodeProto &node = addNode("Reshape", *value.getUsers().begin());
+  NodeProto &node = addNode("Reshape");
   node.add_input(*name);
   node.add_input(shape);
   node.add_output(fresh("packed"));
@@ -264,7 +268,7 @@ Result<std::string> GraphExport::useChannelsFirst(Value value) {
   Result<std::string> name = use(value);
   if (!name)
     return name;
-  NodeProto &node = addNode("Transpose", *value.getUsers().begin());
+  NodeProto &node = addNode("Transpose");
   addAttribute(node, "perm", kIntsAttribute).mutable_ints()->Add(0);
   node.mutable_attribute(0)->add_ints(2);
   node.mutable_attribute(0)->add_ints(1);
@@ -278,7 +282,7 @@ Result<std::string> GraphExport::useAs(Value value, Type element) {
   Type own = typeOf(value).getElementType();
   if (!name || own == element)
     return name;
-  NodeProto &node = addNode("Cast", *value.getUsers().begin());
+  NodeProto &node = addNode("Cast");
   addAttribute(node, "to", kIntAttribute).set_i(numberOf(element));
   node.add_input(*name);
   node.add_output(fresh(*name + "_wide"));

@@ -52,7 +52,8 @@ private:
   std::string fresh(const std::string &base);
   /// The name that `value` must have as an output of the graph, or a fresh one.
   std::string nameFor(mlir::Value value, const std::string &base);
-  NodeProto &addNode(const char *type, mlir::Operation *op);
+  /// A node with the name of `op`, or of its type.
+  NodeProto &addNode(const char *type, mlir::Operation *op = nullptr);
   /// The problem with `op`, which keeps the model from being exported.
   template <typename... Parts>
   Error problem(mlir::Operation *op, const Parts &...parts) const {
@@ -77,7 +78,8 @@ private:
   Result<std::string> writeWeight(ir::WeightOp weight);
   TensorProto &addInitializer(const std::string &name, int32_t type,
                               llvm::ArrayRef<int64_t> shape);
-  /// `value` with its last two dimensions as one.
+  /// `value` with its heads and their width, the last two of four dimensions,
+  /// as one.
   Result<std::string> usePacked(mlir::Value value);
   /// `value` [B, T, C] as [B, C, T].
   Result<std::string> useChannelsFirst(mlir::Value value);
@@ -87,13 +89,15 @@ private:
   //===--- recurrences (ExportRecurrence.cpp) ----------------------------===//
 
   struct ScanHeads;
+  struct ScanEnds;
   Status exportScan(ir::ScanOp scan);
   Status findHeads(ir::ScanOp scan, ScanHeads &heads);
+  void narrowEnds(ScanEnds &ends, ir::ScanOp scan);
   Status exportConv(ir::ShortConvOp conv);
-  /// Names the result that `views` of `value` show; `value` itself is written
-  /// from it if it has other uses.
+  /// Names the output that `views` of `value` show; `value` itself is written
+  /// from it if something asks for it.
   std::string defineThrough(mlir::Value value, const std::string &base,
-                            llvm::function_ref<bool(mlir::Value)> isView);
+                            llvm::ArrayRef<mlir::Value> views);
 
   GraphProto &graph;
   mlir::func::FuncOp function;

@@ -121,6 +121,7 @@ def recurrences():
     linear_attention("attention-step", 11, "gated_delta", time=1, decay="head", beta="head", state=True)
     linear_attention("attention-width-one", 12, "gated", width=(1, 5), decay="head")
     linear_attention("attention-half", 13, "gated_delta", decay="head", beta="head", dtype=np.float16)
+    linear_attention("attention-half-groups", 15, "gated", heads=(4, 2), decay="key", state=True, dtype=np.float16)
     linear_attention("attention-open", 14, "gated_delta", heads=(4, 2), decay="key", beta="head",
                      opens={"query": ["batch", "time", 32], "key": ["batch", "time", 16],
                             "value": ["batch", "time", 12], "decay": ["batch", "time", 16],

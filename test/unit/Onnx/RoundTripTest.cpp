@@ -95,8 +95,6 @@ std::map<std::string, std::string> meaningOf(const onnx::NodeProto &node) {
 }
 
 TEST_P(OnnxRoundTrip, TheNodesComeBack) {
-  if (GetParam() == "attention-half")
-    GTEST_SKIP() << "activations are f32: its casts become nodes";
   std::string path = LINNET_ORACLE_DIR "/onnx/" + GetParam() + "/model.onnx";
   auto bytes = readFile(path);
   ASSERT_TRUE(bytes);
