@@ -110,7 +110,10 @@ Status GraphExport::declareOutputs() {
         dyn_cast_or_null<StringAttr>(function.getResultAttr(i, "linnet.name"));
     std::string name =
         fresh(given ? given.str() : "output_" + std::to_string(i));
-    outputs.try_emplace(operand.get(), name);
+    Value value = operand.get();
+    while (auto cast = value.getDefiningOp<tensor::CastOp>())
+      value = cast.getSource();
+    outputs.try_emplace(value, name);
     auto dims =
         dyn_cast_or_null<ArrayAttr>(function.getResultAttr(i, "linnet.dims"));
     if (Status status = declareValue(*graph.add_output(), name,

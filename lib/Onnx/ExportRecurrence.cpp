@@ -307,9 +307,9 @@ Status GraphExport::exportScan(ir::ScanOp scan) {
     node.add_input(input);
   node.add_output(
       defineThrough(scan.getResult(), node.name() + "_output", ends.result));
-  if (!scan.getState().use_empty())
-    node.add_output(
-        defineThrough(scan.getState(), node.name() + "_state", ends.state));
+  // The specification has no node without this output.
+  node.add_output(
+      defineThrough(scan.getState(), node.name() + "_state", ends.state));
   return {};
 }
 
@@ -367,9 +367,8 @@ Status GraphExport::exportConv(ir::ShortConvOp conv) {
   };
   node.add_output(defineThrough(conv.getResult(), node.name() + "_output",
                                 viewsOf(conv.getResult(), isChannelsFirst)));
-  if (!conv.getNewTail().use_empty())
-    node.add_output(defineThrough(conv.getNewTail(), node.name() + "_state",
-                                  viewsOf(conv.getNewTail(), isChannelsFirst)));
+  node.add_output(defineThrough(conv.getNewTail(), node.name() + "_state",
+                                viewsOf(conv.getNewTail(), isChannelsFirst)));
   return {};
 }
 
