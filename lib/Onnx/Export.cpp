@@ -167,6 +167,15 @@ Status GraphExport::run() {
     node.add_input(*name);
     node.add_output(info.name());
   }
+  model.set_ir_version(kExportIrVersion);
+  OperatorSetIdProto &opset = *model.add_opset_import();
+  opset.set_domain("");
+  opset.set_version(kExportOpset);
+  if (usesContributed) {
+    OperatorSetIdProto &contributed = *model.add_opset_import();
+    contributed.set_domain(kContributed);
+    contributed.set_version(1);
+  }
   return {};
 }
 
@@ -202,11 +211,7 @@ Result<std::string> exportOnnx(ModuleOp module,
     return makeError("@", function->getName().str(),
                      ": expected one block, but got control flow");
   onnx::ModelProto model;
-  model.set_ir_version(onnx::kExportIrVersion);
   model.set_producer_name("linnet");
-  onnx::OperatorSetIdProto &opset = *model.add_opset_import();
-  opset.set_domain("");
-  opset.set_version(onnx::kExportOpset);
   if (Status status =
           onnx::GraphExport(model, *function, options.archive).run();
       !status)

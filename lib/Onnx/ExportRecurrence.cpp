@@ -39,13 +39,17 @@ static std::optional<Rule> ruleOf(Attribute transition) {
       .Default([](Attribute) { return std::nullopt; });
 }
 
-/// The heads of a scan as ONNX counts them: `group` query heads share a state.
+/// The heads of a scan as ONNX counts them.
 struct GraphExport::ScanHeads {
-  int64_t query, group, keyWidth, valueWidth;
+  int64_t query, key, states, keyWidth;
   /// The values and the first state, once per state.
   Value value, initial;
 
-  int64_t states() const { return query / group; }
+  /// Query heads that share a state.
+  int64_t group() const { return std::max<int64_t>(query / states, 1); }
+  /// Whether values have more heads than queries and keys, for which there is
+  /// only the operator that ONNX Runtime contributes.
+  bool isContributed() const { return query < states || key < states; }
 };
 
 static RankedTensorType typeOf(Value value) {
@@ -82,12 +86,12 @@ Status GraphExport::findHeads(ir::ScanOp scan, ScanHeads &heads) {
   if (!fixed(q) || !fixed(k) || !fixed(v))
     return problem(scan, "expected heads and widths that are static, but got ",
                    written(q), ", ", written(k), " and ", written(v));
-  heads = {v.getDimSize(2), 1,
-           k.getDimSize(3), v.getDimSize(3),
-           scan.getValue(), scan.getInitial()};
+  heads = {q.getDimSize(2), k.getDimSize(2), v.getDimSize(2),
+           k.getDimSize(3), scan.getValue(), scan.getInitial()};
   // What the importer makes of shared states.
-  int64_t group = heads.query / std::max<int64_t>(k.getDimSize(2), 1);
-  if (group > 1 && k.getDimSize(2) * group == heads.query) {
+  int64_t group = heads.query / std::max<int64_t>(heads.key, 1);
+  if (group > 1 && heads.key * group == heads.query &&
+      heads.query == heads.states) {
     Value value = matchRepeat(scan.getValue(), 2, group);
     Value initial =
         scan.getInitial() ? matchRepeat(scan.getInitial(), 1, group) : Value();
@@ -98,12 +102,11 @@ Status GraphExport::findHeads(ir::ScanOp scan, ScanHeads &heads) {
                  isStateOfGroup(user->getResult(0), group);
         });
     if (shared) {
-      heads.group = group;
+      heads.states = heads.key;
       heads.value = value;
       heads.initial = initial;
     }
   }
-  int64_t states = heads.states();
   auto check = [&](Value operand, const char *name,
                    ArrayRef<int64_t> shape) -> Status {
     RankedTensorType type = typeOf(operand);
@@ -112,7 +115,7 @@ Status GraphExport::findHeads(ir::ScanOp scan, ScanHeads &heads) {
     return problem(scan, "expected ", name, " ",
                    written(RankedTensorType::get(shape, v.getElementType())),
                    " beside these values, since LinearAttention broadcasts "
-                   "nothing but has query heads share a state, but got ",
+                   "nothing along batch and time, but got ",
                    written(type));
   };
   int64_t b = v.getDimSize(0), t = v.getDimSize(1);
@@ -121,13 +124,13 @@ Status GraphExport::findHeads(ir::ScanOp scan, ScanHeads &heads) {
       !status)
     return status;
   if (Status status =
-          check(scan.getKey(), "a key", {b, t, states, heads.keyWidth});
+          check(scan.getKey(), "a key", {b, t, heads.key, heads.keyWidth});
       !status)
     return status;
   std::optional<Rule> rule = ruleOf(scan.getTransition());
   for (auto [i, parameter] : llvm::enumerate(scan.getParameters())) {
     bool isBeta = rule->delta && i == 0;
-    SmallVector<int64_t> shape = {b, t, states};
+    SmallVector<int64_t> shape = {b, t, heads.states};
     if (isBeta && typeOf(parameter).getDimSize(2) == 1)
       shape[2] = 1;
     if (!isBeta && rule->decay == "diagonal")
@@ -271,7 +274,7 @@ Status GraphExport::exportScan(ir::ScanOp scan) {
                 heads.initial,
                 viewsOf(scan.getResult(), merges),
                 {scan.getState()}};
-  if (heads.group > 1)
+  if (heads.group() > 1)
     ends.state = viewsOf(scan.getState(), [](Value) { return true; });
   narrowEnds(ends, scan);
 
@@ -298,8 +301,12 @@ Status GraphExport::exportScan(ir::ScanOp scan) {
     inputs.pop_back();
 
   NodeProto &node = addNode("LinearAttention", scan);
+  if (heads.isContributed()) {
+    node.set_domain(kContributed);
+    usesContributed = true;
+  }
   addAttribute(node, "q_num_heads", kIntAttribute).set_i(heads.query);
-  addAttribute(node, "kv_num_heads", kIntAttribute).set_i(heads.states());
+  addAttribute(node, "kv_num_heads", kIntAttribute).set_i(heads.states);
   addAttribute(node, "update_rule", kStringAttribute).set_s(rule->name());
   if (scale != 1 / std::sqrt(double(heads.keyWidth)))
     addAttribute(node, "scale", kFloatAttribute).set_f(float(scale));

@@ -36,7 +36,8 @@ class GraphExport {
 public:
   GraphExport(ModelProto &model, mlir::func::FuncOp function,
               const Archive *archive)
-      : graph(*model.mutable_graph()), function(function), archive(archive) {}
+      : model(model), graph(*model.mutable_graph()), function(function),
+        archive(archive) {}
 
   Status run();
 
@@ -99,6 +100,7 @@ private:
   std::string defineThrough(mlir::Value value, const std::string &base,
                             llvm::ArrayRef<mlir::Value> views);
 
+  ModelProto &model;
   GraphProto &graph;
   mlir::func::FuncOp function;
   const Archive *archive;
@@ -113,6 +115,7 @@ private:
   /// Weights that are initializers already.
   std::map<std::string, std::string> stored;
   unsigned depth = 0;
+  bool usesContributed = false;
 };
 
 /// TensorProto.DataType of an element type, or 0.
@@ -125,6 +128,9 @@ mlir::RankedTensorType packedType(mlir::RankedTensorType type);
 inline constexpr int32_t kFloatAttribute = 1, kIntAttribute = 2,
                          kStringAttribute = 3, kIntsAttribute = 7;
 AttributeProto &addAttribute(NodeProto &node, const char *name, int32_t type);
+
+/// Where ONNX Runtime's operators are.
+inline constexpr char kContributed[] = "com.microsoft";
 
 /// The first versions with the recurrences.
 inline constexpr int64_t kExportIrVersion = 13, kExportOpset = 27;

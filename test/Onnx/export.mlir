@@ -8,7 +8,13 @@
 // RUN: linnet-export %s --function=chain -o %t/chain.onnx
 // RUN: protoc --decode=linnet.onnx.ModelProto -I %source/lib/Onnx Onnx.proto < %t/chain.onnx | FileCheck %s --check-prefix=CHAIN
 //
+// RUN: linnet-export %s --function=grouped -o %t/grouped.onnx
+// RUN: protoc --decode=linnet.onnx.ModelProto -I %source/lib/Onnx Onnx.proto < %t/grouped.onnx | FileCheck %s --check-prefix=GROUPED
+//
 // What was exported means what it meant.
+// RUN: linnet-import %t/grouped.onnx -o %t/grouped.mlir
+// RUN: linnet-run run %s --reference --function=grouped --input=random:2x5x2x8:1 --input=random:2x5x4x6:2 --input=-0.5 --output=@%t/g.npy --output=@%t/h.npy
+// RUN: linnet-run run %t/grouped.mlir --reference --function=main --input=random:2x5x2x8:1 --input=random:2x5x4x6:2 --input=-0.5 --expected=@%t/g.npy --expected=@%t/h.npy --tolerance=1e-14
 // RUN: linnet-import %t/plain.onnx -o %t/plain.mlir
 // RUN: linnet-run run %s --reference --function=plain --input=random:2x5x4x8:1 --input=random:2x5x4x8:2 --input=random:2x5x4x6:3 --input=random:2x5x4:4 --input=random:2x5x1:5 --output=@%t/o.npy --output=@%t/s.npy
 // RUN: linnet-run run %t/plain.mlir --reference --function=main --input=random:2x5x4x8:1 --input=random:2x5x4x8:2 --input=random:2x5x4x6:3 --input=random:2x5x4:4 --input=random:2x5x1:5 --expected=@%t/o.npy --expected=@%t/s.npy --tolerance=1e-7
@@ -74,6 +80,23 @@ func.func @shared(%x: tensor<2x3x5xf32>) -> tensor<?x3x5xf32> {
   %y = linalg.transpose ins(%c : tensor<2x5x3xf32>) outs(%f : tensor<2x3x5xf32>) permutation = [0, 2, 1]
   %z = tensor.cast %y : tensor<2x3x5xf32> to tensor<?x3x5xf32>
   return %z : tensor<?x3x5xf32>
+}
+
+// More heads of values than of queries: ONNX Runtime's operator.
+// GROUPED: op_type: "LinearAttention"
+// GROUPED: name: "q_num_heads"
+// GROUPED-NEXT: i: 2
+// GROUPED: name: "kv_num_heads"
+// GROUPED-NEXT: i: 4
+// GROUPED: s: "gated"
+// GROUPED: domain: "com.microsoft"
+// GROUPED: opset_import
+// GROUPED: opset_import
+// GROUPED-NEXT: domain: "com.microsoft"
+// GROUPED-NEXT: version: 1
+func.func @grouped(%x: tensor<2x5x2x8xf32>, %v: tensor<2x5x4x6xf32>, %g: tensor<2x5x4xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x8x6xf32>) {
+  %o, %s = linnet.scan #linnet.scalar(%g) %x, %x, %v : (tensor<2x5x2x8xf32>, tensor<2x5x2x8xf32>, tensor<2x5x4x6xf32>, tensor<2x5x4xf32>) -> (tensor<2x5x4x6xf32>, tensor<2x4x8x6xf32>)
+  return %o, %s : tensor<2x5x4x6xf32>, tensor<2x4x8x6xf32>
 }
 
 // One recurrence after the other, results that are returned twice, arguments

@@ -107,7 +107,59 @@ def causal_conv(name, seed, taps=4, channels=5, time=7, bias=False, state=False,
     write(name, [node], inputs, ["output", "present_state"], weights, opens=opens)
 
 
+def contributed(name, seed, heads, channels_last):
+    """The operators of com.microsoft, which ONNX's evaluator does not have: the expectation comes from the standard ones
+    with queries and keys repeated and with transpositions."""
+    rng = np.random.default_rng(seed)
+    batch, time, (hq, hk, hv), dk, dv, taps = 2, 7, heads, 4, 6, 3
+    shape = (batch, time, hv * dv) if channels_last else (batch, hv * dv, time)
+    inputs = {"query": normal(rng, batch, time, hq * dk), "key": keys(rng, batch, time, hk, dk), "value": normal(rng, *shape),
+              "past_state": normal(rng, batch, hv, dk, dv), "a": normal(rng, batch, time, hv), "b": normal(rng, batch, time, hv)}
+    weights = {"taps": normal(rng, hv * dv, 1, taps), "dt_bias": normal(rng, hv), "decay_scale": -np.abs(normal(rng, hv))}
+    node = helper.make_node
+
+    def graph(domain, layers):
+        swap = [] if channels_last else [node("Transpose", ["conv"], ["value_last"], perm=[0, 2, 1])]
+        return layers + swap + [
+            node("LinearAttention", ["q", "k", "conv" if channels_last else "value_last", "past_state", "decay", "beta"],
+                 ["output", "present_state"], name="attention", domain=domain, kv_num_heads=hv,
+                 q_num_heads=hv if domain == "" else hq)]
+
+    def repeated(key, count, result):
+        i64 = lambda *values: np.array(values, dtype=np.int64)
+        weights.update({f"{key}_split": i64(0, 0, count, 1, dk), f"{key}_wide": i64(1, 1, 1, hv // count, 1),
+                        f"{key}_flat": i64(0, 0, hv * dk)})
+        return [node("Reshape", [key, f"{key}_split"], [f"{key}_5"]), node("Expand", [f"{key}_5", f"{key}_wide"], [f"{key}_e"]),
+                node("Reshape", [f"{key}_e", f"{key}_flat"], [result])]
+
+    conv_in = ["value"] if channels_last else []
+    swap = dict(perm=[0, 2, 1])
+    standard = [
+        *([node("Transpose", ["value"], ["value_first"], **swap)] if conv_in else []),
+        node("CausalConvWithState", ["value_first" if conv_in else "value", "taps"], ["conv_first" if conv_in else "conv", "tail"],
+             activation="silu"),
+        *([node("Transpose", ["conv_first"], ["conv"], **swap)] if conv_in else []),
+        node("Add", ["a", "dt_bias"], ["a1"]), node("Softplus", ["a1"], ["a2"]), node("Mul", ["a2", "decay_scale"], ["decay"]),
+        node("Sigmoid", ["b"], ["beta"]), *repeated("query", hq, "q"), *repeated("key", hk, "k")]
+    write(name, graph("", standard), inputs, ["output", "present_state"], weights)
+    fused = [
+        node("CausalConvWithState", ["value", "taps"], ["conv", "tail"], activation="silu", domain="com.microsoft", ndim=1,
+             channels_last=int(channels_last), dilation=1, state_window=0),
+        node("LinearAttentionGate", ["a", "dt_bias", "decay_scale", "b"], ["decay", "beta"], domain="com.microsoft"),
+        node("Identity", ["query"], ["q"]), node("Identity", ["key"], ["k"])]
+    model = onnx.load(HERE / name / "model.onnx")
+    del model.graph.node[:]
+    model.graph.node.extend(graph("com.microsoft", fused))
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in ("taps", "dt_bias", "decay_scale")]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    onnx.save(model, HERE / name / "model.onnx")
+
+
 def recurrences():
+    contributed("contributed-first", 30, (2, 2, 4), False)
+    contributed("contributed-last", 31, (2, 1, 6), True)
     linear_attention("attention-linear", 1, "linear")
     linear_attention("attention-linear-state", 2, "linear", state=True, scale=0.5)
     linear_attention("attention-gated-head", 3, "gated", decay="head")
@@ -230,7 +282,71 @@ def open_shapes():
         opens={"x": ["batch", "time", 12]})
 
 
+def layers():
+    """Whole layers as exporters write them, with open batch and time."""
+    rng = np.random.default_rng(90)
+    n = helper.make_node
+    i64 = lambda *values: np.array(values, dtype=np.int64)
+    hidden, heads, dk, dv, taps = 24, 3, 4, 8, 4
+    qk, wide = heads * dk, heads * dv
+    small = lambda *shape: normal(rng, *shape) * np.float32(0.3)
+
+    def unit(name, result, width):
+        """Heads of length one, as x / sqrt(sum(x^2) + eps)."""
+        return [n("Reshape", [name, "heads"], [f"{name}_heads"]), n("Mul", [f"{name}_heads"] * 2, [f"{name}_2"]),
+                n("ReduceSum", [f"{name}_2", "last"], [f"{name}_s"]), n("Add", [f"{name}_s", "eps"], [f"{name}_e"]),
+                n("Sqrt", [f"{name}_e"], [f"{name}_r"]), n("Div", [f"{name}_heads", f"{name}_r"], [f"{name}_u"]),
+                n("Reshape", [f"{name}_u", "flat"], [result])]
+
+    write("layer-gated-delta", [
+        n("RMSNormalization", ["x", "norm"], ["h"], epsilon=1e-6),
+        n("MatMul", ["h", "w_qkv"], ["qkv"]), n("Transpose", ["qkv"], ["qkv_first"], perm=[0, 2, 1]),
+        n("CausalConvWithState", ["qkv_first", "taps", "", "past_conv"], ["mixed_first", "present_conv"], activation="silu"),
+        n("Transpose", ["mixed_first"], ["mixed"], perm=[0, 2, 1]), n("Split", ["mixed", "parts"], ["q", "k", "v"], axis=-1),
+        *unit("q", "q_unit", dk), *unit("k", "k_unit", dk),
+        n("MatMul", ["h", "w_a"], ["a"]), n("Add", ["a", "dt_bias"], ["a_bias"]), n("Softplus", ["a_bias"], ["step"]),
+        n("Exp", ["A_log"], ["rate"]), n("Neg", ["rate"], ["minus_rate"]), n("Mul", ["minus_rate", "step"], ["decay"]),
+        n("MatMul", ["h", "w_b"], ["b"]), n("Sigmoid", ["b"], ["beta"]),
+        n("LinearAttention", ["q_unit", "k_unit", "v", "past_state", "decay", "beta"], ["o", "present_state"],
+          q_num_heads=heads, kv_num_heads=heads, update_rule="gated_delta", chunk_size=32),
+        n("Shape", ["x"], ["shape"], start=0, end=2), n("Concat", ["shape", "head_dims"], ["o_shape"], axis=0),
+        n("Reshape", ["o", "o_shape"], ["o_heads"]), n("RMSNormalization", ["o_heads", "o_norm"], ["o_normed"], epsilon=1e-6),
+        n("Reshape", ["o_normed", "flat"], ["o_flat"]), n("MatMul", ["h", "w_g"], ["g"]), n("Sigmoid", ["g"], ["g_s"]),
+        n("Mul", ["g", "g_s"], ["gate"]), n("Mul", ["o_flat", "gate"], ["gated"]), n("MatMul", ["gated", "w_o"], ["out"]),
+        n("Add", ["x", "out"], ["y"]),
+    ], {"x": normal(rng, 2, 6, hidden), "past_conv": normal(rng, 2, 2 * qk + wide, taps - 1),
+        "past_state": normal(rng, 2, heads, dk, dv)}, ["y", "present_conv", "present_state"],
+        {"norm": normal(rng, hidden), "w_qkv": small(hidden, 2 * qk + wide), "taps": normal(rng, 2 * qk + wide, 1, taps),
+         "parts": i64(qk, qk, wide), "heads": i64(0, 0, heads, -1), "flat": i64(0, 0, -1), "last": i64(-1),
+         "eps": np.float32(1e-6), "w_a": small(hidden, heads), "dt_bias": normal(rng, heads), "A_log": small(heads),
+         "w_b": small(hidden, heads), "head_dims": i64(heads, dv), "o_norm": normal(rng, dv), "w_g": small(hidden, wide),
+         "w_o": small(wide, hidden)},
+        opens={"x": ["batch", "time", hidden], "past_conv": ["batch", 2 * qk + wide, taps - 1],
+               "past_state": ["batch", heads, dk, dv]})
+
+    def split(name):
+        return [n("Reshape", [name, "heads"], [f"{name}_4"]), n("Transpose", [f"{name}_4"], [f"{name}_t"], perm=[0, 2, 1, 3])]
+
+    vocabulary, width = 11, 16
+    write("layer-tokens-to-logits", [
+        n("Gather", ["table", "tokens"], ["x"]), n("LayerNormalization", ["x", "norm", "norm_bias"], ["h"]),
+        n("MatMul", ["h", "w_q"], ["q"]), n("MatMul", ["h", "w_k"], ["k"]), n("MatMul", ["h", "w_v"], ["v"]),
+        *split("q"), *split("k"), *split("v"), n("Transpose", ["k_t"], ["k_tt"], perm=[0, 1, 3, 2]),
+        n("MatMul", ["q_t", "k_tt"], ["scores"]), n("Mul", ["scores", "scale"], ["scaled"]), n("Softmax", ["scaled"], ["p"]),
+        n("MatMul", ["p", "v_t"], ["o"]), n("Transpose", ["o"], ["o_t"], perm=[0, 2, 1, 3]),
+        n("Reshape", ["o_t", "flat"], ["o_flat"]), n("MatMul", ["o_flat", "w_o"], ["out"]), n("Add", ["x", "out"], ["y"]),
+        n("Slice", ["y", "minus_one", "end", "one"], ["last"]), n("Squeeze", ["last", "one"], ["row"]),
+        n("Gemm", ["row", "head", "head_bias"], ["logits"], transB=1),
+    ], {"tokens": rng.integers(0, vocabulary, (2, 5))}, ["logits"],
+        {"table": normal(rng, vocabulary, width), "norm": normal(rng, width), "norm_bias": normal(rng, width),
+         "w_q": small(width, width), "w_k": small(width, width), "w_v": small(width, width), "w_o": small(width, width),
+         "heads": i64(0, 0, 2, 8), "flat": i64(0, 0, 16), "scale": np.float32(8 ** -0.5), "minus_one": i64(-1),
+         "end": i64(2**31 - 1), "one": i64(1), "head": normal(rng, vocabulary, width), "head_bias": normal(rng, vocabulary)},
+        opens={"tokens": ["batch", "time"]})
+
+
 if __name__ == "__main__":
     recurrences()
     glue()
     open_shapes()
+    layers()
