@@ -24,21 +24,6 @@ namespace {
 constexpr StringLiteral kNameAttr = "linnet.name";
 constexpr StringLiteral kDimsAttr = "linnet.dims";
 
-struct Operator {
-  std::string_view domain, type;
-  int64_t since, until;
-  int least, most, results;
-  Importer import;
-};
-
-constexpr Operator kOperators[] = {
-#define LINNET_ONNX_OP(domain, type, since, until, least, most, results,       \
-                       function)                                               \
-  {domain, #type, since, until, least, most, results, function},
-#include "Operators.def"
-#undef LINNET_ONNX_OP
-};
-
 class GraphImport {
 public:
   GraphImport(MLIRContext &context, const ModelProto &model,
@@ -53,8 +38,6 @@ private:
   Status checkDims() const;
   Status declareInitializers();
   Status importNode(const NodeProto &proto);
-  Result<const Operator *> lookUp(const NodeProto &proto,
-                                  const Node &node) const;
   Status define(const std::string &name, Tensor tensor);
   Result<Tensor *> use(const std::string &name, const std::string &reader);
   Result<Tensor> describe(const ValueInfoProto &info);
@@ -218,26 +201,6 @@ Status GraphImport::declareInitializers() {
   return {};
 }
 
-Result<const Operator *> GraphImport::lookUp(const NodeProto &proto,
-                                             const Node &node) const {
-  std::string domain = domainName(proto.domain());
-  const Operator *other = nullptr;
-  for (const Operator &candidate : kOperators) {
-    if (domainName(std::string(candidate.domain)) != domain ||
-        candidate.type != proto.op_type())
-      continue;
-    if (candidate.since <= node.opset && node.opset <= candidate.until)
-      return &candidate;
-    other = &candidate;
-  }
-  if (other)
-    return makeError(node.describe(), ": expected opset ", other->since, " to ",
-                     other->until, " of ", domain, ", but got ", node.opset);
-  return makeError(node.describe(), ": operator ", quoteName(proto.op_type()),
-                   " of ", domain, " opset ", node.opset,
-                   " is not one that Linnet imports");
-}
-
 Status GraphImport::importNode(const NodeProto &proto) {
   SmallVector<Tensor *> inputs;
   g.b.setLoc(NameLoc::get(g.b.getStringAttr(
@@ -255,7 +218,7 @@ Status GraphImport::importNode(const NodeProto &proto) {
     inputs.back() = *found;
   }
   Node node(g, reader, proto, opset, inputs);
-  Result<const Operator *> found = lookUp(proto, node);
+  Result<const Operator *> found = findOperator(proto, node);
   if (!found)
     return found.error();
   const Operator &op = **found;

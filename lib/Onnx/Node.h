@@ -109,6 +109,18 @@ Result<Tensor> makeStored(mlir::MLIRContext *context, StoredTensor stored);
 /// Reads a node's inputs and attributes and sets its outputs, or fails.
 using Importer = void (*)(Node &);
 
+/// A line of Operators.def.
+struct Operator {
+  std::string_view domain, type;
+  int64_t since, until;
+  int least, most, results;
+  Importer import;
+};
+
+/// What imports `proto`, of which `node` is the description; an error if
+/// nothing does in its opset.
+Result<const Operator *> findOperator(const NodeProto &proto, const Node &node);
+
 /// As many inputs or outputs as a model gives.
 inline constexpr int kMany = 1 << 20;
 
