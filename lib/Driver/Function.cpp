@@ -2,6 +2,7 @@
 
 #include "linnet/Driver/Compile.h"
 
+#include "FixShapes.h"
 #include "Stages.h"
 
 #include "linnet/Support/File.h"
@@ -14,6 +15,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 namespace linnet {
 namespace {
@@ -21,10 +23,24 @@ namespace {
 using mlir::RankedTensorType;
 using mlir::ShapedType;
 
-/// The sizes of the two dimensions a model function may leave open.
-struct OpenSizes {
-  std::optional<int64_t> batch, tokens;
-};
+/// The sizes of the dimensions that a function leaves open, by name.
+using OpenSizes = std::map<std::string, int64_t>;
+
+constexpr llvm::StringLiteral kBatch = "batch", kTokens = "tokens";
+
+/// What dimension `d` of argument `number` is called: as `linnet.dims` says,
+/// otherwise by its place, as in the functions of a model.
+std::optional<std::string> nameOfDimension(mlir::func::FuncOp function,
+                                           unsigned number, size_t d) {
+  auto dims = function.getArgAttrOfType<mlir::ArrayAttr>(number, "linnet.dims");
+  if (!dims)
+    return d == 0   ? std::optional(kBatch.str())
+           : d == 1 ? std::optional(kTokens.str())
+                    : std::nullopt;
+  auto name = d < dims.size() ? mlir::dyn_cast<mlir::StringAttr>(dims[d])
+                              : mlir::StringAttr();
+  return name ? name.str() : std::string();
+}
 
 Status fitInput(mlir::func::FuncOp function, unsigned number,
                 const FunctionInput &input, OpenSizes &open) {
@@ -62,15 +78,19 @@ Status fitInput(mlir::func::FuncOp function, unsigned number,
   for (auto [d, declared] : llvm::enumerate(tensor.getShape())) {
     if (!ShapedType::isDynamic(declared))
       continue;
-    if (d > 1)
+    std::optional<std::string> name = nameOfDimension(function, number, d);
+    if (!name)
       return complain("dynamic sizes in the first two dimensions only",
                       written);
-    std::optional<int64_t> &size = d == 0 ? open.batch : open.tokens;
-    if (size && *size != given[d])
-      return complain("size " + std::to_string(*size) + " in dimension " +
-                          std::to_string(d) + ", as in another input",
+    // Dimensions without a name are of any size.
+    if (name->empty())
+      continue;
+    auto [known, isNew] = open.try_emplace(*name, given[d]);
+    if (known->second != given[d])
+      return complain("size " + std::to_string(known->second) +
+                          " in dimension " + std::to_string(d) +
+                          ", as in another input",
                       shape);
-    size = given[d];
   }
   return {};
 }
@@ -137,12 +157,23 @@ compileFunction(mlir::ModuleOp module, const std::string &name,
     if (Status status = fitInput(function, number, input, open); !status)
       return status.error();
   fixIndices(function, inputs);
+  llvm::SmallVector<mlir::Type> types;
+  for (const FunctionInput &input : inputs)
+    if (!input.index)
+      types.push_back(mlir::cast<RankedTensorType>(
+                          function.getArgumentTypes()[types.size()])
+                          .clone(input.shape));
+  fixShapes(function, types);
 
+  auto sizeOr1 = [&](llvm::StringRef dimension) {
+    auto size = open.find(dimension.str());
+    return size == open.end() ? 1 : size->second;
+  };
   StageRunner stages(report);
   Status specialised =
       stages.runPasses("specialise", *copy, [&](mlir::OpPassManager &passes) {
-        mlir::linnet::buildFunctionStage(passes, name, open.batch.value_or(1),
-                                         open.tokens.value_or(1));
+        mlir::linnet::buildFunctionStage(passes, name, sizeOr1(kBatch),
+                                         sizeOr1(kTokens));
       });
   if (!specialised)
     return specialised.error();

@@ -47,7 +47,7 @@ std::string_view foreignFormat(const std::string &path,
   if (bytes.starts_with("GGUF"))
     return "a GGUF file";
   if (path.ends_with(".onnx"))
-    return "an ONNX file";
+    return "an ONNX file (linnet-import makes IR of it)";
   if (path.ends_with(".safetensors"))
     return "a weight file (give its directory)";
   if (path.ends_with(".json"))

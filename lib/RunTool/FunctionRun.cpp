@@ -101,7 +101,8 @@ struct Buffers {
 
   void add(const ArgumentSpec &spec) {
     size_t count = size_t(elementCount(spec.shape).value_or(0));
-    bytes.emplace_back(count * dataTypeSize(spec.dtype));
+    // The runtime takes no null, also for tensors without elements.
+    bytes.emplace_back(std::max<size_t>(1, count * dataTypeSize(spec.dtype)));
     pointers.push_back(bytes.back().data());
   }
 };

@@ -1,59 +1,47 @@
-//===- linnet-import.cpp - checkpoint directory to model IR ---------------===//
+//===- linnet-import.cpp - checkpoints and ONNX models to model IR --------===//
 
+#include "linnet/Driver/ImportTool.h"
 #include "linnet/Frontend/HuggingFace.h"
-#include "linnet/Support/File.h"
 #include "linnet/Support/Interrupt.h"
 
-#include "mlir/Bytecode/BytecodeWriter.h"
-#include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 
 using namespace llvm;
 
-static cl::OptionCategory options("linnet-import options");
+static cl::OptionCategory group("linnet-import options");
 static cl::opt<std::string>
-    directory(cl::Positional, cl::Required, cl::cat(options),
-              cl::desc("<directory with config.json and *.safetensors>"));
+    input(cl::Positional, cl::Required, cl::cat(group),
+          cl::desc("<directory with config.json and *.safetensors, or ONNX "
+                   "model>"));
 static cl::opt<std::string> output(
-    "o", cl::init("-"), cl::value_desc("FILE"), cl::cat(options),
+    "o", cl::init("-"), cl::value_desc("FILE"), cl::cat(group),
     cl::desc("Output: .mlirbc is bytecode, anything else text; - is stdout"));
 static cl::opt<int64_t> maxContext(
-    "max-context", cl::value_desc("N"), cl::cat(options),
+    "max-context", cl::value_desc("N"), cl::cat(group),
     cl::desc("Tokens a session can hold (default: the model's limit)"));
 static cl::opt<bool> locations(
-    "locations", cl::init(true), cl::cat(options),
+    "locations", cl::init(true), cl::cat(group),
     cl::desc("Keep in text which tensor an operation comes from (default)"));
-
-static int fail(const linnet::Error &error) {
-  errs() << "linnet-import: error: " << error.str() << '\n';
-  return 1;
-}
+static cl::list<std::string>
+    dims("dim", cl::value_desc("NAME=N"), cl::cat(group),
+         cl::desc("ONNX: fix the symbolic dimension NAME"));
+static cl::opt<std::string> weights(
+    "weights", cl::value_desc("FILE"), cl::cat(group),
+    cl::desc("ONNX: the safetensors file to write weights to (default: FILE of "
+             "-o with .safetensors)"));
 
 int main(int argc, char **argv) {
   linnet::installInterruptCleanup();
-  cl::HideUnrelatedOptions(options);
+  cl::HideUnrelatedOptions(group);
   cl::ParseCommandLineOptions(
       argc, argv,
-      "Imports a Hugging Face checkpoint as linnet IR; weights are "
-      "referred to, not copied\n\nmodel_type: " +
+      "Imports a Hugging Face checkpoint, whose weights are referred to, or an "
+      "ONNX model as linnet IR\n\nmodel_type: " +
           join(linnet::supportedModelTypes(), " ") + "\n");
-  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  linnet::ImportOptions importOptions;
+  linnet::ImportToolOptions options{input, output, locations, {}, {}, weights};
   if (maxContext.getNumOccurrences())
-    importOptions.maxContext = maxContext;
-  auto module = linnet::importHuggingFace(context, directory, importOptions);
-  if (!module)
-    return fail(module.error());
-
-  std::string content;
-  raw_string_ostream stream(content);
-  if (!StringRef(output).ends_with(".mlirbc"))
-    (*module)->print(stream,
-                     mlir::OpPrintingFlags().enableDebugInfo(locations));
-  else if (failed(mlir::writeBytecodeToFile(module->get(), stream)))
-    return fail(linnet::makeError("cannot encode ", output.getValue()));
-  std::string path = output == "-" ? "/dev/stdout" : output.getValue();
-  linnet::Status status = linnet::writeFileAtomically(path, content);
-  return status ? 0 : fail(status.error());
+    options.maxContext = maxContext;
+  options.dims.assign(dims.begin(), dims.end());
+  return linnet::runImportTool(options);
 }
