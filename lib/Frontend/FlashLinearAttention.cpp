@@ -37,6 +37,7 @@ constexpr Family kFamilies[] = {
     {"kda", fla::readKda},
     {"comba", fla::readComba},
     {"linear_attn", fla::readLinearAttention},
+    {"forgetting_transformer", fla::readForgettingTransformer, 4, true},
 };
 
 /// `intermediate_size`, or two thirds of a multiple of the width, rounded up.

@@ -1,5 +1,4 @@
 //===- FlashLinearAttention.h - mixers that share a model -------*- C++ -*-===//
-//-*-===//
 //
 // The models of flash-linear-attention share everything but the mixer. A
 // mixer is a function that reads its keys of the configuration and returns
@@ -68,6 +67,7 @@ Mixer readAttention(ModelBuilder &m, Config c, const Frame &f);
 
 // Softmax attention and decays without a delta rule (FlashMixers.cpp).
 Mixer readTransformer(ModelBuilder &m, const Frame &f);
+Mixer readForgettingTransformer(ModelBuilder &m, const Frame &f);
 Mixer readGla(ModelBuilder &m, const Frame &f);
 Mixer readRetNet(ModelBuilder &m, const Frame &f);
 Mixer readLinearAttention(ModelBuilder &m, const Frame &f);

@@ -87,3 +87,14 @@ Value ModelBuilder::keepVariance(Value x, Value logDecay, Value position) {
         return arith::SelectOp::create(inner, isFirst, args[0], scaled);
       });
 }
+
+Value ModelBuilder::atEveryToken(Value x, Value w) {
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.truncate(2);
+  for (int64_t size : cast<RankedTensorType>(w.getType()).getShape())
+    sizes.push_back(b.getIndexAttr(size));
+  Value empty = tensor::EmptyOp::create(b, sizes, b.getF32Type());
+  return generic(
+      b, w, empty, {{2, 3}}, /*reduced=*/0,
+      [](ImplicitLocOpBuilder &, ValueRange args) { return args[0]; });
+}

@@ -43,8 +43,8 @@ struct Mamba2Mixer {
   /// Bounds of the step.
   double low, high;
 
-  /// Reads a `time_step_limit`.
-  void readLimit(Config &config);
+  /// Reads the bounds at `key`.
+  void readLimit(Config &config, std::string_view key = "time_step_limit");
   mlir::Value apply(ModelBuilder &m, mlir::Value h, llvm::StringRef name) const;
 };
 

@@ -323,6 +323,8 @@ public:
   mlir::Value flatten(mlir::Value w);
   /// The sum over the last dimension of `[B, T, H, D]`.
   mlir::Value sumLast(mlir::Value x);
+  /// `w` at each token of `x` `[B, T, ...]`: `[H, D]` to `[B, T, H, D]`.
+  mlir::Value atEveryToken(mlir::Value x, mlir::Value w);
 
 private:
   struct LayerGroup {
