@@ -72,6 +72,15 @@ Mixer readGla(ModelBuilder &m, const Frame &f);
 Mixer readRetNet(ModelBuilder &m, const Frame &f);
 Mixer readLinearAttention(ModelBuilder &m, const Frame &f);
 
+// Gates that write what they forget (FlashGateMixers.cpp).
+Mixer readHgrn(ModelBuilder &m, const Frame &f);
+Mixer readHgrn2(ModelBuilder &m, const Frame &f);
+Mixer readLightNet(ModelBuilder &m, const Frame &f);
+
+// Slots (FlashSlotMixers.cpp).
+Mixer readGsa(ModelBuilder &m, const Frame &f);
+Mixer readAbc(ModelBuilder &m, const Frame &f);
+
 // Delta rules (FlashDeltaMixers.cpp).
 Mixer readDeltaNet(ModelBuilder &m, const Frame &f);
 Mixer readGatedDeltaNet(ModelBuilder &m, const Frame &f);

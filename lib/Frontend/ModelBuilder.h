@@ -168,6 +168,8 @@ public:
   mlir::Value weight(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
   /// The same in f32, for elementwise use.
   mlir::Value wideWeight(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
+  /// The same for a tensor of the whole model, whose name has no prefix.
+  mlir::Value modelWeight(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
 
   //===--- blocks (Blocks.cpp) -------------------------------------------===//
 
@@ -325,6 +327,17 @@ public:
   mlir::Value sumLast(mlir::Value x);
   /// `w` at each token of `x` `[B, T, ...]`: `[H, D]` to `[B, T, H, D]`.
   mlir::Value atEveryToken(mlir::Value x, mlir::Value w);
+  /// Over the last dimension.
+  mlir::Value softmax(mlir::Value x);
+  /// 1 - e^x and log(1 - x), without cancellation.
+  mlir::Value oneMinusExp(mlir::Value x);
+  mlir::Value logOneMinus(mlir::Value x);
+  /// 1 - sum_{0 < l <= layer} softmax_l(table), [D] of a table [layers, D].
+  mlir::Value shareOfLaterLayers(mlir::Value table);
+  /// e^{x - z} and z_{t-1} - z_t for `x` `[B, T, C]` and the running
+  /// z_t = log(e^{x_0} + ... + e^{x_t}): with these as the weight and the log
+  /// decay of what is written, a sum over time is a mean.
+  std::pair<mlir::Value, mlir::Value> runningMean(mlir::Value x);
 
 private:
   struct LayerGroup {

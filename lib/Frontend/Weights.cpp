@@ -89,7 +89,7 @@ Type ModelBuilder::elementType(DataType dtype) {
 }
 
 DataType ModelBuilder::use(const std::string &key, ArrayRef<int64_t> shape) {
-  used.insert({group, key});
+  used.insert({StringRef(key).contains("{}") ? group : -1, key});
   Result<const Archive::Tensor *> found = archive.require(
       ir::resolveWeightKey(key, number), {shape.begin(), shape.end()});
   if (!found)
@@ -122,4 +122,11 @@ Value ModelBuilder::wideWeight(StringRef name, ArrayRef<int64_t> shape) {
   if (narrow.getElementTypeBitWidth() > 32)
     return arith::TruncFOp::create(b, wide, stored);
   return arith::ExtFOp::create(b, wide, stored);
+}
+
+Value ModelBuilder::modelWeight(StringRef name, ArrayRef<int64_t> shape) {
+  std::string local = std::exchange(prefix, "");
+  Value w = wideWeight(name, shape);
+  prefix = local;
+  return w;
 }
