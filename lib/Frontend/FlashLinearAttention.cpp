@@ -37,6 +37,12 @@ constexpr Family kFamilies[] = {
     {"kda", fla::readKda},
     {"comba", fla::readComba},
     {"linear_attn", fla::readLinearAttention},
+    {"forgetting_transformer", fla::readForgettingTransformer, 4, true},
+    {"hgrn", fla::readHgrn},
+    {"hgrn2", fla::readHgrn2},
+    {"lightnet", fla::readLightNet},
+    {"gsa", fla::readGsa},
+    {"abc", fla::readAbc},
 };
 
 /// `intermediate_size`, or two thirds of a multiple of the width, rounded up.

@@ -1,5 +1,4 @@
 //===- FlashLinearAttention.h - mixers that share a model -------*- C++ -*-===//
-//-*-===//
 //
 // The models of flash-linear-attention share everything but the mixer. A
 // mixer is a function that reads its keys of the configuration and returns
@@ -68,9 +67,19 @@ Mixer readAttention(ModelBuilder &m, Config c, const Frame &f);
 
 // Softmax attention and decays without a delta rule (FlashMixers.cpp).
 Mixer readTransformer(ModelBuilder &m, const Frame &f);
+Mixer readForgettingTransformer(ModelBuilder &m, const Frame &f);
 Mixer readGla(ModelBuilder &m, const Frame &f);
 Mixer readRetNet(ModelBuilder &m, const Frame &f);
 Mixer readLinearAttention(ModelBuilder &m, const Frame &f);
+
+// Gates that write what they forget (FlashGateMixers.cpp).
+Mixer readHgrn(ModelBuilder &m, const Frame &f);
+Mixer readHgrn2(ModelBuilder &m, const Frame &f);
+Mixer readLightNet(ModelBuilder &m, const Frame &f);
+
+// Slots (FlashSlotMixers.cpp).
+Mixer readGsa(ModelBuilder &m, const Frame &f);
+Mixer readAbc(ModelBuilder &m, const Frame &f);
 
 // Delta rules (FlashDeltaMixers.cpp).
 Mixer readDeltaNet(ModelBuilder &m, const Frame &f);

@@ -21,41 +21,90 @@ static Value outputGate(ModelBuilder &m, Value h, const Heads &s, bool gated) {
   return gated ? project(m, h, "g", s.count, s.valueDim, 0) : Value();
 }
 
+namespace {
+
+/// What softmax attention reads of the configuration.
+struct SoftmaxHeads {
+  int64_t heads, kvHeads, width;
+  bool bias, norms;
+
+  SoftmaxHeads(Config &c, const Frame &f) {
+    heads = c.size("num_heads", 32);
+    kvHeads = c.size("num_kv_heads", heads);
+    c.divides("num_heads", heads, "num_kv_heads", kvHeads);
+    if (f.d % heads)
+      c.reject("num_heads", "a divisor of hidden_size");
+    width = std::max<int64_t>(f.d / heads, 1);
+    bias = c.flag("qkv_bias", false);
+    norms = c.flag("qk_norm", false);
+  }
+
+  /// q, k or v of `h`.
+  Value project(ModelBuilder &m, Value h, const std::string &name) const {
+    constexpr double kQkEps = 1e-5;
+    int64_t count = name == "q" ? heads : kvHeads;
+    Value x =
+        m.linear(h, "attn." + name + "_proj", count * width, {.bias = bias});
+    x = m.splitHeads(x, count);
+    return norms && name != "v" ? m.rmsNorm(x, "attn." + name + "_norm", kQkEps)
+                                : x;
+  }
+};
+
+} // namespace
+
 //   softmax(rot(q) rot(k)^T / sqrt(K)) v
 Mixer fla::readAttention(ModelBuilder &m, Config c, const Frame &f) {
-  int64_t heads = c.size("num_heads", 32);
-  int64_t kvHeads = c.size("num_kv_heads", heads);
-  c.divides("num_heads", heads, "num_kv_heads", kvHeads);
-  if (f.d % heads)
-    c.reject("num_heads", "a divisor of hidden_size");
-  int64_t width = std::max<int64_t>(f.d / heads, 1);
-  bool bias = c.flag("qkv_bias", false), norms = c.flag("qk_norm", false);
-  AttentionOptions options{.scale = rootOf(width)};
+  SoftmaxHeads s(c, f);
+  AttentionOptions options{.scale = rootOf(s.width)};
   if (c.find("window_size"))
     options.window = c.size("window_size", std::nullopt, Config::kMaxContext);
-  Rope rope = readRope(c, width, f.maxPositions);
-  constexpr double kQkEps = 1e-5;
+  Rope rope = readRope(c, s.width, f.maxPositions);
 
   return [=, &m](Value h, const LayerInputs &in) {
-    auto heading = [&](const char *name, int64_t count) {
-      return m.splitHeads(m.linear(h, std::string("attn.") + name + "_proj",
-                                   count * width, {.bias = bias}),
-                          count);
-    };
-    Value q = heading("q", heads), k = heading("k", kvHeads);
-    Value v = heading("v", kvHeads);
-    if (norms) {
-      q = m.rmsNorm(q, "attn.q_norm", kQkEps);
-      k = m.rmsNorm(k, "attn.k_norm", kQkEps);
-    }
-    Value o = m.attention(m.rotary(q, in.position, rope),
-                          m.rotary(k, in.position, rope), v, options);
+    Value q = m.rotary(s.project(m, h, "q"), in.position, rope);
+    Value k = m.rotary(s.project(m, h, "k"), in.position, rope);
+    Value o = m.attention(q, k, s.project(m, h, "v"), options);
     return m.linear(m.mergeHeads(o), "attn.o_proj", f.d);
   };
 }
 
 Mixer fla::readTransformer(ModelBuilder &m, const Frame &f) {
   return readAttention(m, m.config(), f);
+}
+
+// Lin et al. 2025: attention without positions whose scores fade,
+//   s_ij = q_i k_j / sqrt(K) + F_i - F_j,  F_t = sum_{l<=t} log sigmoid(f_l)
+// F_i is the same for all keys and cancels. -F_j is one more channel of the
+// key for each head of q that reads it, and the query picks its own.
+Mixer fla::readForgettingTransformer(ModelBuilder &m, const Frame &f) {
+  Config &c = m.config();
+  SoftmaxHeads s(c, f);
+  bool gated = c.flag("use_output_gate", false);
+  c.unsupported("window_size");
+  int64_t readers = s.heads / s.kvHeads;
+  std::vector<float> own(s.heads * readers, 0);
+  for (int64_t head = 0; head < s.heads; ++head)
+    own[head * readers + head % readers] = float(1 / rootOf(s.width));
+
+  return [=, &m](Value h, const LayerInputs &) {
+    Value q = s.project(m, h, "q"), k = s.project(m, h, "k");
+    Value f = m.linear(h, "attn.f_proj", s.heads, {.bias = true});
+    Value one = m.constant({1}, {1, 1, 1, 1});
+    // 0 - F, summed by a state of one entry.
+    Value faded =
+        m.scan(one, one, m.splitHeads(m.scaled(logSigmoid(m, f), -1), s.heads),
+               ir::NoneTransitionAttr::get(m.context()), {});
+    Value picks = m.atEveryToken(h, m.constant(own, {s.heads, readers}));
+    k = m.concat({k, m.splitHeads(m.mergeHeads(faded), s.kvHeads)});
+    Value o =
+        m.mergeHeads(m.attention(m.concat({q, picks}), k, s.project(m, h, "v"),
+                                 {.scale = rootOf(s.width)}));
+    if (gated)
+      o = m.glu(ir::Activation::Sigmoid,
+                m.linear(h, "attn.g_proj", s.heads * s.width), o);
+    return m.linear(o, "attn.o_proj", s.heads * s.width);
+  };
 }
 
 // Yang et al. 2023, with a gate of low rank:

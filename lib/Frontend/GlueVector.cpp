@@ -7,8 +7,13 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace ::linnet;
+
+/// In a place, the first entry of a dimension.
+constexpr unsigned kFirst = ~0u;
 
 /// A computation whose results have the type of `init`.
 static Value
@@ -21,7 +26,8 @@ generic(ImplicitLocOpBuilder &b, ValueRange inputs, Value init,
   for (ArrayRef<unsigned> place : places) {
     SmallVector<AffineExpr> dims;
     for (unsigned dim : place)
-      dims.push_back(b.getAffineDimExpr(dim));
+      dims.push_back(dim == kFirst ? b.getAffineConstantExpr(0)
+                                   : b.getAffineDimExpr(dim));
     maps.push_back(AffineMap::get(loops, 0, dims, b.getContext()));
   }
   maps.push_back(AffineMap::getMultiDimIdentityMap(loops, b.getContext())
@@ -115,4 +121,115 @@ Value ModelBuilder::maximumAtStart(Value x, Value first, Value position) {
                                               args[2], zero);
         return arith::SelectOp::create(inner, isFirst, larger, args[0]);
       });
+}
+
+Value ModelBuilder::atEveryToken(Value x, Value w) {
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.truncate(2);
+  for (int64_t size : cast<RankedTensorType>(w.getType()).getShape())
+    sizes.push_back(b.getIndexAttr(size));
+  Value empty = tensor::EmptyOp::create(b, sizes, b.getF32Type());
+  return generic(
+      b, w, empty, {{2, 3}}, /*reduced=*/0,
+      [](ImplicitLocOpBuilder &, ValueRange args) { return args[0]; });
+}
+
+static Value real(ImplicitLocOpBuilder &b, double value) {
+  return arith::ConstantOp::create(b, b.getF32FloatAttr(float(value)));
+}
+
+Value ModelBuilder::softmax(Value x) {
+  constexpr double kLowest = -std::numeric_limits<double>::infinity();
+  unsigned rank = cast<RankedTensorType>(x.getType()).getRank();
+  auto all = llvm::to_vector(llvm::seq<unsigned>(0, rank));
+  SmallVector<OpFoldResult> sizes = sizesOf(x);
+  sizes.pop_back();
+  Value lowest = tensor::EmptyOp::create(b, sizes, b.getF32Type());
+  lowest = linalg::FillOp::create(b, real(b, kLowest), lowest).getResult(0);
+  Value largest =
+      generic(b, x, lowest, ArrayRef<unsigned>(all), /*reduced=*/1,
+              [](ImplicitLocOpBuilder &inner, ValueRange args) -> Value {
+                return arith::MaximumFOp::create(inner, args[0], args[1]);
+              });
+  Value powers = generic(
+      b, {x, largest}, emptyLike(x), {all, ArrayRef<unsigned>(all).drop_back()},
+      /*reduced=*/0, [](ImplicitLocOpBuilder &inner, ValueRange args) -> Value {
+        Value below = arith::SubFOp::create(inner, args[0], args[1]);
+        return math::ExpOp::create(inner, below);
+      });
+  return sumNorm(powers, 0);
+}
+
+Value ModelBuilder::oneMinusExp(Value x) {
+  return negative(math::ExpM1Op::create(b, x));
+}
+
+Value ModelBuilder::logOneMinus(Value x) {
+  return math::Log1pOp::create(b, negative(x));
+}
+
+Value ModelBuilder::shareOfLaterLayers(Value table) {
+  auto type = cast<RankedTensorType>(table.getType());
+  Value unit =
+      tensor::EmptyOp::create(b, ArrayRef<int64_t>{1, 1}, b.getI32Type());
+  Value current = flat(positions(unit, layer));
+  // A reduction over the layers from `start`; its body gets one entry and the
+  // result so far, and the numbers of its layer and of the current one.
+  auto reduce = [&](double start, ValueRange inputs,
+                    ArrayRef<ArrayRef<unsigned>> places, auto body) {
+    Value init = tensor::EmptyOp::create(
+        b, ArrayRef<int64_t>{type.getDimSize(1)}, b.getF32Type());
+    init = linalg::FillOp::create(b, real(b, start), init).getResult(0);
+    return generic(b, inputs, init, places, /*reduced=*/1, body);
+  };
+  Value largest =
+      reduce(-std::numeric_limits<double>::infinity(), table, {{1, 0}},
+             [](ImplicitLocOpBuilder &inner, ValueRange args) -> Value {
+               return arith::MaximumFOp::create(inner, args[0], args[1]);
+             });
+  auto power = [](ImplicitLocOpBuilder &inner, Value entry, Value top) {
+    return math::ExpOp::create(inner, arith::SubFOp::create(inner, entry, top))
+        .getResult();
+  };
+  Value whole =
+      reduce(0, {table, largest}, {{1, 0}, {0}},
+             [&](ImplicitLocOpBuilder &inner, ValueRange args) -> Value {
+               return arith::AddFOp::create(inner, args[2],
+                                            power(inner, args[0], args[1]));
+             });
+  Value part =
+      reduce(0, {table, largest, current}, {{1, 0}, {0}, {kFirst}},
+             [&](ImplicitLocOpBuilder &inner, ValueRange args) -> Value {
+               Value number = arith::IndexCastOp::create(
+                   inner, inner.getI32Type(),
+                   linalg::IndexOp::create(inner, 1).getResult());
+               Value zero =
+                   arith::ConstantOp::create(inner, inner.getI32IntegerAttr(0));
+               Value counts = arith::AndIOp::create(
+                   inner,
+                   arith::CmpIOp::create(inner, arith::CmpIPredicate::sgt,
+                                         number, zero),
+                   arith::CmpIOp::create(inner, arith::CmpIPredicate::sle,
+                                         number, args[2]));
+               Value more = arith::AddFOp::create(
+                   inner, args[3], power(inner, args[0], args[1]));
+               return arith::SelectOp::create(inner, counts, more, args[3]);
+             });
+  Value empty = tensor::EmptyOp::create(
+      b, ArrayRef<int64_t>{type.getDimSize(1)}, b.getF32Type());
+  return generic(
+      b, {part, whole}, empty, {{0}, {0}}, /*reduced=*/0,
+      [](ImplicitLocOpBuilder &inner, ValueRange args) -> Value {
+        Value share = arith::DivFOp::create(inner, args[0], args[1]);
+        Value rest = arith::SubFOp::create(inner, real(inner, 1), share);
+        return arith::MaximumFOp::create(inner, rest, real(inner, 0));
+      });
+}
+
+std::pair<Value, Value> ModelBuilder::runningMean(Value x) {
+  auto running = ir::LogCumsumExpOp::create(b, x, /*decay=*/Value(),
+                                            /*initial=*/Value());
+  Value z = running.getResult();
+  Value weight = math::ExpOp::create(b, sub(x, z));
+  return {weight, sub(running.getBefore(), z)};
 }

@@ -7,6 +7,8 @@
 //   x += out_proj(y * silu(z))
 //
 // falcon_mamba divides dt, B and C by their root mean squares.
+// flash-linear-attention says norm_eps and dt_rank where transformers says
+// layer_norm_epsilon and time_step_rank.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,10 +28,12 @@ Status linnet::importMamba(ModelBuilder &m) {
              "expand * hidden_size, " + std::to_string(inner));
   int64_t states = c.size("state_size", 16);
   int64_t taps = c.size("conv_kernel", 4);
-  const Json *rankValue = c.find("time_step_rank");
-  int64_t rank = rankValue && *rankValue != "auto" ? c.size("time_step_rank")
-                                                   : (d + 15) / 16;
-  double eps = c.positive("layer_norm_epsilon", 1e-5);
+  const char *rankKey = c.has("dt_rank") ? "dt_rank" : "time_step_rank";
+  const Json *rankValue = c.find(rankKey);
+  int64_t rank =
+      rankValue && *rankValue != "auto" ? c.size(rankKey) : (d + 15) / 16;
+  double eps =
+      c.positive(c.has("norm_eps") ? "norm_eps" : "layer_norm_epsilon", 1e-5);
   ir::Activation act = m.readActivation("hidden_act", "silu");
   bool bias = c.flag("use_bias", false);
   bool convBias = c.flag("use_conv_bias", true);

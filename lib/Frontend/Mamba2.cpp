@@ -6,6 +6,9 @@
 //   y_j = S_t^T C_g + D_j x_j
 //   x += out_proj(RMS(y * silu(z); over each group))
 //
+// flash-linear-attention says norm_eps and dt_limit where transformers says
+// layer_norm_epsilon and time_step_limit, and has three options more.
+//
 //===----------------------------------------------------------------------===//
 
 #include "Mixers.h"
@@ -29,14 +32,22 @@ Status linnet::importMamba2(ModelBuilder &m) {
   int64_t groups = c.size("n_groups", 8);
   c.divides("num_heads", heads, "n_groups", groups);
   int64_t taps = c.size("conv_kernel", 4);
-  double eps = c.positive("layer_norm_epsilon", 1e-5);
+  bool flash = c.has("norm_eps");
+  double eps = c.positive(flash ? "norm_eps" : "layer_norm_epsilon", 1e-5);
+  // Files of transformers may say so too, without effect.
+  if (flash) {
+    c.unsupported("norm_before_gate");
+    c.unsupported("D_has_hdim");
+    if (!c.flag("rmsnorm", true))
+      c.reject("rmsnorm", "true");
+  }
   ir::Activation act = m.readActivation("hidden_act", "silu");
   if (act != ir::Activation::Silu)
     c.reject("hidden_act", "silu");
   bool bias = c.flag("use_bias", false);
   bool convBias = c.flag("use_conv_bias", true);
   Mamba2Mixer mixer{heads, headDim, states, groups, taps, eps, bias, convBias};
-  mixer.readLimit(c);
+  mixer.readLimit(c, flash ? "dt_limit" : "time_step_limit");
 
   bool tied = m.isTied("lm_head.weight", false);
   m.alias("backbone.embeddings.weight", "backbone.embedding.weight");

@@ -75,11 +75,11 @@ Value MambaMixer::apply(ModelBuilder &m, Value h, StringRef name) const {
   return m.linear(y, at(".out_proj"), widthOf(h), {.bias = bias});
 }
 
-void Mamba2Mixer::readLimit(Config &c) {
-  std::vector<double> limit = c.numbers(
-      "time_step_limit", {0.0, std::numeric_limits<double>::infinity()});
+void Mamba2Mixer::readLimit(Config &c, std::string_view key) {
+  std::vector<double> limit =
+      c.numbers(key, {0.0, std::numeric_limits<double>::infinity()});
   if (limit.size() != 2 || !(limit[0] <= limit[1])) {
-    c.reject("time_step_limit", "two ascending numbers");
+    c.reject(key, "two ascending numbers");
     limit = {0.0, 1.0};
   }
   low = limit[0];

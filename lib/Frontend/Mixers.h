@@ -57,8 +57,8 @@ struct Mamba2Mixer {
   /// inner width at `innerKey`.
   static Mamba2Mixer read(Config &config, std::string_view innerKey,
                           int64_t inner, double eps);
-  /// Reads a `time_step_limit`.
-  void readLimit(Config &config);
+  /// Reads the bounds at `key`.
+  void readLimit(Config &config, std::string_view key = "time_step_limit");
   mlir::Value apply(ModelBuilder &m, mlir::Value h, llvm::StringRef name) const;
 };
 

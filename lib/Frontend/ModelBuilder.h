@@ -342,6 +342,19 @@ public:
   /// max(x, first) at position 0, else x: all of `[B, T, D]`.
   mlir::Value maximumAtStart(mlir::Value x, mlir::Value first,
                              mlir::Value position);
+  /// `w` at each token of `x` `[B, T, ...]`: `[H, D]` to `[B, T, H, D]`.
+  mlir::Value atEveryToken(mlir::Value x, mlir::Value w);
+  /// Over the last dimension.
+  mlir::Value softmax(mlir::Value x);
+  /// 1 - e^x and log(1 - x), without cancellation.
+  mlir::Value oneMinusExp(mlir::Value x);
+  mlir::Value logOneMinus(mlir::Value x);
+  /// 1 - sum_{0 < l <= layer} softmax_l(table), [D] of a table [layers, D].
+  mlir::Value shareOfLaterLayers(mlir::Value table);
+  /// e^{x - z} and z_{t-1} - z_t for `x` `[B, T, C]` and the running
+  /// z_t = log(e^{x_0} + ... + e^{x_t}): with these as the weight and the log
+  /// decay of what is written, a sum over time is a mean.
+  std::pair<mlir::Value, mlir::Value> runningMean(mlir::Value x);
 
 private:
   struct LayerGroup {

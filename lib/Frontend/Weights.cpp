@@ -89,7 +89,7 @@ Type ModelBuilder::elementType(DataType dtype) {
 }
 
 DataType ModelBuilder::use(const std::string &key, ArrayRef<int64_t> shape) {
-  used.insert({group, key});
+  used.insert({StringRef(key).contains("{}") ? group : -1, key});
   Result<const Archive::Tensor *> found = archive.require(
       ir::resolveWeightKey(key, number), {shape.begin(), shape.end()});
   if (!found)
