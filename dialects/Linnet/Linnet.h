@@ -20,11 +20,12 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
-#include "dialects/Linnet/LinnetDialect.h.inc"
 #include "dialects/Linnet/LinnetEnums.h.inc"
 #include "dialects/Linnet/NormalForm.h"
 
 #include "dialects/Linnet/LinnetAttrInterfaces.h.inc"
+
+#include "dialects/Linnet/LinnetDialect.h.inc"
 #include "dialects/Linnet/LinnetOpInterfaces.h.inc"
 
 #define GET_ATTRDEF_CLASSES
@@ -51,6 +52,12 @@ std::string resolveWeightKey(StringRef key, int64_t layer);
 inline constexpr StringLiteral kMember = "{*}";
 /// Replaces every `{*}` of a weight key by the member's number.
 std::string resolveMemberKey(StringRef key, int64_t member);
+
+/// Writes transitions as a Markdown table: formula, operands, and for each
+/// legal form the floating-point operations per token and head at widths and
+/// chunks of 64.
+void printTransitionTable(ArrayRef<TransitionAttrInterface> transitions,
+                          raw_ostream &out);
 
 /// The `[B, T, H, K, V]` letters rule of linnet.scan: whether an operand
 /// dimension `size` may stand where the full dimension is `full`.

@@ -84,4 +84,5 @@ void LinnetDialect::initialize() {
 #define GET_OP_LIST
 #include "dialects/Linnet/LinnetOps.cpp.inc"
       >();
+  addTransitions();
 }

@@ -23,6 +23,20 @@ def Linnet_Dialect : Dialect {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 0;
+  let extraClassDeclaration = [{
+    /// Makes a transition known: to tables, to tests that try all, and to
+    /// rewrites that look for a cheaper one. A transition with parameters is
+    /// added once for each of their values. Dialects that define transitions
+    /// call it where they register their attributes.
+    void addTransition(TransitionAttrInterface transition);
+    ::llvm::ArrayRef<TransitionAttrInterface> getTransitions() const {
+      return transitions;
+    }
+
+  private:
+    void addTransitions();
+    ::llvm::SmallVector<TransitionAttrInterface> transitions;
+  }];
 }
 
 class Linnet_Op<string mnemonic, list<Trait> traits = []>

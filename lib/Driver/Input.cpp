@@ -5,6 +5,7 @@
 #include "Diagnostics.h"
 
 #include "dialects/Linnet/Linnet.h"
+#include "linnet/Driver/Plugins.h"
 #include "linnet/Frontend/HuggingFace.h"
 #include "linnet/Support/File.h"
 #include "linnet/Support/Quote.h"
@@ -108,6 +109,7 @@ Result<InputKind> detectInput(const std::string &path) {
 std::unique_ptr<mlir::MLIRContext> makeContext() {
   mlir::DialectRegistry registry;
   mlir::linnet::registerAllDialects(registry);
+  registerPlugins(registry);
   return std::make_unique<mlir::MLIRContext>(registry);
 }
 

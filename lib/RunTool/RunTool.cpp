@@ -4,6 +4,7 @@
 
 #include "Command.h"
 
+#include "linnet/Driver/Plugins.h"
 #include "linnet/Runtime/Manifest.h"
 #include "linnet/Support/File.h"
 #include "linnet/Support/Quote.h"
@@ -71,10 +72,12 @@ int runTool(int argc, char **argv) {
       return 1;
     }
   }
-  llvm::cl::OptionCategory none("linnet-run options");
-  llvm::cl::HideUnrelatedOptions(none);
+  llvm::cl::OptionCategory general("Options of all commands");
+  PluginFlag plugins("linnet-run", general);
+  llvm::cl::HideUnrelatedOptions(general);
   for (const Command &command : commands)
-    llvm::cl::HideUnrelatedOptions(*command.options, *command.parser);
+    llvm::cl::HideUnrelatedOptions({command.options, &general},
+                                   *command.parser);
   llvm::cl::SetVersionPrinter([](llvm::raw_ostream &out) {
     out << "linnet-run " << std::string(kLinnetVersion) << "\n";
   });

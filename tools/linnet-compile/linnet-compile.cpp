@@ -2,6 +2,7 @@
 
 #include "linnet/Driver/CompileFlags.h"
 #include "linnet/Driver/CompileTool.h"
+#include "linnet/Driver/Plugins.h"
 #include "linnet/Support/Interrupt.h"
 
 using namespace llvm;
@@ -10,6 +11,7 @@ using linnet::Emit;
 static cl::OptionCategory group("linnet-compile options");
 static linnet::CompileToolOptions tool;
 static linnet::CompileFlags flags(group);
+static linnet::PluginFlag plugins("linnet-compile", group);
 
 static cl::opt<std::string, true>
     input(cl::Positional, cl::Required, cl::cat(group),

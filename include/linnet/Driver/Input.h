@@ -23,7 +23,8 @@ enum class InputKind { HuggingFace, MlirText, MlirBytecode };
 /// that are compiled already, ...
 Result<InputKind> detectInput(const std::string &path);
 
-/// A context with every dialect and extension registered.
+/// A context with every dialect and extension registered, those of plugins
+/// (Plugins.h) too.
 std::unique_ptr<mlir::MLIRContext> makeContext();
 
 /// Imports or parses `path` ("-" is standard input). `detected` says in words

@@ -23,6 +23,8 @@ int runAndKill(int signal, const std::function<void()> &work) {
   EXPECT_EQ(::pipe(ready), 0);
   pid_t child = ::fork();
   if (child == 0) {
+    // A test run in the background inherits SIGINT and SIGHUP ignored.
+    ::signal(signal, SIG_DFL);
     work();
     EXPECT_EQ(::write(ready[1], "x", 1), 1);
     while (true)
