@@ -39,6 +39,37 @@ def ThreadState : Pass<"linnet-thread-state", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::linnet::LinnetDialect"];
 }
 
+def SimplifyTransitions : Pass<"linnet-simplify-transitions"> {
+  let summary = "Take the cheapest transition that the operands allow";
+  let description = [{
+    Precondition: none.
+
+    Effect: a `linnet.scan` whose transition operands are provably trivial gets
+    the transition of the terms that are left, if the dialect (or a plugin)
+    has one:
+
+    - a log decay of zero vanishes, a constant or a filled tensor, also behind
+      reshapes and broadcasts;
+    - so does a perturbation `b (a^T S)` with a or b zero;
+    - pairs of rows with angle zero become rows;
+    - a perturbation with `b = -k`, where k = beta x is the key, and `a = x`
+      (behind a decay: `a = e^g x`) becomes the delta rule with key x and rate
+      beta, whose one matrix of scores replaces four;
+    - a decay of one entry for all rows or columns becomes one per head.
+
+    Declines: a scan of which nothing is provable; one whose remaining terms
+    are no known transition; one whose form is set and illegal for it.
+
+    Exact or approximate: exact.
+
+    Options: none. Statistics: number of transitions simplified.
+
+    Example: test/Passes/Form/simplify-transitions.mlir.
+  }];
+  let statistics = [Statistic<"simplified", "simplified", "transitions simplified">];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
   let summary = "Choose how each recurrence is computed";
   let description = [{

@@ -26,6 +26,7 @@ static void buildSpecialization(OpPassManager &pm,
   pm.addPass(createExpandStructures());
   // One recurrence only.
   pm.addPass(createExpandStep());
+  pm.addPass(createSimplifyTransitions());
   // Prefill and decode (or encode, or run), each with its shapes.
   pm.addPass(createSpecializePhases(options));
   // How recurrences are computed: prefill and decode differ.

@@ -49,7 +49,7 @@ def write(name, nodes, inputs, outputs, weights=None, opset=OPSET, opens=None):
         np.save(folder / f"input_{i}.npy", array)
     for i, array in enumerate(results):
         assert np.isfinite(array).all(), name
-        np.save(folder / f"output_{i}.npy", np.asarray(array))
+        np.save(folder / f"output_{i}.npy", np.ascontiguousarray(array))
 
 
 def normal(rng, *shape):
