@@ -30,6 +30,7 @@ Command runCommand();
 Command generateCommand();
 Command perplexityCommand();
 Command benchCommand();
+Command rooflineCommand();
 Command tokenizeCommand();
 
 /// A line on stderr: "linnet-run: TEXT".

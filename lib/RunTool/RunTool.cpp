@@ -55,9 +55,9 @@ static std::vector<std::string> joinFileValues(int argc, char **argv) {
 }
 
 int runTool(int argc, char **argv) {
-  const std::vector<Command> commands = {runCommand(), generateCommand(),
-                                         perplexityCommand(), benchCommand(),
-                                         tokenizeCommand()};
+  const std::vector<Command> commands = {
+      runCommand(),   generateCommand(), perplexityCommand(),
+      benchCommand(), rooflineCommand(), tokenizeCommand()};
   // A closed pipe is a write error to report, not a death by signal.
   signal(SIGPIPE, SIG_IGN);
   // The parser would take an unknown word for an argument of no command.
