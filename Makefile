@@ -55,6 +55,8 @@ check-long: configure configure-sanitize
 
 bench: build
 	@benchmarks/compile-time $(BUILD)
+	@benchmarks/scan $(BUILD)
+	@benchmarks/recurrent $(BUILD)
 	@benchmarks/run $(BUILD)
 
 lint: setup
