@@ -110,7 +110,8 @@ void ScanKernel::emitChunk(Value start) {
 }
 
 /// Fetches the rows of the chunk at `start`: a head's rows lie a page apart,
-/// further than processors prefetch by themselves.
+/// further than processors prefetch by themselves. Into the second level: rows
+/// a power of two apart share few sets of the first.
 void ScanKernel::prefetchChunk(Value start) {
   int64_t line = 64 / int64_t(sizeof(float));
   Value last = k.sub(tokens, k.cst(1));
@@ -121,7 +122,7 @@ void ScanKernel::prefetchChunk(Value start) {
       memref::PrefetchOp::create(
           k, k.argument(operand.argument),
           operand.indices(k, at, k.cst(column), k.cst(column)),
-          /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+          /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
   };
   k.loop(kChunkTokens, [&](Value i) {
     at.token = tokenAt(k.minimum(k.add(start, i), last));

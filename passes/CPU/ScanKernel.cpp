@@ -19,6 +19,11 @@ using namespace mlir::linnet;
 /// multiply-adds, few enough for 16 registers.
 static constexpr int64_t kBlockVectors = 4;
 
+/// Tokens after which items take turns, as the rows of neighbouring heads share
+/// pages; many enough for the state's moves between scratch and memory not to
+/// count.
+static constexpr int64_t kBlockTokens = 128;
+
 /// Items wanted, so that every thread of a usual machine has one.
 static constexpr int64_t kWantedItems = 16;
 
@@ -55,12 +60,17 @@ void ScanKernel::emit() {
   SmallVector<Value> sizes{k.extent(in.result, 0), k.cst(in.heads),
                            k.cst(groups)};
   Value items = k.mul(k.mul(sizes[0], sizes[1]), sizes[2]);
-  k.share(items, [&](Value item) {
-    SmallVector<Value> place = k.delinearize(item, sizes);
-    at.batch = place[0];
-    at.head = place[1];
-    group = place[2];
-    emitItem();
+  // Every item keeps its thread, so that blocks of tokens need no barrier.
+  Value block = k.cst(kBlockTokens);
+  k.loop(k.cst(0), tokens, block, [&](Value begin) {
+    Value end = k.minimum(k.add(begin, block), tokens);
+    k.share(items, [&](Value item) {
+      SmallVector<Value> place = k.delinearize(item, sizes);
+      at.batch = place[0];
+      at.head = place[1];
+      group = place[2];
+      emitItem(begin, end);
+    });
   });
 }
 
@@ -99,19 +109,20 @@ void ScanKernel::forBlocks(llvm::function_ref<void()> body) {
   });
 }
 
-void ScanKernel::emitItem() {
+void ScanKernel::emitItem(Value begin, Value end) {
   if (!isChunkwise())
     return forBlocks([&] {
       moveState(/*toScratch=*/true);
-      emitTokens(k.cst(0));
+      emitTokens(begin, end);
       moveState(/*toScratch=*/false);
     });
   forBlocks([&] { moveState(/*toScratch=*/true); });
   Value length = k.cst(kChunkTokens);
-  Value chunked = k.mul(arith::DivUIOp::create(k, tokens, length), length);
-  k.loop(k.cst(0), chunked, length, [&](Value start) { emitChunk(start); });
+  Value rest = arith::RemUIOp::create(k, k.sub(end, begin), length);
+  Value chunked = k.sub(end, rest);
+  k.loop(begin, chunked, length, [&](Value start) { emitChunk(start); });
   forBlocks([&] {
-    emitTokens(chunked);
+    emitTokens(chunked, end);
     moveState(/*toScratch=*/false);
   });
 }
@@ -312,9 +323,9 @@ Value ScanKernel::tokenAt(Value step) {
   return op.getReverse() ? k.sub(k.sub(tokens, k.cst(1)), step) : step;
 }
 
-/// The tokens from step `begin` on, one by one.
-void ScanKernel::emitTokens(Value begin) {
-  k.loop(begin, tokens, k.cst(1), [&](Value step) {
+/// The tokens of steps [begin, end), one by one.
+void ScanKernel::emitTokens(Value begin, Value end) {
+  k.loop(begin, end, k.cst(1), [&](Value step) {
     at.token = tokenAt(step);
     emitToken();
   });

@@ -55,10 +55,10 @@ private:
   bool isChunkwise();
 
   // One item, and one block.
-  void emitItem();
+  void emitItem(Value begin, Value end);
   void forBlocks(llvm::function_ref<void()> body);
   void selectBlock(Value block, int64_t width);
-  void emitTokens(Value begin);
+  void emitTokens(Value begin, Value end);
   void moveState(bool toScratch);
   Value scratchRow(Value row);
   Value loadState(Value row, const ColumnVector &c);
