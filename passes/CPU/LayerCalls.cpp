@@ -32,6 +32,7 @@ const OpLoweringMap &linnet::getOpLowerings() {
     addShortConvLowering(all);
     addScanLowering(all);
     addLogCumsumExpLowering(all);
+    addLongConvLowering(all);
     addRouteLowering(all);
     addExpertsLowering(all);
     addElementwiseLowering(all);
