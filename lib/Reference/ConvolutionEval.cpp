@@ -1,6 +1,6 @@
 //===- ConvolutionEval.cpp - time-invariant recurrences as convolutions ---===//
 
-#include "Interpreter.h"
+#include "ScanEval.h"
 
 namespace linnet::reference {
 
@@ -54,6 +54,45 @@ static Status evalLongConv(ir::LongConvOp op, Scope &scope) {
   return scope.set(op.getNewTail(), std::move(newTail));
 }
 
-void addConvolutionOps(OpTable &table) { table.add(evalLongConv); }
+/// `tensor` with batch and time dimensions of one.
+static HostTensor withBatchAndTime(const HostTensor &tensor) {
+  HostTensor result = tensor;
+  result.shape.insert(result.shape.begin(), 2, 1);
+  return result;
+}
+
+/// The scan's answer to an impulse is the definition.
+static Status evalSsmKernel(ir::SsmKernelOp op, Scope &scope) {
+  auto type = mlir::cast<RankedTensorType>(op.getResult().getType());
+  int64_t length = type.getDimSize(1), heads = op.getHeads(),
+          width = op.getValueWidth();
+  Result<HostTensor> impulse = makeZeros({1, length, heads, width});
+  if (!impulse)
+    return impulse.error();
+  std::fill_n(impulse->values.begin(), heads * width, 1.0);
+  HostTensor query = withBatchAndTime(scope.get(op.getQuery())),
+             key = withBatchAndTime(scope.get(op.getKey()));
+  std::vector<HostTensor> parameters;
+  for (Value operand : op.getParameters())
+    parameters.push_back(withBatchAndTime(scope.get(operand)));
+  ScanTensors tensors{query, key, *impulse, op.getTransition()};
+  for (const HostTensor &parameter : parameters)
+    tensors.parameters.push_back(&parameter);
+  tensors.scale = op.getScale().convertToDouble();
+  Result<ScanOutputs> outputs = runScan(tensors, scope.interpreter);
+  if (!outputs)
+    return outputs.error();
+  HostTensor filter = HostTensor::filled({heads * width, length});
+  for (int64_t l = 0; l < length; ++l)
+    for (int64_t c = 0; c < heads * width; ++c)
+      filter.values[c * length + l] =
+          outputs->result.values[l * heads * width + c];
+  return scope.set(op.getResult(), std::move(filter));
+}
+
+void addConvolutionOps(OpTable &table) {
+  table.add(evalLongConv);
+  table.add(evalSsmKernel);
+}
 
 } // namespace linnet::reference

@@ -258,6 +258,7 @@ void addShortConvLowering(OpLoweringMap &map);
 void addScanLowering(OpLoweringMap &map);
 void addLogCumsumExpLowering(OpLoweringMap &map);
 void addLongConvLowering(OpLoweringMap &map);
+void addSsmKernelLowering(OpLoweringMap &map);
 void addRouteLowering(OpLoweringMap &map);
 void addExpertsLowering(OpLoweringMap &map);
 void addElementwiseLowering(OpLoweringMap &map);

@@ -33,6 +33,7 @@ const OpLoweringMap &linnet::getOpLowerings() {
     addScanLowering(all);
     addLogCumsumExpLowering(all);
     addLongConvLowering(all);
+    addSsmKernelLowering(all);
     addRouteLowering(all);
     addExpertsLowering(all);
     addElementwiseLowering(all);
