@@ -5,6 +5,7 @@
 #include "dialects/Linnet/Linnet.h"
 #include "passes/CPU/Passes.h"
 #include "passes/Form/Passes.h"
+#include "passes/Linearize/Passes.h"
 #include "passes/Lower/Passes.h"
 #include "passes/Pipelines/Pipelines.h"
 
@@ -26,6 +27,7 @@ void linnet::registerAllPasses() {
 }
 
 void linnet::registerLinnetPasses() {
+  registerLinnetLinearizePasses();
   registerLinnetFormPasses();
   registerLinnetLowerPasses();
   registerLinnetCPUPasses();

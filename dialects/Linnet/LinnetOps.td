@@ -9,6 +9,7 @@ include "dialects/Linnet/NormOps.td"
 include "dialects/Linnet/AttentionOps.td"
 include "dialects/Linnet/AccumulateOps.td"
 include "dialects/Linnet/ScanOps.td"
+include "dialects/Linnet/ConvolutionOps.td"
 include "dialects/Linnet/ExpertOps.td"
 
 #endif // LINNET_OPS_TD

@@ -56,7 +56,8 @@ SmallVector<ScanForm> deriveLegalForms(const NormalForm &form,
 
 /// Flops per token and head, after reference figures R0, R1, D, W of the
 /// chunkwise literature (FLA; Yang et al. 2024, "Parallelizing linear
-/// transformers with the delta rule").
+/// transformers with the delta rule"). For a convolution, which needs
+/// time-invariant operands, `chunk` is the number of tokens.
 double deriveCost(const NormalForm &normalForm, ScanForm form, int64_t k,
                   int64_t v, int64_t chunk);
 

@@ -7,6 +7,8 @@
 
 #include "dialects/Linnet/Linnet.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mlir::linnet;
 
@@ -49,6 +51,9 @@ double linnet::deriveCost(const NormalForm &normalForm, ScanForm form,
     return 2.0 * chunk * (k + v) + 4 * kv;
   case ScanForm::Quadratic:
     return 2.0 * chunk * (k + v);
+  case ScanForm::Convolution:
+    // The filter, and three transforms of twice the length per column.
+    return 4.0 * k + 15.0 * v * std::log2(2.0 * double(chunk));
   }
   return 0;
 }

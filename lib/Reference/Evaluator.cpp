@@ -118,6 +118,7 @@ static const OpTable &opTable() {
     addAttentionOps(table);
     addScanOps(table);
     addAccumulateOps(table);
+    addConvolutionOps(table);
     addExpertOps(table);
     addGlueOps(table);
     addTensorOps(table);

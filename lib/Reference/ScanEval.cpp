@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Interpreter.h"
+#include "ScanEval.h"
 
 #include <array>
 #include <cmath>
@@ -223,6 +223,70 @@ void Recurrence::run(int64_t b, int64_t h, double *state, double *out) const {
   }
 }
 
+Result<ScanOutputs> runScan(const ScanTensors &in,
+                            const Interpreter &interpreter) {
+  const HostTensor &value = in.value;
+  int64_t keyWidth = in.key.shape.back();
+  Index extents{value.shape[0], value.shape[1], value.shape[2],
+                keyWidth,       value.shape[3], keyWidth};
+
+  Recurrence recurrence;
+  recurrence.extents = extents;
+  recurrence.form = in.transition.getNormalForm();
+  if (recurrence.form.hasMixing())
+    recurrence.mixed = in.parameters[recurrence.form.mixing]->shape.back();
+  recurrence.scale = in.scale;
+  recurrence.pre = in.pre;
+  recurrence.reverse = in.reverse;
+  Status status;
+  auto bind = [&](StringRef name, const HostTensor &operand,
+                  StringRef letters) {
+    Result<Broadcast> bound =
+        Broadcast::create(name, operand, letters, extents);
+    if (!bound && status)
+      status = bound.error();
+    return bound ? *bound : Broadcast();
+  };
+  recurrence.query = bind("the query", in.query, "bthk");
+  recurrence.key = bind("the key", in.key, "bthk");
+  recurrence.value = bind("the value", in.value, "bthv");
+  for (auto [operand, dims] :
+       llvm::zip(in.parameters, in.transition.getOperandDims()))
+    recurrence.parameters.push_back(
+        bind("a transition operand", *operand, "b" + dims.str()));
+  if (in.bonus)
+    recurrence.bonus = bind("the bonus", *in.bonus, "bthk");
+
+  Result<HostTensor> state =
+      makeZeros({extents[0], extents[2], extents[3], extents[4]});
+  if (!state)
+    return state.error();
+  if (in.initial) {
+    if (status)
+      status = expectShape("a state", in.initial->shape, state->shape);
+    if (status)
+      state->values = in.initial->values;
+  }
+  Result<HostTensor> out = makeZeros(value.shape);
+  if (!out)
+    return out.error();
+  if (!status)
+    return status.error();
+  int64_t heads = extents[2], entries = extents[3] * extents[4];
+  // Without tokens there is no output to point into.
+  int64_t rows = extents[1] == 0 ? 0 : extents[0] * heads;
+  interpreter.parallelFor(
+      rows, 20.0 * state->size() * extents[1], [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          int64_t b = i / heads, h = i % heads;
+          recurrence.run(b, h, state->values.data() + i * entries,
+                         out->values.data() +
+                             (b * extents[1] * heads + h) * extents[4]);
+        }
+      });
+  return ScanOutputs{out.take(), state.take()};
+}
+
 /// `tensor` with a time dimension of one, as a step becomes a scan.
 static HostTensor withTime(const HostTensor &tensor) {
   HostTensor result = tensor;
@@ -242,70 +306,26 @@ static Status evalRecurrence(OpT op, Scope &scope, bool reverse) {
       return scope.get(operand);
     return timed.emplace_back(withTime(scope.get(operand)));
   };
-  const HostTensor &value = get(op.getValue());
-  int64_t keyWidth = scope.get(op.getKey()).shape.back();
-  Index extents{value.shape[0], value.shape[1], value.shape[2],
-                keyWidth,       value.shape[3], keyWidth};
-
-  Recurrence recurrence;
-  recurrence.extents = extents;
-  recurrence.form = op.getTransition().getNormalForm();
-  if (recurrence.form.hasMixing())
-    recurrence.mixed =
-        scope.get(op.getParameters()[recurrence.form.mixing]).shape.back();
-  recurrence.scale = op.getScale().convertToDouble();
-  recurrence.pre = op.getReadout() == ir::Readout::Pre;
-  recurrence.reverse = reverse;
-  Status status;
-  auto bind = [&](StringRef name, Value operand, StringRef letters) {
-    Result<Broadcast> bound =
-        Broadcast::create(name, get(operand), letters, extents);
-    if (!bound && status)
-      status = bound.error();
-    return bound ? *bound : Broadcast();
-  };
-  recurrence.query = bind("the query", op.getQuery(), "bthk");
-  recurrence.key = bind("the key", op.getKey(), "bthk");
-  recurrence.value = bind("the value", op.getValue(), "bthv");
-  for (auto [operand, dims] :
-       llvm::zip(op.getParameters(), op.getTransition().getOperandDims()))
-    recurrence.parameters.push_back(
-        bind("a transition operand", operand, "b" + dims.str()));
+  ScanTensors tensors{get(op.getQuery()), get(op.getKey()), get(op.getValue()),
+                      op.getTransition()};
+  for (Value operand : op.getParameters())
+    tensors.parameters.push_back(&get(operand));
   if (op.getBonus())
-    recurrence.bonus = bind("the bonus", op.getBonus(), "bthk");
-
-  Result<HostTensor> state =
-      makeZeros({extents[0], extents[2], extents[3], extents[4]});
-  if (!state)
-    return state.error();
-  if (Value initial = op.getInitial()) {
-    if (status)
-      status = expectShape("a state", scope.get(initial).shape, state->shape);
-    if (status)
-      state->values = scope.get(initial).values;
-  }
-  Result<HostTensor> out = makeZeros(value.shape);
-  if (!out)
-    return out.error();
-  if (!status)
-    return status;
-  int64_t heads = extents[2], entries = extents[3] * extents[4];
-  // Without tokens there is no output to point into.
-  int64_t rows = extents[1] == 0 ? 0 : extents[0] * heads;
-  scope.interpreter.parallelFor(
-      rows, 20.0 * state->size() * extents[1], [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          int64_t b = i / heads, h = i % heads;
-          recurrence.run(b, h, state->values.data() + i * entries,
-                         out->values.data() +
-                             (b * extents[1] * heads + h) * extents[4]);
-        }
-      });
+    tensors.bonus = &get(op.getBonus());
+  if (op.getInitial())
+    tensors.initial = &scope.get(op.getInitial());
+  tensors.scale = op.getScale().convertToDouble();
+  tensors.pre = op.getReadout() == ir::Readout::Pre;
+  tensors.reverse = reverse;
+  Result<ScanOutputs> outputs = runScan(tensors, scope.interpreter);
+  if (!outputs)
+    return outputs.error();
   if (kStep)
-    out->shape.erase(out->shape.begin() + 1);
-  if (Status status = scope.set(op.getResult(), out.take()); !status)
+    outputs->result.shape.erase(outputs->result.shape.begin() + 1);
+  if (Status status = scope.set(op.getResult(), std::move(outputs->result));
+      !status)
     return status;
-  return scope.set(op.getState(), state.take());
+  return scope.set(op.getState(), std::move(outputs->state));
 }
 
 static Status evalScan(ir::ScanOp op, Scope &scope) {

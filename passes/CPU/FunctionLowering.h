@@ -257,6 +257,8 @@ void addEmbeddingLowering(OpLoweringMap &map);
 void addShortConvLowering(OpLoweringMap &map);
 void addScanLowering(OpLoweringMap &map);
 void addLogCumsumExpLowering(OpLoweringMap &map);
+void addLongConvLowering(OpLoweringMap &map);
+void addSsmKernelLowering(OpLoweringMap &map);
 void addRouteLowering(OpLoweringMap &map);
 void addExpertsLowering(OpLoweringMap &map);
 void addElementwiseLowering(OpLoweringMap &map);

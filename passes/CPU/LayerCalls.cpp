@@ -32,6 +32,8 @@ const OpLoweringMap &linnet::getOpLowerings() {
     addShortConvLowering(all);
     addScanLowering(all);
     addLogCumsumExpLowering(all);
+    addLongConvLowering(all);
+    addSsmKernelLowering(all);
     addRouteLowering(all);
     addExpertsLowering(all);
     addElementwiseLowering(all);

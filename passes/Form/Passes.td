@@ -79,12 +79,14 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
     Effect: every `linnet.scan` without a form gets the cheapest of those that
     are legal for its transition and that the CPU has a kernel for:
     `sequential` (token by token, the state in registers and cache) or
-    `chunkwise`. The estimate of each, in multiply-adds per token and head that
+    `chunkwise`; or it becomes a `linnet.ssm_kernel` and a `linnet.long_conv`
+    (`convolution`), which needs a time-invariant transition, key and query and
+    a state that is neither given nor used. The estimate of each, in multiply-adds per token and head that
     the processor could have done meanwhile, stands in a remark. The numbers
     behind it were measured: see `SelectForm.cpp`.
 
     Declines: a scan whose form is set; with `form` one for which that form is
-    illegal (a remark with the reason).
+    illegal, or that is no convolution (a remark with the reason).
 
     Exact or approximate: exact up to the order of f32 sums.
 
@@ -99,7 +101,7 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
   let statistics = [
     Statistic<"chosen", "chosen", "forms chosen">,
     Statistic<"declined", "declined", "recurrences for which the form asked for is illegal">];
-  let dependentDialects = ["::mlir::linnet::LinnetDialect"];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def ExpandStep : Pass<"linnet-expand-step"> {

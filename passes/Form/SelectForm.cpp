@@ -1,10 +1,10 @@
 //===- SelectForm.cpp - choose how each recurrence is computed ------------===//
 
+#include "passes/Form/ConvolutionForm.h"
 #include "passes/Form/Passes.h"
 
-#include "dialects/Linnet/Linnet.h"
-
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
 
 #include <optional>
@@ -24,6 +24,9 @@ static constexpr int64_t kChunkTokens = 8;
 /// and 128 on one core of a Zen 4: token by token the state passes through the
 /// cache twice for every token, in chunks twice for every chunk.
 static constexpr double kSequentialShare = 0.15, kChunkwiseShare = 0.5;
+/// The same for a filter and the convolution with it, at H = 512, N = 64 and
+/// T = 4096 in 16 lanes.
+static constexpr double kConvolutionShare = 0.25;
 /// Narrower than a vector of any target, rows and columns leave lanes idle.
 static constexpr int64_t kLanes = 16;
 
@@ -40,6 +43,10 @@ static double estimate(ScanOp op, ScanForm form, const ScanShape &shape) {
       op.getTransition().getCost(form, shape.keys, shape.values, kChunkTokens);
   if (form == ScanForm::Sequential)
     return flops / 2 / kSequentialShare;
+  if (form == ScanForm::Convolution)
+    return op.getTransition().getCost(form, shape.keys, shape.values,
+                                      shape.tokens) /
+           2 / kConvolutionShare;
   // Tokens behind the last whole chunk follow one by one.
   double whole = double(shape.tokens / kChunkTokens * kChunkTokens) /
                  double(std::max<int64_t>(shape.tokens, 1));
@@ -58,6 +65,8 @@ static SmallVector<ScanForm> candidatesOf(ScanOp op) {
   if (llvm::is_contained(op.getTransition().getLegalForms(),
                          ScanForm::Chunkwise))
     forms.push_back(ScanForm::Chunkwise);
+  if (getConvolutionObstacle(op).empty())
+    forms.push_back(ScanForm::Convolution);
   return forms;
 }
 
@@ -84,16 +93,19 @@ struct SelectForm : linnet::impl::SelectFormBase<SelectForm> {
   void runOnOperation() override {
     std::optional<ScanForm> asked = symbolizeScanForm(form);
     if (!form.empty() && (!asked || *asked == ScanForm::Auto)) {
-      getOperation().emitError("expected form to be sequential or chunkwise, "
-                               "but got ")
+      getOperation().emitError("expected form to be sequential, chunkwise or "
+                               "convolution, but got ")
           << form;
       return signalPassFailure();
     }
     boundTokens();
+    SmallVector<ScanOp> scans;
     getOperation().walk([&](ScanOp op) {
       if (op.getForm() == ScanForm::Auto)
-        asked ? force(op, *asked) : choose(op);
+        scans.push_back(op);
     });
+    for (ScanOp op : scans)
+      asked ? force(op, *asked) : choose(op);
   }
 
 private:
@@ -135,26 +147,39 @@ private:
       return; // Without sizes a target decides.
     std::string numbers;
     std::optional<ScanForm> best = findCheapest(op, shape, numbers);
-    op.setForm(*best);
-    ++chosen;
     remark::passed(
         op->getLoc(),
         remark::RemarkOpts::name("form chosen").category("linnet-select-form"))
         << remark::reason("took {0} for {1} tokens; multiply-adds per token: "
                           "{2}",
                           stringifyScanForm(*best), shape.tokens, numbers);
+    take(op, *best, shape.tokens);
+  }
+
+  /// A convolution is other operations; the other forms are up to the target.
+  void take(ScanOp op, ScanForm form, int64_t length) {
+    ++chosen;
+    if (form == ScanForm::Convolution)
+      return rewriteAsConvolution(op, length);
+    op.setForm(form);
   }
 
   void force(ScanOp op, ScanForm asked) {
-    if (llvm::is_contained(op.getTransition().getLegalForms(), asked)) {
-      op.setForm(asked);
-      ++chosen;
-      return;
+    int64_t length = shapeOf(op).tokens;
+    std::string obstacle;
+    if (asked == ScanForm::Convolution) {
+      obstacle = getConvolutionObstacle(op);
+      if (obstacle.empty() && length == 0)
+        obstacle = "the number of its tokens has no bound";
+    } else if (!llvm::is_contained(op.getTransition().getLegalForms(), asked)) {
+      llvm::raw_string_ostream(obstacle)
+          << "the form is illegal for " << op.getTransition();
     }
+    if (obstacle.empty())
+      return take(op, asked, length);
     ++declined;
     op->emitRemark("not computed ")
-        << stringifyScanForm(asked) << ": the form is illegal for "
-        << op.getTransition();
+        << stringifyScanForm(asked) << ": " << obstacle;
   }
 
   DenseMap<Operation *, int64_t> tokens;

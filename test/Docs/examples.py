@@ -45,11 +45,13 @@ def wrap(block):
         head, _, signature = plain.partition(" : ")
         names = re.findall(r"%[\w]+", head)
         op = re.search(r"linnet\.(\w+)", head).group(1)
-        if op in ("scan", "step"):
+        # Operands before those of the transition.
+        leading = {"scan": 3, "step": 3, "ssm_kernel": 2}.get(op)
+        if leading:
             inner = re.search(r"#linnet\.[\w<>]+\(([^)]*)\)", head)
             parameters = re.findall(r"%\w+", inner.group(1)) if inner else []
             others = [n for n in names if n not in parameters]
-            names = others[:3] + parameters + others[3:]
+            names = others[:leading] + parameters + others[leading:]
         if signature.strip().startswith("("):
             types = split_types(re.match(r"\((.*?)\)\s*->", signature.strip()).group(1))
         elif op == "weight":
