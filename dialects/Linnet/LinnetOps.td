@@ -10,5 +10,6 @@ include "dialects/Linnet/AttentionOps.td"
 include "dialects/Linnet/AccumulateOps.td"
 include "dialects/Linnet/ScanOps.td"
 include "dialects/Linnet/ExpertOps.td"
+include "dialects/Linnet/RecurrenceOps.td"
 
 #endif // LINNET_OPS_TD

@@ -118,6 +118,7 @@ static const OpTable &opTable() {
     addAttentionOps(table);
     addScanOps(table);
     addAccumulateOps(table);
+    addRecurrenceOps(table);
     addExpertOps(table);
     addGlueOps(table);
     addTensorOps(table);
@@ -148,7 +149,7 @@ Status Interpreter::evaluate(Operation *op, Scope &scope) {
   if (status)
     return {};
   // A message from inside a callee already says where.
-  if (mlir::isa<mlir::func::CallOp, ir::StackOp>(op))
+  if (mlir::isa<mlir::func::CallOp, ir::StackOp, ir::RecurrenceOp>(op))
     return status;
   return makeError("'", op->getName().getStringRef().str(), "' at ",
                    formatLocation(op), ": ", status.error().str());

@@ -91,6 +91,7 @@ void addNormOps(OpTable &table);
 void addAttentionOps(OpTable &table);
 void addScanOps(OpTable &table);
 void addAccumulateOps(OpTable &table);
+void addRecurrenceOps(OpTable &table);
 void addExpertOps(OpTable &table);
 void addGlueOps(OpTable &table);
 void addTensorOps(OpTable &table);
