@@ -11,5 +11,6 @@ include "dialects/Linnet/AccumulateOps.td"
 include "dialects/Linnet/ScanOps.td"
 include "dialects/Linnet/ConvolutionOps.td"
 include "dialects/Linnet/ExpertOps.td"
+include "dialects/Linnet/RecurrenceOps.td"
 
 #endif // LINNET_OPS_TD

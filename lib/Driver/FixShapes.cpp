@@ -84,7 +84,32 @@ void inferTypes(Operation *op) {
     result.setType(type);
 }
 
+func::FuncOp cellOf(mlir::linnet::RecurrenceOp op) {
+  return SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op,
+                                                            op.getCellAttr());
+}
+
+/// Gives a recurrence a cell of its own for the operands' sizes.
+void fixRecurrence(mlir::linnet::RecurrenceOp op) {
+  ArrayRef<int64_t> whole =
+      cast<RankedTensorType>(op.getInputs()[0].getType()).getShape();
+  for (OpResult result : op->getResults()) {
+    auto type = cast<RankedTensorType>(result.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    shape[0] = whole[0];
+    if (result.getResultNumber() < op.getOutputs().size())
+      shape[1] = whole[1];
+    result.setType(type.clone(shape));
+  }
+  func::FuncOp cell = cellOf(op).clone();
+  SymbolTable symbols(op->getParentOfType<ModuleOp>());
+  op.setCell(symbols.insert(cell));
+  fixShapes(cell, op.getCellType().getInputs());
+}
+
 void fixOp(Operation *op) {
+  if (auto recurrence = dyn_cast<mlir::linnet::RecurrenceOp>(op))
+    return fixRecurrence(recurrence);
   OpBuilder b(op);
   SmallVector<Value> values;
   bool isIndex = op->getNumResults() == 1 &&
@@ -101,17 +126,21 @@ void fixOp(Operation *op) {
   }
 }
 
+/// Whether `function` is one block whose sizes follow from its arguments'.
+bool canFix(func::FuncOp function) {
+  if (!function.getBody().hasOneBlock())
+    return false;
+  return llvm::all_of(function.getBody().front(), [](Operation &op) {
+    if (auto recurrence = dyn_cast<mlir::linnet::RecurrenceOp>(op))
+      return canFix(cellOf(recurrence));
+    return !isa<CallOpInterface, mlir::linnet::StackOp>(op);
+  });
+}
+
 } // namespace
 
 void fixShapes(func::FuncOp function, ArrayRef<Type> arguments) {
-  bool calls = function
-                   ->walk([](Operation *op) {
-                     return isa<CallOpInterface, mlir::linnet::StackOp>(op)
-                                ? WalkResult::interrupt()
-                                : WalkResult::advance();
-                   })
-                   .wasInterrupted();
-  if (calls || !function.getBody().hasOneBlock())
+  if (!canFix(function))
     return;
   Block &body = function.getBody().front();
   for (auto [argument, type] : llvm::zip(body.getArguments(), arguments))

@@ -119,6 +119,7 @@ static const OpTable &opTable() {
     addScanOps(table);
     addAccumulateOps(table);
     addConvolutionOps(table);
+    addRecurrenceOps(table);
     addExpertOps(table);
     addGlueOps(table);
     addTensorOps(table);
@@ -149,7 +150,7 @@ Status Interpreter::evaluate(Operation *op, Scope &scope) {
   if (status)
     return {};
   // A message from inside a callee already says where.
-  if (mlir::isa<mlir::func::CallOp, ir::StackOp>(op))
+  if (mlir::isa<mlir::func::CallOp, ir::StackOp, ir::RecurrenceOp>(op))
     return status;
   return makeError("'", op->getName().getStringRef().str(), "' at ",
                    formatLocation(op), ": ", status.error().str());

@@ -92,6 +92,7 @@ void addAttentionOps(OpTable &table);
 void addScanOps(OpTable &table);
 void addAccumulateOps(OpTable &table);
 void addConvolutionOps(OpTable &table);
+void addRecurrenceOps(OpTable &table);
 void addExpertOps(OpTable &table);
 void addGlueOps(OpTable &table);
 void addTensorOps(OpTable &table);

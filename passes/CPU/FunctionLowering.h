@@ -213,6 +213,11 @@ private:
   LogicalResult lowerFuncCall(func::CallOp call, const LoweredFunction &callee);
   LogicalResult lowerStack(Operation *stack,
                            const llvm::StringMap<LoweredFunction> &lowered);
+  LogicalResult
+  lowerRecurrence(RecurrenceOp op,
+                  const llvm::StringMap<LoweredFunction> &lowered);
+  /// `place` [B, T, ...], or room for it with the entries of a token dense.
+  Buffer tokenMajor(Buffer place);
   void finishReturn(Operation *terminator);
   bool isHeadCall(Operation *op) const;
   Buffer contiguous(Operation *op, Buffer place);

@@ -285,6 +285,8 @@ FunctionLowering::lowerOp(Operation &op,
         return op.emitOpError("expected results of f32 (narrow them with "
                               "arith.truncf), but got ")
                << type;
+  if (auto recurrence = dyn_cast<RecurrenceOp>(op))
+    return lowerRecurrence(recurrence, lowered);
   auto found = getOpLowerings().find(op.getName().getStringRef());
   if (found == getOpLowerings().end())
     return op.emitOpError("expected an operation with a CPU kernel");

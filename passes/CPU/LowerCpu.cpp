@@ -35,13 +35,9 @@ static void collectPostOrder(func::FuncOp root, SymbolTable &symbols,
     if (auto callee = symbols.lookup<func::FuncOp>(name))
       collectPostOrder(callee, symbols, order);
   };
-  root.walk([&](Operation *op) {
-    if (auto call = dyn_cast<func::CallOp>(op))
-      visit(call.getCallee());
-    if (auto stack = dyn_cast<StackOp>(op))
-      for (Attribute name : stack.getFunctions())
-        visit(cast<FlatSymbolRefAttr>(name).getValue());
-  });
+  if (auto uses = SymbolTable::getSymbolUses(root))
+    for (SymbolTable::SymbolUse use : *uses)
+      visit(use.getSymbolRef().getLeafReference());
   order.insert(root);
 }
 

@@ -30,7 +30,8 @@ static Value sliceTime(OpBuilder &builder, Value value, int64_t begin,
                                         sizes, strides);
 }
 
-/// The operation on tokens [begin, end), with its result types inferred.
+/// The operation on tokens [begin, end), with its result types inferred where
+/// they follow from the operands; threadState knows them anyway.
 static Operation *cloneOnTokens(OpBuilder &builder, StatefulOpInterface op,
                                 int64_t begin, int64_t end) {
   SmallVector<Value> operands(op->getOperands());
@@ -39,7 +40,9 @@ static Operation *cloneOnTokens(OpBuilder &builder, StatefulOpInterface op,
   Operation *clone = builder.clone(*op);
   clone->setOperands(operands);
   SmallVector<Type> types;
-  auto infer = cast<InferTypeOpInterface>(clone);
+  auto infer = dyn_cast<InferTypeOpInterface>(clone);
+  if (!infer)
+    return clone;
   if (failed(infer.inferReturnTypes(
           builder.getContext(), clone->getLoc(), clone->getOperands(),
           clone->getAttrDictionary(), clone->getPropertiesStorage(),

@@ -139,43 +139,30 @@ void ShapeSetter::run(func::FuncOp function) const {
                                      body.getTerminator()->getOperandTypes()));
 }
 
-/// Every function reachable from `root` by calls and stacks.
+/// Every function that `root` names, directly or through others.
 static SmallVector<func::FuncOp> collectCallees(func::FuncOp root,
                                                 SymbolTable &symbols) {
-  SmallVector<func::FuncOp> order{root};
-  llvm::SmallPtrSet<Operation *, 8> seen{root};
-  auto visit = [&](StringRef name) {
-    auto callee = symbols.lookup<func::FuncOp>(name);
-    if (callee && seen.insert(callee).second)
-      order.push_back(callee);
-  };
+  llvm::SmallSetVector<func::FuncOp, 8> order;
+  order.insert(root);
   for (size_t i = 0; i < order.size(); ++i)
-    order[i].walk([&](Operation *op) {
-      if (auto call = dyn_cast<func::CallOp>(op))
-        visit(call.getCallee());
-      if (auto stack = dyn_cast<StackOp>(op))
-        for (Attribute name : stack.getFunctions())
-          visit(cast<FlatSymbolRefAttr>(name).getValue());
-    });
-  return order;
+    if (auto uses = SymbolTable::getSymbolUses(order[i]))
+      for (SymbolTable::SymbolUse use : *uses)
+        if (auto callee = symbols.lookup<func::FuncOp>(
+                use.getSymbolRef().getLeafReference()))
+          order.insert(callee);
+  return order.takeVector();
 }
 
-/// Renames what `function` calls by the clones' names.
-static void retarget(func::FuncOp function, StringRef suffix) {
-  MLIRContext *context = function.getContext();
-  auto renamed = [&](StringRef name) {
-    return FlatSymbolRefAttr::get(context, (name + suffix).str());
-  };
-  function.walk([&](Operation *op) {
-    if (auto call = dyn_cast<func::CallOp>(op))
-      call.setCalleeAttr(renamed(call.getCallee()));
-    if (auto stack = dyn_cast<StackOp>(op)) {
-      SmallVector<Attribute> names;
-      for (Attribute name : stack.getFunctions())
-        names.push_back(renamed(cast<FlatSymbolRefAttr>(name).getValue()));
-      stack.setFunctionsAttr(ArrayAttr::get(context, names));
-    }
-  });
+/// Renames what `function` names by the clones' names.
+static void retarget(func::FuncOp function, ArrayRef<func::FuncOp> callees,
+                     StringRef suffix) {
+  for (func::FuncOp callee : callees) {
+    auto name = StringAttr::get(function.getContext(),
+                                (callee.getName() + suffix).str());
+    // Fails only for operations of dialects that are not loaded.
+    (void)SymbolTable::replaceAllSymbolUses(callee.getNameAttr(), name,
+                                            function);
+  }
 }
 
 /// Clones `functions` (the main one first) for one phase.
@@ -190,7 +177,7 @@ static void clonePhase(ArrayRef<func::FuncOp> functions, SymbolTable &symbols,
     clone.setName(main ? ("linnet" + suffix)
                        : (function.getName() + suffix).str());
     symbols.insert(clone);
-    retarget(clone, suffix);
+    retarget(clone, functions, suffix);
     ShapeSetter(batch, phase).run(clone);
     if (!main)
       continue;

@@ -65,6 +65,10 @@ def wrap(block):
         for callee in re.findall(r"\[@(\w+)\]", head):
             extra.append(f"func.func private @{callee}(%x: tensor<?x?x32xf32>, %layer: index, %p: index) "
                          "-> tensor<?x?x32xf32> { return %x : tensor<?x?x32xf32> }")
+        # A cell takes one token: the example's types without dimension 1.
+        for callee in re.findall(r"recurrence @(\w+)", head):
+            one = "tensor<?x32xf32>"
+            extra.append(f"func.func private @{callee}(%x: {one}, %layer: index, %h: {one}) -> ({one}, {one})")
         body.append(statement)
     parameters = ", ".join(f"{n}: {t}" for n, t in arguments.items())
     return "\n".join(extra + [f"func.func @example({parameters}) {{"] + body + ["return", "}"])
