@@ -199,7 +199,7 @@ const char *linnet_status_name(linnet_status status) {
   case LINNET_ERROR_CONTEXT:
     return "context overflow";
   case LINNET_ERROR_STATE:
-    return "wrong state file";
+    return "wrong state";
   case LINNET_ERROR_UNSUPPORTED:
     return "unsupported by this model";
   case LINNET_ERROR_INTERNAL:
@@ -299,6 +299,13 @@ int64_t linnet_model_state_bytes(const linnet_model *model) {
   return manifest ? manifest->stateBytes() : 0;
 }
 
+int64_t linnet_model_keep_bytes(const linnet_model *model, int64_t n) {
+  const Manifest *manifest = manifestOf(model);
+  return manifest && manifest->kind == Manifest::ModelKind::CausalLM && n > 0
+             ? Session::keepBytes(*model->implementation, n)
+             : 0;
+}
+
 const char *linnet_model_manifest(const linnet_model *model) {
   return model ? model->implementation->manifestText().c_str() : "";
 }
@@ -381,6 +388,33 @@ linnet_status linnet_session_truncate(linnet_session *session,
   return guarded([&]() -> Outcome {
     return session ? session->implementation->truncate(position)
                    : nullArgument("a session");
+  });
+}
+
+linnet_status linnet_session_keep(linnet_session *session, int64_t n) {
+  return guarded([&]() -> Outcome {
+    return session ? session->implementation->keep(n)
+                   : nullArgument("a session");
+  });
+}
+
+int64_t linnet_session_kept(const linnet_session *session) {
+  return session ? session->implementation->kept() : 0;
+}
+
+linnet_status linnet_session_rollback(linnet_session *session, int64_t n) {
+  return guarded([&]() -> Outcome {
+    return session ? session->implementation->rollback(n)
+                   : nullArgument("a session");
+  });
+}
+
+linnet_status linnet_session_restore(linnet_session *session,
+                                     const linnet_session *snapshot) {
+  return guarded([&]() -> Outcome {
+    if (!session || !snapshot)
+      return nullArgument(session ? "a snapshot" : "a session");
+    return session->implementation->restore(*snapshot->implementation);
   });
 }
 

@@ -18,6 +18,17 @@ Outcome checkTokens(const int32_t *tokens, int64_t count, int64_t n,
   return {};
 }
 
+/// Most tokens of one step.
+static int64_t blockOf(const Model &model) {
+  return model.findPhase(kPrefillPhase)->spec.maxTokens;
+}
+
+/// No session gets further than the context, so none goes further back.
+static int64_t limitOf(const Model &model, int64_t n) {
+  int64_t context = model.manifest().maxContext;
+  return context > 0 ? std::min(n, context) : n;
+}
+
 Outcome Session::allocate() {
   int64_t bytes = 0;
   std::vector<int64_t> offsets;
@@ -31,7 +42,7 @@ Outcome Session::allocate() {
                 " bytes of state");
   for (int64_t offset : offsets)
     states.push_back(memory.data() + offset);
-  return {};
+  return keepFrom(nullptr, 0);
 }
 
 Outcome Session::create(std::shared_ptr<Model> model,
@@ -52,12 +63,13 @@ Outcome Session::clone(std::unique_ptr<Session> &copy) const {
     return outcome;
   copySparse(copy->memory.data(), memory.data(), memory.size());
   copy->consumed = consumed;
-  return {};
+  return copy->keepFrom(history.get(), history->limit());
 }
 
 void Session::reset() {
   memory.clear();
   consumed = 0;
+  history->restart(0);
 }
 
 Outcome Session::truncate(int64_t position) {
@@ -71,6 +83,65 @@ Outcome Session::truncate(int64_t position) {
       return fail(LINNET_ERROR_UNSUPPORTED, "state '", state.name,
                   "' cannot be rewound: it is rewritten by every token");
   consumed = position;
+  history->cut(position);
+  return {};
+}
+
+Outcome Session::keepFrom(const History *past, int64_t n) {
+  std::unique_ptr<History> created;
+  if (Outcome outcome = History::create(owner->manifest(), blockOf(*owner), n,
+                                        consumed, created);
+      !outcome)
+    return outcome;
+  if (past)
+    created->adopt(*past, consumed);
+  history = std::move(created);
+  return {};
+}
+
+Outcome Session::keep(int64_t n) {
+  if (n < 0)
+    return fail(LINNET_ERROR_ARGUMENT,
+                "expected at least 0 tokens to keep, but got ", n);
+  n = limitOf(*owner, n);
+  return n == history->limit() ? Outcome{} : keepFrom(history.get(), n);
+}
+
+int64_t Session::keepBytes(const Model &model, int64_t n) {
+  return History::bytes(model.manifest(), blockOf(model), limitOf(model, n));
+}
+
+Outcome Session::rollback(int64_t n) {
+  if (n < 0 || n > kept())
+    return fail(LINNET_ERROR_ARGUMENT, "expected 0 to ", kept(),
+                " tokens to roll back, but got ", n);
+  if (n == 0)
+    return {};
+  const int64_t target = consumed - n;
+  consumed = history->restore(target, states.data());
+  // Inside of a step: its first tokens again, as if the rest had never come.
+  if (int64_t again = target - consumed; again > 0) {
+    std::vector<int32_t> tokens = history->tokens(consumed, target);
+    step(tokens.data(), again, again, nullptr, 0, again);
+  }
+  return {};
+}
+
+Outcome Session::restore(const Session &snapshot) {
+  if (&snapshot == this)
+    return {};
+  const Manifest &mine = owner->manifest(), &other = snapshot.owner->manifest();
+  if (mine.id != other.id)
+    return fail(LINNET_ERROR_STATE, "expected a session of compilation ",
+                mine.id, ", but got one of ", other.id);
+  if (!std::ranges::equal(mine.states, other.states, {}, &StateSpec::bytes,
+                          &StateSpec::bytes))
+    return fail(LINNET_ERROR_STATE, "expected a session with states of the "
+                                    "same sizes, but got other ones");
+  memory.clear();
+  copySparse(memory.data(), snapshot.memory.data(), memory.size());
+  consumed = snapshot.consumed;
+  history->adopt(*snapshot.history, consumed);
   return {};
 }
 
@@ -97,10 +168,11 @@ Outcome Session::feed(const int32_t *tokens, int64_t n, float *outputs,
       !outcome)
     return outcome;
 
-  const int64_t block = owner->findPhase(kPrefillPhase)->spec.maxTokens;
+  const int64_t block = blockOf(*owner);
   const int64_t width = owner->outputWidth();
   for (int64_t begin = 0; begin < n; begin += block) {
     int64_t count = std::min(block, n - begin);
+    history->record(consumed, tokens + begin, n, count, states.data());
     if (rows == LINNET_ROWS_ALL)
       step(tokens + begin, n, count, outputs + begin * width, n * width, 0);
     else if (rows == LINNET_ROWS_LAST && begin + count == n)

@@ -3,6 +3,7 @@
 #ifndef LINNET_LIB_RUNTIME_SESSION_H
 #define LINNET_LIB_RUNTIME_SESSION_H
 
+#include "History.h"
 #include "Memory.h"
 #include "Model.h"
 #include "Outcome.h"
@@ -31,12 +32,23 @@ public:
                linnet_rows rows);
   void reset();
   Outcome truncate(int64_t position);
+  /// See linnet_session_restore.
+  Outcome restore(const Session &snapshot);
+  /// See linnet_session_keep, linnet_session_rollback, linnet_session_kept.
+  Outcome keep(int64_t n);
+  Outcome rollback(int64_t n);
+  int64_t kept() const { return consumed - history->lowest(); }
+  /// See linnet_model_keep_bytes.
+  static int64_t keepBytes(const Model &model, int64_t n);
   Outcome save(const std::string &path) const;
   Outcome load(const std::string &path);
 
 private:
   explicit Session(std::shared_ptr<Model> model) : owner(std::move(model)) {}
   Outcome allocate();
+  /// Keeps `n` tokens from now on and what fits of `past`, which is a history
+  /// of this position.
+  Outcome keepFrom(const History *past, int64_t n);
   void step(const int32_t *tokens, int64_t stride, int64_t n, float *outputs,
             int64_t outputStride, int64_t firstRow);
 
@@ -45,6 +57,7 @@ private:
   Buffer memory;
   std::vector<void *> states;
   int64_t consumed = 0;
+  std::unique_ptr<History> history;
   /// Blocks of a batch in the order of the invocation.
   std::vector<int32_t> blockTokens;
   std::vector<float> blockOutputs;

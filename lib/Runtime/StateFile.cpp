@@ -124,6 +124,7 @@ Outcome Session::load(const std::string &path) {
     state = loaded.data() + (static_cast<std::byte *>(state) - memory.data());
   memory = std::move(loaded);
   consumed = header.position;
+  history->restart(consumed);
   return {};
 }
 

@@ -66,7 +66,7 @@ typedef enum linnet_status LINNET_ENUM_TYPE {
   LINNET_ERROR_TOKEN = 8,
   /** More tokens than the model's context holds. */
   LINNET_ERROR_CONTEXT = 9,
-  /** A state file of another model, or a damaged one. */
+  /** A state of another model, or a damaged state file. */
   LINNET_ERROR_STATE = 10,
   /** The model is of another kind or cannot do what was asked. */
   LINNET_ERROR_UNSUPPORTED = 11,
@@ -159,6 +159,12 @@ LINNET_API int64_t linnet_model_weight_bytes(const linnet_model *model);
 LINNET_API int64_t linnet_model_step_bytes(const linnet_model *model);
 /** Bytes of state per session. */
 LINNET_API int64_t linnet_model_state_bytes(const linnet_model *model);
+/** Bytes that linnet_session_keep(session, n) takes per session: `n` copies of
+    what a step overwrites (recurrent states, not caches) and `n` and a block's
+    tokens. Every step copies one of them. 0 for n <= 0 and for models without
+    sessions; INT64_MAX where they are beyond counting. */
+LINNET_API int64_t linnet_model_keep_bytes(const linnet_model *model,
+                                           int64_t n);
 /** The manifest as JSON text, valid as long as the model. */
 LINNET_API const char *linnet_model_manifest(const linnet_model *model);
 LINNET_API int64_t linnet_model_input_count(const linnet_model *model);
@@ -175,16 +181,43 @@ LINNET_API linnet_status linnet_session_create(linnet_model *model,
                                                linnet_session **session);
 /** Null is allowed. */
 LINNET_API void linnet_session_destroy(linnet_session *session);
-/** A second session in the same state, independent from then on. */
+/** A second session in the same state, independent from then on: a snapshot
+    for linnet_session_restore(), or a branch. It keeps as many tokens as the
+    first, see linnet_session_keep(). */
 LINNET_API linnet_status linnet_session_clone(const linnet_session *session,
                                               linnet_session **clone);
 /** Back to position 0. */
 LINNET_API linnet_status linnet_session_reset(linnet_session *session);
 /** Back to an earlier position. Only for models all of whose states are
     indexed by position (caches): a recurrent state cannot be rewound, for that
-    clone or save it in time. */
+    see linnet_session_keep(). */
 LINNET_API linnet_status linnet_session_truncate(linnet_session *session,
                                                  int64_t position);
+/** From now on, enough of the past is kept that up to `n` >= 0 of the tokens
+    consumed last can be rolled back, of any model. A new session keeps 0. Takes
+    linnet_model_keep_bytes() of memory, which the session owns, and a copy of
+    the recurrent states per step. Lowering `n` gives memory back at once; what
+    fits of the past stays. LINNET_ERROR_MEMORY changes nothing. */
+LINNET_API linnet_status linnet_session_keep(linnet_session *session,
+                                             int64_t n);
+/** How many tokens per sequence can be rolled back now: at most what is kept,
+    and none from before it was, before a load or a restore whose snapshot kept
+    none; 0 for null. */
+LINNET_API int64_t linnet_session_kept(const linnet_session *session);
+/** Forgets the last `n` tokens of every sequence, 0 <= n <=
+    linnet_session_kept(), else LINNET_ERROR_ARGUMENT. All states, and so all
+    outputs that follow, are then equal in every bit to those of a session that
+    was given the same tokens in the same portions without the last `n`. Back to
+    between two calls (or blocks) that is a copy; to inside of one, the tokens
+    before are computed again. */
+LINNET_API linnet_status linnet_session_rollback(linnet_session *session,
+                                                 int64_t n);
+/** Replaces position and state by a copy of those of `snapshot`, a session of
+    the same compilation, else LINNET_ERROR_STATE. The snapshot is only read;
+    the session keeps as many tokens as before, as far as the snapshot has
+    them. */
+LINNET_API linnet_status linnet_session_restore(linnet_session *session,
+                                                const linnet_session *snapshot);
 /** Tokens consumed per sequence; 0 for null. */
 LINNET_API int64_t linnet_session_position(const linnet_session *session);
 

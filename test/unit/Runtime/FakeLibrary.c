@@ -38,9 +38,10 @@ int64_t fake_call_count;
 
 /* A language model without weights. State 0 is the running sum of all tokens
    of each sequence, state 1 a cache of the tokens by position. The logits of a
-   token at position p are (p * 16 + j) * 1024 + sum of the cache up to p, so
+   token at position p are (p * 16 + j) * 1024 + sum of the tokens up to p, so
    every output tells from which tokens at which place it came; threads work on
-   alternate rows and need each other's part of the sums. */
+   alternate rows and need each other's part of the sums. With FAKE_CACHE, state
+   0 is only written, and a session can be truncated. */
 static void step(const LinnetInvocation *call, int64_t thread, int64_t threads,
                  int64_t decode) {
   int64_t *sums = call->states[0];
@@ -63,9 +64,12 @@ static void step(const LinnetInvocation *call, int64_t thread, int64_t threads,
   /* The last thread continues what the first one wrote. */
   if (thread == threads - 1)
     for (int64_t b = 0; b < FAKE_BATCH; ++b) {
-      /* A new session must start from zeros. */
-      int64_t sum = call->position == 0 ? sums[b] : 0;
-      for (int64_t p = 0; p < call->position + n; ++p) {
+#ifdef FAKE_CACHE
+      int64_t sum = 0, first = 0;
+#else
+      int64_t sum = sums[b], first = call->position;
+#endif
+      for (int64_t p = first; p < call->position + n; ++p) {
         sum += cache[b * kMaxContext + p];
         if (p >= call->position)
           prefix[b * n + p - call->position] = sum;

@@ -241,7 +241,7 @@ TEST(SessionTest, OnlyCachesCanBeTruncated) {
   }
   Manifest manifest = fakeLanguageModel();
   manifest.states[0].kind = StateSpec::Kind::Append;
-  CompiledDirectory directory(manifest);
+  CompiledDirectory directory(manifest, "FakeCache");
   ModelHandle model = openModel(directory);
   SessionHandle session = createSession(model);
   std::vector<int32_t> tokens = someTokens(8);
