@@ -138,6 +138,12 @@ LogicalResult ScanOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
 LogicalResult ScanOp::verify() {
   if (failed(verifyRecurrence(*this, "t")))
     return failure();
+  auto v = cast<RankedTensorType>(getValue().getType());
+  if (getResets() &&
+      failed(verifyCompatibleShape(getResets().getType().getShape(),
+                                   v.getShape().take_front(2))))
+    return emitOpError("expected resets [B, T] of the value's ")
+           << v << ", but got " << getResets().getType();
   SmallVector<ScanForm> legal = getTransition().getLegalForms();
   if (getForm() == ScanForm::Auto || llvm::is_contained(legal, getForm()))
     return success();
@@ -164,6 +170,8 @@ SmallVector<unsigned> ScanOp::getTimeOperands() {
     numbers.push_back(3 + i);
   if (getBonus())
     numbers.push_back(3 + getParameters().size());
+  if (getResets())
+    numbers.push_back(getNumOperands() - 1);
   // Time-invariant operands have a time dimension of size one.
   llvm::erase_if(numbers, [&](unsigned number) {
     return cast<RankedTensorType>(getOperand(number).getType()).getDimSize(1) ==
@@ -177,8 +185,8 @@ StatefulResult ScanOp::threadState(OpBuilder &builder, ValueRange states,
                                    Value) {
   auto threaded = ScanOp::create(
       builder, getLoc(), getQuery(), getKey(), getValue(), getParameters(),
-      getBonus(), states[0], getTransition(), getScaleAttr(), getReadoutAttr(),
-      getReverseAttr(), getFormAttr());
+      getBonus(), states[0], getResets(), getTransition(), getScaleAttr(),
+      getReadoutAttr(), getReverseAttr(), getFormAttr());
   return {{threaded.getResult(), threaded.getState()}, {threaded.getState()}};
 }
 

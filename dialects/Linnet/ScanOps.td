@@ -29,6 +29,11 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
 
     `reverse` runs from the last token to the first.
 
+    `resets` `[B, T]`, integers: before a token whose entry is not 0 the state
+    is zero, whatever it was: sequences of several lengths packed one behind
+    the other stay apart. `initial` is before the first token, so an entry of
+    1 there drops it.
+
     `form` is how a target shall compute it; `linnet-select-form` chooses one
     where it is `auto`. It never changes the result but by rounding.
 
@@ -38,7 +43,7 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
     Constraints: C1: q and k agree. C2: each operand fits by the rule above.
     C3: the state is [B, H, K, V]. C4: bonus only with readout pre. C5: the
     number of transition operands. C6: an even K for a complex state. C7: a form
-    that is legal for the transition.
+    that is legal for the transition. C8: resets are integers [B, T].
 
     Streamable unless reverse. Lifespan: created by import; gone after
     `linnet-lower-cpu`. Source: the normal form of the linear-attention
@@ -55,6 +60,7 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
                        Variadic<AnyRankedTensor>:$parameters,
                        Optional<AnyRankedTensor>:$bonus,
                        Optional<AnyRankedTensor>:$initial,
+                       Optional<2DTensorOf<[AnySignlessInteger]>>:$resets,
                        TransitionAttrInterface:$transition,
                        DefaultValuedAttr<F64Attr, "1.0">:$scale,
                        DefaultValuedAttr<Linnet_ReadoutAttr, "Readout::Post">:$readout,
@@ -63,9 +69,18 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
   let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$state);
   let assemblyFormat = [{
     $transition (`(` $parameters^ `)`)? $query `,` $key `,` $value
-    (`bonus` `(` $bonus^ `)`)? (`initial` `(` $initial^ `)`)? attr-dict
-    `:` functional-type(operands, results)
+    (`bonus` `(` $bonus^ `)`)? (`initial` `(` $initial^ `)`)?
+    (`resets` `(` $resets^ `)`)? attr-dict `:` functional-type(operands, results)
   }];
+  let builders = [
+    // Without resets.
+    OpBuilder<(ins "Value":$query, "Value":$key, "Value":$value, "ValueRange":$parameters, "Value":$bonus,
+                   "Value":$initial, "TransitionAttrInterface":$transition, "APFloat":$scale,
+                   CArg<"Readout", "Readout::Post">:$readout, CArg<"bool", "false">:$reverse,
+                   CArg<"ScanForm", "ScanForm::Auto">:$form), [{
+      build($_builder, $_state, query, key, value, parameters, bonus, initial, /*resets=*/Value(), transition, scale,
+            readout, reverse, form);
+    }]>];
   let hasVerifier = 1;
 }
 

@@ -19,8 +19,9 @@ static std::vector<int64_t> pickLargest(ArrayRef<double> values,
     bool nan = std::isnan(values[number]);
     return std::pair(nan, nan ? 0 : values[number]);
   };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return rank(a) > rank(b); });
+  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return rank(a) != rank(b) ? rank(a) > rank(b) : a < b;
+  });
   order.resize(count);
   return order;
 }

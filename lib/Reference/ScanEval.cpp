@@ -7,6 +7,7 @@
 
 #include "ScanEval.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -52,7 +53,8 @@ struct Recurrence {
   std::vector<Broadcast> parameters;
   std::optional<Broadcast> bonus;
   ir::NormalForm form;
-  int64_t mixed = 1; // rows of a block
+  int64_t mixed = 1;                  // rows of a block
+  const HostTensor *resets = nullptr; // [B, T]
   double scale;
   bool pre, reverse;
 
@@ -214,6 +216,8 @@ void Recurrence::run(int64_t b, int64_t h, double *state, double *out) const {
     int64_t t = reverse ? tokens - 1 - step : step;
     Index at{b, t, h, 0, 0, 0};
     double *row = out + t * heads * valueWidth;
+    if (resets && resets->values[b * tokens + t] != 0)
+      std::fill_n(state, extents[3] * extents[4], 0.0);
     if (pre)
       read(at, state, row);
     transition(at, state);
@@ -256,6 +260,10 @@ Result<ScanOutputs> runScan(const ScanTensors &in,
         bind("a transition operand", *operand, "b" + dims.str()));
   if (in.bonus)
     recurrence.bonus = bind("the bonus", *in.bonus, "bthk");
+
+  if (in.resets && status)
+    status = expectShape("resets", in.resets->shape, {extents[0], extents[1]});
+  recurrence.resets = in.resets;
 
   Result<HostTensor> state =
       makeZeros({extents[0], extents[2], extents[3], extents[4]});
@@ -314,6 +322,9 @@ static Status evalRecurrence(OpT op, Scope &scope, bool reverse) {
     tensors.bonus = &get(op.getBonus());
   if (op.getInitial())
     tensors.initial = &scope.get(op.getInitial());
+  if constexpr (!kStep)
+    if (op.getResets())
+      tensors.resets = &scope.get(op.getResets());
   tensors.scale = op.getScale().convertToDouble();
   tensors.pre = op.getReadout() == ir::Readout::Pre;
   tensors.reverse = reverse;

@@ -12,7 +12,7 @@ struct ScanTensors {
   const HostTensor &query, &key, &value;
   ir::TransitionAttrInterface transition;
   std::vector<const HostTensor *> parameters = {};
-  const HostTensor *bonus = nullptr, *initial = nullptr;
+  const HostTensor *bonus = nullptr, *initial = nullptr, *resets = nullptr;
   double scale = 1;
   bool pre = false, reverse = false;
 };

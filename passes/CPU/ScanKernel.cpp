@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::linnet;
@@ -120,10 +121,44 @@ void ScanKernel::emitItem(Value begin, Value end) {
   Value length = k.cst(kChunkTokens);
   Value rest = arith::RemUIOp::create(k, k.sub(end, begin), length);
   Value chunked = k.sub(end, rest);
-  k.loop(begin, chunked, length, [&](Value start) { emitChunk(start); });
+  k.loop(begin, chunked, length,
+         [&](Value start) { emitChunkOrTokens(start); });
   forBlocks([&] {
     emitTokens(chunked, end);
     moveState(/*toScratch=*/false);
+  });
+}
+
+/// Chunks know no reset between their tokens: a chunk with one goes token by
+/// token.
+void ScanKernel::emitChunkOrTokens(Value start) {
+  if (!in.resets)
+    return emitChunk(start);
+  Value any;
+  for (int64_t i = 0; i < kChunkTokens; ++i) {
+    at.token = tokenAt(k.add(start, k.cst(i)));
+    Value reset = isReset();
+    any = any ? arith::OrIOp::create(k, any, reset).getResult() : reset;
+  }
+  auto branch = scf::IfOp::create(k, any, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(k);
+  k.setInsertionPointToStart(branch.thenBlock());
+  forBlocks([&] { emitTokens(start, k.add(start, k.cst(kChunkTokens))); });
+  k.setInsertionPointToStart(branch.elseBlock());
+  emitChunk(start);
+}
+
+Value ScanKernel::isReset() {
+  Value entry = in.resets->load(k, at, k.cst(0), k.cst(0), 0, Value());
+  Value zero = arith::ConstantOp::create(k, k.getZeroAttr(entry.getType()));
+  return arith::CmpIOp::create(k, arith::CmpIPredicate::ne, entry, zero);
+}
+
+/// Zeros in the block, whatever stands there.
+void ScanKernel::clearState() {
+  k.loop(in.keys, [&](Value row) {
+    for (const ColumnVector &c : columns)
+      storeState(k.splat(0.0, lanes), row, c);
   });
 }
 
@@ -368,6 +403,8 @@ Value ScanKernel::emitBonus() {
 //===----------------------------------------------------------------------===//
 
 void ScanKernel::emitToken() {
+  if (in.resets)
+    k.onlyIf(isReset(), [&] { clearState(); });
   prepareDecays();
   SmallVector<Value> values;
   for (const ColumnVector &c : columns)

@@ -69,6 +69,10 @@ private:
   Value loadValue(const ColumnVector &c);
   void storeResult(Value sum, const ColumnVector &c);
   Value emitBonus();
+  /// Whether the state before token `at` is zero.
+  Value isReset();
+  void clearState();
+  void emitChunkOrTokens(Value start);
   /// The token that the scan reaches in step `step`.
   Value tokenAt(Value step);
 

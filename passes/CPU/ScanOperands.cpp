@@ -80,6 +80,8 @@ linnet::collectScanOperands(FunctionLowering &f, ScanOp op,
     operands.parameters.push_back(read(parameter, "b" + letters.str()));
   if (op.getBonus())
     operands.bonus = read(op.getBonus(), "bthk");
+  if (op.getResets())
+    operands.resets = read(op.getResets(), "bt");
   operands.result = arguments.size();
   arguments.push_back(KernelArgument::write(denseRows(f, op, op.getResult())));
   operands.state = arguments.size();

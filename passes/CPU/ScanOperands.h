@@ -48,7 +48,7 @@ struct ScanOperand {
 struct ScanOperands {
   ScanOperand query, key, value;
   std::vector<ScanOperand> parameters;
-  std::optional<ScanOperand> bonus;
+  std::optional<ScanOperand> bonus, resets;
   /// Argument numbers of the output and of the state [B, H, K, V].
   unsigned result = 0, state = 0;
   int64_t heads = 0, keys = 0, values = 0;

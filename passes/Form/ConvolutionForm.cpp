@@ -31,6 +31,8 @@ std::string linnet::getConvolutionObstacle(ScanOp op) {
     return "it reads the state before the token";
   if (op.getInitial())
     return "it starts from a state";
+  if (op.getResets())
+    return "it has resets";
   if (!op.getState().use_empty())
     return "its state is used";
   // All but the value's batch and time.

@@ -45,10 +45,11 @@ struct WriteStepAsScan : OpRewritePattern<StepOp> {
     SmallVector<Value> parameters =
         llvm::map_to_vector(op.getParameters(), timed);
     Value bonus = op.getBonus() ? timed(op.getBonus()) : Value();
-    auto scan = ScanOp::create(
-        rewriter, loc, timed(op.getQuery()), timed(op.getKey()),
-        timed(op.getValue()), parameters, bonus, op.getInitial(),
-        op.getTransition(), op.getScaleAttr(), op.getReadoutAttr(), UnitAttr());
+    auto scan =
+        ScanOp::create(rewriter, loc, timed(op.getQuery()), timed(op.getKey()),
+                       timed(op.getValue()), parameters, bonus, op.getInitial(),
+                       /*resets=*/Value(), op.getTransition(),
+                       op.getScaleAttr(), op.getReadoutAttr(), UnitAttr());
     Value result = tensor::CollapseShapeOp::create(
         rewriter, loc, op.getResult().getType(), scan.getResult(),
         timeReassociation(

@@ -277,3 +277,19 @@ func.func @scan_c2_block(%q: tensor<2x7x3x6xf32>, %v: tensor<2x7x3x5xf32>, %a: t
   %o, %s = linnet.scan #linnet.block(%a) %q, %q, %v : (tensor<2x7x3x6xf32>, tensor<2x7x3x6xf32>, tensor<2x7x3x5xf32>, tensor<2x7x3x6x4xf32>) -> (tensor<2x7x3x5xf32>, tensor<2x3x6x5xf32>)
   return
 }
+
+// -----
+
+func.func @resets(%q: tensor<2x7x4x3xf32>, %r: tensor<2x6xi32>) {
+  // expected-error @below {{expected resets [B, T] of the value's 'tensor<2x7x4x3xf32>', but got 'tensor<2x6xi32>'}}
+  %0, %s0 = linnet.scan #linnet.none %q, %q, %q resets(%r) : (tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x6xi32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @resets_of_floats(%q: tensor<2x7x4x3xf32>, %r: tensor<2x7xf32>) {
+  // expected-error @below {{2D tensor of signless integer values, but got 'tensor<2x7xf32>'}}
+  %0, %s0 = linnet.scan #linnet.none %q, %q, %q resets(%r) : (tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7xf32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}

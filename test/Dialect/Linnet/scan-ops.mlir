@@ -51,6 +51,13 @@ func.func @scan_options(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x4x5xf32>, %g: te
   return
 }
 
+// CHECK-LABEL: func.func @resets(
+func.func @resets(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x4x5xf32>, %s: tensor<2x4x3x5xf32>, %r: tensor<2x7xi32>) {
+  // CHECK: linnet.scan #linnet.none %{{.*}}, %{{.*}}, %{{.*}} initial(%{{.*}}) resets(%{{.*}}) :
+  %0, %s0 = linnet.scan #linnet.none %q, %q, %v initial(%s) resets(%r) : (tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x4x5xf32>, tensor<2x4x3x5xf32>, tensor<2x7xi32>) -> (tensor<2x7x4x5xf32>, tensor<2x4x3x5xf32>)
+  return
+}
+
 // CHECK-LABEL: func.func @step(
 func.func @step(%q: tensor<2x1x12xf32>, %v: tensor<2x5x12xf32>, %g: tensor<2x5xf32>, %s: tensor<2x5x12x12xf32>) {
   // CHECK: linnet.step #linnet.scalar(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} initial(%{{.*}}) :

@@ -127,6 +127,14 @@ public:
     text += " initial($" + std::to_string(operands.size()) + ")";
     operands.push_back(program.input({c.batch, c.heads, c.keys, c.values}));
   }
+  /// Ends of packed sequences: none in most chunks.
+  void resets() {
+    text += " resets($" + std::to_string(operands.size()) + ")";
+    std::vector<double> values(size_t(c.batch * c.tokens));
+    for (double &value : values)
+      value = program.chance(0.04) ? double(program.integer(1, 3)) : 0;
+    operands.push_back(program.input({c.batch, c.tokens}, values, "i32"));
+  }
 
   std::string description() const {
     std::string all = text + attributes;
@@ -200,6 +208,8 @@ void addScan(Program &program, const std::string &transition,
   ScanMaker maker(program, transition, c, false);
   if (program.chance(0.5))
     maker.initial();
+  if (program.chance(0.3))
+    maker.resets();
   if (program.chance(0.2))
     maker.attributes += "reverse, ";
   if (!maker.attributes.empty())

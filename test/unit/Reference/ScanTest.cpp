@@ -264,6 +264,40 @@ TEST(ScanTest, NegativeInfinityErasesExactly) {
   EXPECT_EQ(got[1].values, fresh[1].values);
 }
 
+TEST(ScanTest, ResetsKeepPackedSequencesApart) {
+  Inputs in(61, 12);
+  // What a reset drops does not matter, not even that it is no number.
+  in.initial.values[3] = std::numeric_limits<double>::quiet_NaN();
+  HostTensor decay = Random(62).tensor({B, in.T, H}, -2, 0),
+             beta = Random(63).tensor({B, in.T, H}, 0, 2),
+             resets = HostTensor::filled({B, in.T});
+  const std::vector<int64_t> starts = {0, 5, 6, 12};
+  for (size_t i = 0; i + 1 < starts.size(); ++i)
+    for (int b = 0; b < B; ++b)
+      resets.values[b * in.T + starts[i]] = double(i + 1);
+  auto run = [&](int64_t begin, int64_t end, bool packed) {
+    auto part = [&](const HostTensor &x) { return slice(x, 1, begin, end); };
+    std::vector<Operand> operands{part(in.q), part(in.k), part(in.v),
+                                  part(beta), part(decay)};
+    std::string op = "linnet.scan #linnet.delta<scalar>(%3, %4) %0, %1, %2";
+    if (packed) {
+      operands.push_back(in.initial);
+      operands.push_back({resets, "i32"});
+      op += " initial(%5) resets(%6)";
+    }
+    return runOp(op, operands, {{B, end - begin, H, V}, {B, H, K, V}});
+  };
+  std::vector<HostTensor> packed = run(0, in.T, true), last;
+  ASSERT_EQ(packed.size(), 2u);
+  for (size_t i = 0; i + 1 < starts.size(); ++i) {
+    last = run(starts[i], starts[i + 1], false);
+    ASSERT_EQ(last.size(), 2u);
+    EXPECT_EQ(slice(packed[0], 1, starts[i], starts[i + 1]).values,
+              last[0].values);
+  }
+  EXPECT_EQ(packed[1].values, last[1].values);
+}
+
 TEST(ScanTest, NoTokensReturnTheInitialState) {
   Inputs in(12, /*t=*/0);
   auto got = runScan(in, "linnet.scan #linnet.none %0, %1, %2");
