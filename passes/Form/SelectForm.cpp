@@ -24,9 +24,10 @@ static constexpr int64_t kChunkTokens = 8;
 /// and 128 on one core of a Zen 4: token by token the state passes through the
 /// cache twice for every token, in chunks twice for every chunk.
 static constexpr double kSequentialShare = 0.15, kChunkwiseShare = 0.5;
-/// The same for a filter and the convolution with it, at H = 512, N = 64 and
-/// T = 4096 in 16 lanes.
-static constexpr double kConvolutionShare = 0.25;
+/// The same for a filter and the convolution with it, whose lanes are channels,
+/// from H = 512, V = 1, T = 32 to 4096 and H = 16, V = 64, T = 2048 in 16
+/// lanes.
+static constexpr double kConvolutionShare = 0.3;
 /// Narrower than a vector of any target, rows and columns leave lanes idle.
 static constexpr int64_t kLanes = 16;
 
@@ -41,8 +42,11 @@ struct ScanShape {
 static double estimate(ScanOp op, ScanForm form, const ScanShape &shape) {
   double flops =
       op.getTransition().getCost(form, shape.keys, shape.values, kChunkTokens);
+  auto used = [](int64_t size) {
+    return double(size) / double(llvm::alignTo(size, kLanes));
+  };
   if (form == ScanForm::Sequential)
-    return flops / 2 / kSequentialShare;
+    return flops / 2 / kSequentialShare / used(shape.values);
   if (form == ScanForm::Convolution)
     return op.getTransition().getCost(form, shape.keys, shape.values,
                                       shape.tokens) /
@@ -50,9 +54,6 @@ static double estimate(ScanOp op, ScanForm form, const ScanShape &shape) {
   // Tokens behind the last whole chunk follow one by one.
   double whole = double(shape.tokens / kChunkTokens * kChunkTokens) /
                  double(std::max<int64_t>(shape.tokens, 1));
-  auto used = [](int64_t size) {
-    return double(size) / double(llvm::alignTo(size, kLanes));
-  };
   double chunked =
       flops / 2 / kChunkwiseShare / (used(shape.keys) * used(shape.values));
   return whole * chunked +
