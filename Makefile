@@ -57,6 +57,7 @@ bench: build
 	@benchmarks/compile-time $(BUILD)
 	@benchmarks/scan $(BUILD)
 	@benchmarks/recurrent $(BUILD)
+	@benchmarks/convolution $(BUILD)
 	@benchmarks/run $(BUILD)
 
 lint: setup

@@ -91,7 +91,8 @@ void linnet::printTransitionTable(ArrayRef<TransitionAttrInterface> transitions,
         << operandsOf(transition) << " |";
     SmallVector<ScanForm> legal = transition.getLegalForms();
     for (ScanForm form : forms) {
-      if (!llvm::is_contained(legal, form)) {
+      // A convolution if the operands say so, whatever the transition.
+      if (form != ScanForm::Convolution && !llvm::is_contained(legal, form)) {
         out << " - |";
         continue;
       }

@@ -86,7 +86,8 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
     behind it were measured: see `SelectForm.cpp`.
 
     Declines: a scan whose form is set; with `form` one for which that form is
-    illegal, or that is no convolution (a remark with the reason).
+    illegal, that is no convolution, or whose form has no kernel on the CPU (a
+    remark with the reason).
 
     Exact or approximate: exact up to the order of f32 sums.
 

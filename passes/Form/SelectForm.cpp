@@ -31,6 +31,10 @@ static constexpr double kConvolutionShare = 0.3;
 /// Narrower than a vector of any target, rows and columns leave lanes idle.
 static constexpr int64_t kLanes = 16;
 
+/// What the CPU has kernels for, besides convolutions.
+static constexpr ScanForm kKernelForms[] = {ScanForm::Sequential,
+                                            ScanForm::Chunkwise};
+
 namespace {
 /// What the choice depends on; sizes are upper bounds.
 struct ScanShape {
@@ -62,10 +66,10 @@ static double estimate(ScanOp op, ScanForm form, const ScanShape &shape) {
 
 /// The forms that the CPU has a kernel for.
 static SmallVector<ScanForm> candidatesOf(ScanOp op) {
-  SmallVector<ScanForm> forms{ScanForm::Sequential};
-  if (llvm::is_contained(op.getTransition().getLegalForms(),
-                         ScanForm::Chunkwise))
-    forms.push_back(ScanForm::Chunkwise);
+  SmallVector<ScanForm> legal = op.getTransition().getLegalForms(), forms;
+  for (ScanForm form : kKernelForms)
+    if (llvm::is_contained(legal, form))
+      forms.push_back(form);
   if (getConvolutionObstacle(op).empty())
     forms.push_back(ScanForm::Convolution);
   return forms;
@@ -175,6 +179,8 @@ private:
     } else if (!llvm::is_contained(op.getTransition().getLegalForms(), asked)) {
       llvm::raw_string_ostream(obstacle)
           << "the form is illegal for " << op.getTransition();
+    } else if (!llvm::is_contained(kKernelForms, asked)) {
+      obstacle = "the CPU has no kernel for it";
     }
     if (obstacle.empty())
       return take(op, asked, length);

@@ -79,7 +79,7 @@ func.func @step(%q: tensor<1x?x2x16xf32>, %v: tensor<1x?x2x8xf32>, %b: tensor<1x
 // tokens left follow one by one.
 // CHECK-LABEL: func private @kernel_scan_0
 // CHECK-NOT: divf
-// CHECK: arith.divui %{{.*}}, %c8
+// CHECK: arith.remui %{{.*}}, %c8
 // CHECK: scf.for %{{.*}} step %c8
 // CHECK: math.exp %{{.*}} : f32
 // CHECK: vector.reduction <add>

@@ -4,6 +4,10 @@
 // RUN: not linnet-opt %s --linnet-select-form="form=fast" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // UNKNOWN: error: expected form to be sequential, chunkwise or convolution, but got fast
 
+// RUN: linnet-opt %s --linnet-select-form="form=quadratic" 2>&1 | FileCheck %s --check-prefix=QUADRATIC
+// QUADRATIC: remark: not computed quadratic: the CPU has no kernel for it
+// QUADRATIC-NOT: #linnet.form<quadratic>
+
 // FORCE: remark: not computed chunkwise: the form is illegal for #linnet.value_diagonal
 
 // Many tokens of wide heads: chunks.
