@@ -45,7 +45,8 @@ def Linnet_ReadoutAttr : Linnet_EnumAttr<Linnet_Readout, "readout">;
 def Linnet_ScanForm : Linnet_Enum<"ScanForm", "execution form of a recurrence", [
   I32EnumAttrCase<"Auto", 0, "auto">, I32EnumAttrCase<"Step", 1, "step">,
   I32EnumAttrCase<"Sequential", 2, "sequential">, I32EnumAttrCase<"Chunkwise", 3, "chunkwise">,
-  I32EnumAttrCase<"Quadratic", 4, "quadratic">, I32EnumAttrCase<"Convolution", 5, "convolution">]>;
+  I32EnumAttrCase<"Quadratic", 4, "quadratic">, I32EnumAttrCase<"Convolution", 5, "convolution">,
+  I32EnumAttrCase<"Associative", 6, "associative">]>;
 def Linnet_ScanFormAttr : Linnet_EnumAttr<Linnet_ScanForm, "form">;
 
 def Linnet_Storage : Linnet_Enum<"Storage", "order of a stored matrix", [

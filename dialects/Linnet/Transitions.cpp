@@ -16,6 +16,13 @@ SmallVector<ScanForm>
 linnet::deriveLegalForms(const NormalForm &form,
                          ArrayRef<StringRef> operandDims) {
   SmallVector<ScanForm> forms{ScanForm::Step, ScanForm::Sequential};
+  // The transition of many tokens is one of entries, or a matrix for all
+  // columns.
+  bool byColumn =
+      llvm::any_of(operandDims, [](StringRef d) { return d.contains('v'); });
+  if (!byColumn ||
+      (!form.hasPerturbation() && !form.hasPhase() && !form.hasMixing()))
+    forms.push_back(ScanForm::Associative);
   // A matrix per token costs a chunk as much as its tokens.
   if (form.hasMixing())
     return forms;
@@ -49,6 +56,12 @@ double linnet::deriveCost(const NormalForm &normalForm, ScanForm form,
     if (perturbed)
       return 6.0 * chunk * k + 4.0 * chunk * v + 6 * kv + chunk * chunk / 3.0;
     return 2.0 * chunk * (k + v) + 4 * kv;
+  case ScanForm::Associative: {
+    // Twice over the tokens, and once more with the identity for values.
+    bool matrix = perturbed || normalForm.hasPhase() || normalForm.hasMixing();
+    return deriveCost(normalForm, ScanForm::Sequential, k,
+                      2 * v + (matrix ? k : v), chunk);
+  }
   case ScanForm::Quadratic:
     return 2.0 * chunk * (k + v);
   case ScanForm::Convolution:

@@ -81,12 +81,19 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
     `sequential` (token by token, the state in registers and cache) or
     `chunkwise`; or it becomes a `linnet.ssm_kernel` and a `linnet.long_conv`
     (`convolution`), which needs a time-invariant transition, key and query and
-    a state that is neither given nor used. The estimate of each, in multiply-adds per token and head that
+    a state that is neither given nor used.
+
+    On request only, as it pays with many threads and few heads and their
+    number is not known here: `associative` runs up to 16 segments of the
+    tokens side by side as rows of the batch, three times (what they leave of
+    zeros, their transitions, and the tokens from the right states).
+
+    The estimate of each, in multiply-adds per token and head that
     the processor could have done meanwhile, stands in a remark. The numbers
     behind it were measured: see `SelectForm.cpp`.
 
     Declines: a scan whose form is set; with `form` one for which that form is
-    illegal, that is no convolution, or whose form has no kernel on the CPU (a
+    illegal, that is no convolution or has no segments of one length, or whose form has no kernel on the CPU (a
     remark with the reason).
 
     Exact or approximate: exact up to the order of f32 sums.
@@ -102,7 +109,8 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
   let statistics = [
     Statistic<"chosen", "chosen", "forms chosen">,
     Statistic<"declined", "declined", "recurrences for which the form asked for is illegal">];
-  let dependentDialects = ["::mlir::linnet::LinnetDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::linalg::LinalgDialect"];
 }
 
 def ExpandStep : Pass<"linnet-expand-step"> {

@@ -1,5 +1,6 @@
 //===- SelectForm.cpp - choose how each recurrence is computed ------------===//
 
+#include "passes/Form/AssociativeForm.h"
 #include "passes/Form/ConvolutionForm.h"
 #include "passes/Form/Passes.h"
 
@@ -98,8 +99,8 @@ struct SelectForm : linnet::impl::SelectFormBase<SelectForm> {
   void runOnOperation() override {
     std::optional<ScanForm> asked = symbolizeScanForm(form);
     if (!form.empty() && (!asked || *asked == ScanForm::Auto)) {
-      getOperation().emitError("expected form to be sequential, chunkwise or "
-                               "convolution, but got ")
+      getOperation().emitError("expected form to be sequential, chunkwise, "
+                               "associative or convolution, but got ")
           << form;
       return signalPassFailure();
     }
@@ -161,11 +162,13 @@ private:
     take(op, *best, shape.tokens);
   }
 
-  /// A convolution is other operations; the other forms are up to the target.
+  /// These are other operations; the other forms are up to the target.
   void take(ScanOp op, ScanForm form, int64_t length) {
     ++chosen;
     if (form == ScanForm::Convolution)
       return rewriteAsConvolution(op, length);
+    if (form == ScanForm::Associative)
+      return rewriteAsAssociative(op);
     op.setForm(form);
   }
 
@@ -179,6 +182,8 @@ private:
     } else if (!llvm::is_contained(op.getTransition().getLegalForms(), asked)) {
       llvm::raw_string_ostream(obstacle)
           << "the form is illegal for " << op.getTransition();
+    } else if (asked == ScanForm::Associative) {
+      obstacle = getAssociativeObstacle(op);
     } else if (!llvm::is_contained(kKernelForms, asked)) {
       obstacle = "the CPU has no kernel for it";
     }

@@ -16,6 +16,17 @@ TransitionTerms TransitionTerms::of(ScanOp op) {
   return terms;
 }
 
+TransitionAttrInterface TransitionTerms::find(const NormalForm &form,
+                                              ArrayRef<StringRef> dims,
+                                              MLIRContext *context) {
+  TransitionTerms terms;
+  terms.form = form;
+  for (StringRef operand : dims)
+    terms.dims.push_back(operand.str());
+  auto [transition, order] = terms.findTransition(context);
+  return llvm::is_sorted(order) ? transition : TransitionAttrInterface();
+}
+
 SmallVector<std::pair<std::string, int>>
 TransitionTerms::rolesOf(const NormalForm &form,
                          function_ref<std::string(int)> dimsOf) {

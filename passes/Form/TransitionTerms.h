@@ -19,6 +19,10 @@ struct TransitionTerms {
   SmallVector<Value> operands;
 
   static TransitionTerms of(ScanOp op);
+  /// The known transition of this form with operands of these dimensions, in
+  /// this order; null if there is none.
+  static TransitionAttrInterface
+  find(const NormalForm &form, ArrayRef<StringRef> dims, MLIRContext *context);
 
   /// The known transition that is these terms, and the numbers of its operands
   /// in its order; null if there is none. Operands of no term are left out.

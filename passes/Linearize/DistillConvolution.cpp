@@ -3,6 +3,7 @@
 #include "dialects/Linnet/Linnet.h"
 #include "linnet/Checkpoint/Archive.h"
 #include "linnet/Numerics/ModalFit.h"
+#include "passes/Form/TransitionTerms.h"
 #include "passes/Linearize/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -222,12 +223,17 @@ static Value buildScan(ImplicitLocOpBuilder &b, LongConvOp op,
       tensor::ExpandShapeOp::create(b, valueType, op.getInput(), heads);
   SmallVector<Value> parameters{constant({1, 1, filters, modes}, decays),
                                 constant({1, 1, filters, modes}, angles)};
+  // A decay and an angle per pair of rows.
+  NormalForm form;
+  form.logDecay = {{0}};
+  form.phase = 1;
+  TransitionAttrInterface transition =
+      TransitionTerms::find(form, {"thp", "thp"}, b.getContext());
   auto scan = ScanOp::create(
       b, constant({1, 1, filters, 2 * modes}, query),
       constant({1, 1, 1, 2 * modes}, key), value, parameters,
-      /*bonus=*/Value(), /*initial=*/Value(),
-      TransitionAttrInterface(ComplexTransitionAttr::get(b.getContext())),
-      APFloat(1.0), Readout::Post, /*reverse=*/false, ScanForm::Auto);
+      /*bonus=*/Value(), /*initial=*/Value(), transition, APFloat(1.0),
+      Readout::Post, /*reverse=*/false, ScanForm::Auto);
   Value output = tensor::CollapseShapeOp::create(b, scan.getResult(), heads);
   return addDirect(b, op, output, constant({channels}, direct));
 }

@@ -84,9 +84,15 @@ void ShapeSetter::setSizes(tensor::ExtractSliceOp op) const {
   auto type = cast<RankedTensorType>(set(op.getType()));
   OpBuilder builder(op);
   SmallVector<OpFoldResult> sizes = op.getMixedSizes();
-  for (auto [d, size] : llvm::enumerate(sizes))
-    if (d < size_t(type.getRank()) && !type.isDynamicDim(d))
-      size = builder.getIndexAttr(type.getDimSize(d));
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  int64_t kept = 0;
+  for (auto [d, size] : llvm::enumerate(sizes)) {
+    if (dropped[d])
+      continue;
+    if (!type.isDynamicDim(kept))
+      size = builder.getIndexAttr(type.getDimSize(kept));
+    ++kept;
+  }
   Value fresh = tensor::ExtractSliceOp::create(
       builder, op.getLoc(), type, op.getSource(), op.getMixedOffsets(), sizes,
       op.getMixedStrides());

@@ -2,7 +2,7 @@
 // RUN: linnet-opt %s --linnet-select-form --remarks-filter-passed=linnet-select-form --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: linnet-opt %s --linnet-select-form="form=chunkwise" 2>&1 | FileCheck %s --check-prefix=FORCE
 // RUN: not linnet-opt %s --linnet-select-form="form=fast" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
-// UNKNOWN: error: expected form to be sequential, chunkwise or convolution, but got fast
+// UNKNOWN: error: expected form to be sequential, chunkwise, associative or convolution, but got fast
 
 // RUN: linnet-opt %s --linnet-select-form="form=quadratic" 2>&1 | FileCheck %s --check-prefix=QUADRATIC
 // QUADRATIC: remark: not computed quadratic: the CPU has no kernel for it
