@@ -397,6 +397,10 @@ private:
 
 static LogicalResult lowerLongConv(FunctionLowering &f, Operation *source) {
   auto op = cast<LongConvOp>(source);
+  auto filter = cast<RankedTensorType>(op.getFilter().getType());
+  if (!filter.hasStaticShape())
+    return op.emitOpError("expected a filter of known length, but got ")
+           << filter;
   SmallVector<KernelArgument> arguments{
       KernelArgument::read(denseRows(f, op, op.getInput())),
       KernelArgument::write(denseRows(f, op, op.getResult())),
