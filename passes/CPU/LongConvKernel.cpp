@@ -1,8 +1,8 @@
 //===- LongConvKernel.cpp - causal convolution with a long filter ---------===//
 //
-// One item is a vector of channels over all batch rows, so that the filter is
-// prepared once and the tail, which is updated in place, belongs to one
-// thread. Lanes are channels throughout.
+// One item is a vector of channels over all rows of the batch, or one of them:
+// the filter is prepared once, and the tail, which is updated in place, belongs
+// to one thread. Lanes are channels throughout.
 //
 // Short filters and few tokens: products of a window of inputs in registers,
 // several tokens and taps at a time.
@@ -28,6 +28,8 @@ using namespace mlir::linnet;
 
 /// Tokens and taps of one step of the direct sum.
 static constexpr int64_t kTileTokens = 8, kTileTaps = 4;
+/// Vectors of channels that keep all threads busy.
+static constexpr int64_t kManyVectors = 16;
 /// Blocks of the transformed form, powers of two.
 static constexpr int64_t kSmallestBlock = 16, kLargestBlock = 4096;
 /// An operation of a transform takes the time of this many operations of the
@@ -93,25 +95,32 @@ public:
     tokens = k.extent(0, 1);
     int64_t whole = channels / lanes, rest = channels % lanes;
     if (whole)
-      k.share(k.cst(whole), [&](Value item) {
-        emitChannels(k.mul(item, k.cst(lanes)), lanes);
-      });
+      emitItems(whole, 0, lanes);
     if (rest)
-      k.share(k.cst(1),
-              [&](Value) { emitChannels(k.cst(whole * lanes), rest); });
+      emitItems(1, whole * lanes, rest);
   }
 
 private:
-  void emitChannels(Value first, int64_t count) {
-    channel = first;
-    valid = count < lanes ? k.cst(count) : Value();
-    width = count;
-    block ? transformFilter() : stageFilter();
-    k.loop(k.extent(0, 0), [&](Value row) {
-      batch = row;
-      block ? emitBlocks() : emitDirect();
-      if (hasTail)
-        moveTail();
+  /// Vectors of `count` channels from channel `first` on; where they are too
+  /// few to go round the threads, rows of the batch are items of their own and
+  /// each prepares the filter.
+  void emitItems(int64_t vectors, int64_t first, int64_t count) {
+    int64_t rows = k.argumentType(0).getDimSize(0);
+    bool split = rows > 1 && vectors < kManyVectors;
+    SmallVector<Value> sizes{k.cst(vectors), k.cst(split ? rows : 1)};
+    k.share(k.mul(sizes[0], sizes[1]), [&](Value item) {
+      SmallVector<Value> place = k.delinearize(item, sizes);
+      channel = k.add(k.mul(place[0], k.cst(lanes)), k.cst(first));
+      valid = count < lanes ? k.cst(count) : Value();
+      width = count;
+      block ? transformFilter() : stageFilter();
+      auto emitRow = [&](Value row) {
+        batch = row;
+        block ? emitBlocks() : emitDirect();
+        if (hasTail)
+          moveTail();
+      };
+      split ? emitRow(place[1]) : k.loop(k.extent(0, 0), emitRow);
     });
   }
 
