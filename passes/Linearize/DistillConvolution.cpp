@@ -28,7 +28,7 @@ namespace {
 struct Filters {
   int64_t count, taps;
   SmallVector<int64_t> layers{0};
-  std::vector<double> values;
+  std::vector<double> values = {};
 };
 
 /// Modes of all filters of all layers, as many for each.
