@@ -13,6 +13,12 @@ extern "C" {
 void dsyev_(const char *jobz, const char *uplo, const int *n, double *a,
             const int *lda, double *w, double *work, const int *lwork,
             int *info);
+/// A factorisation Q R, and its Q.
+void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau,
+             double *work, const int *lwork, int *info);
+void dorgqr_(const int *m, const int *n, const int *k, double *a,
+             const int *lda, const double *tau, double *work, const int *lwork,
+             int *info);
 /// Eigenvalues of a general matrix.
 void dgeev_(const char *jobvl, const char *jobvr, const int *n, double *a,
             const int *lda, double *wr, double *wi, double *vl, const int *ldvl,

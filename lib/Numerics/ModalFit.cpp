@@ -6,18 +6,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace linnet {
 namespace {
 
-/// Rows of the Hankel matrix per state, and at least and at most. More rows
-/// tell near poles apart, at a cost of their cube.
-constexpr int64_t kRowsPerState = 4, kFewestRows = 128, kMostRows = 384;
+/// Rows of the Hankel matrix at most: its first 4095 taps tell poles well.
+constexpr int64_t kMostRows = 2048;
+/// Directions beyond those wanted, and passes, of the subspace iteration
+/// (Halko, Martinsson and Tropp 2011).
+constexpr int64_t kOversampling = 16, kPasses = 4;
 /// What a rank-revealing factorisation takes for dependent.
 constexpr double kDependent = 1e-13;
 
-/// Singular values below this share of the largest are rounding: they are roots
-/// of eigenvalues.
+/// Singular values below this share of the largest are rounding of f32 filters.
 constexpr double kNoise = 1e-7;
 
 /// Column-major.
@@ -25,12 +27,13 @@ struct Matrix {
   Matrix(int64_t rows, int64_t columns)
       : rows(int(rows)), columns(int(columns)), values(rows * columns) {}
   double &at(int64_t r, int64_t c) { return values[c * rows + r]; }
+  double at(int64_t r, int64_t c) const { return values[c * rows + r]; }
   double *data() { return values.data(); }
   int rows, columns;
   std::vector<double> values;
 };
 
-/// Left singular vectors and values, largest first, of the Hankel matrix of
+/// Leading singular vectors and values, largest first, of the Hankel matrix of
 /// the taps from 1 on.
 struct HankelSpace {
   Matrix vectors;
@@ -41,39 +44,78 @@ Error failure(const char *routine, int info) {
   return makeError("expected ", routine, " to converge, but got info ", info);
 }
 
-/// G = H H^T follows a diagonal from entry to entry: H has one vector per
-/// window of taps.
+/// H x, where H is the square matrix of taps[r + c].
+Matrix multiplyHankel(const double *taps, const Matrix &x) {
+  Matrix y(x.rows, x.columns);
+  for (int64_t c = 0; c < x.columns; ++c) {
+    double *out = &y.at(0, c);
+    for (int64_t j = 0; j < x.rows; ++j) {
+      double factor = x.at(j, c);
+      const double *from = taps + j;
+      for (int64_t r = 0; r < x.rows; ++r)
+        out[r] += factor * from[r];
+    }
+  }
+  return y;
+}
+
+/// Makes the columns orthonormal.
+Status orthonormalise(Matrix &a) {
+  int lwork = 64 * a.columns, info = 0;
+  std::vector<double> tau(a.columns), work(lwork);
+  dgeqrf_(&a.rows, &a.columns, a.data(), &a.rows, tau.data(), work.data(),
+          &lwork, &info);
+  if (info)
+    return failure("dgeqrf", info);
+  dorgqr_(&a.rows, &a.columns, &a.columns, a.data(), &a.rows, tau.data(),
+          work.data(), &lwork, &info);
+  return info ? Status(failure("dorgqr", info)) : Status();
+}
+
+/// H is symmetric: its singular values are the magnitudes of its eigenvalues,
+/// and the leading ones come from a block power iteration.
 Result<HankelSpace> splitHankel(const double *filter, int64_t length,
                                 int64_t order) {
   const double *taps = filter + 1;
-  int64_t count = length - 1;
-  int64_t rows = std::clamp(kRowsPerState * order, kFewestRows, kMostRows);
-  rows = std::min(rows, (count + 1) / 2);
-  int64_t windows = count - rows + 1;
-  HankelSpace space{Matrix(rows, rows), std::vector<double>(rows)};
-  Matrix &g = space.vectors;
-  for (int64_t c = 0; c < rows; ++c) {
-    double sum = 0;
-    for (int64_t w = 0; w < windows; ++w)
-      sum += taps[w] * taps[w + c];
-    for (int64_t r = 0; r + c < rows; ++r) {
-      g.at(r, r + c) = g.at(r + c, r) = sum;
-      if (r + c + 1 < rows)
-        sum +=
-            taps[r + windows] * taps[r + c + windows] - taps[r] * taps[r + c];
-    }
+  int64_t rows = std::min(kMostRows, length / 2);
+  int64_t columns = std::min(rows, order + kOversampling);
+  Matrix basis(rows, columns);
+  // The same directions in every run: as good as any others.
+  uint32_t bits = 1;
+  for (double &value : basis.values) {
+    bits = bits * 1664525 + 1013904223;
+    value = double(bits >> 8) / double(1 << 23) - 1;
   }
-  int n = int(rows), lwork = 34 * n, info = 0;
-  std::vector<double> eigenvalues(rows), work(lwork);
-  dsyev_("V", "U", &n, g.data(), &n, eigenvalues.data(), work.data(), &lwork,
-         &info);
+  for (int64_t pass = 0; pass < kPasses; ++pass) {
+    basis = multiplyHankel(taps, basis);
+    if (Status status = orthonormalise(basis); !status)
+      return status.error();
+  }
+  Matrix image = multiplyHankel(taps, basis), small(columns, columns);
+  for (int64_t c = 0; c < columns; ++c)
+    for (int64_t r = 0; r < columns; ++r)
+      for (int64_t j = 0; j < rows; ++j)
+        small.at(r, c) += basis.at(j, r) * image.at(j, c);
+  int n = int(columns), lwork = 34 * n, info = 0;
+  std::vector<double> eigenvalues(columns), work(lwork);
+  dsyev_("V", "U", &n, small.data(), &n, eigenvalues.data(), work.data(),
+         &lwork, &info);
   if (info)
     return failure("dsyev", info);
-  // Ascending so far.
-  for (int64_t c = 0; c < rows / 2; ++c)
-    std::swap_ranges(&g.at(0, c), &g.at(0, c) + rows, &g.at(0, rows - 1 - c));
-  for (int64_t i = 0; i < rows; ++i)
-    space.values[i] = std::sqrt(std::max(eigenvalues[rows - 1 - i], 0.0));
+  std::vector<int64_t> largestFirst(columns);
+  std::iota(largestFirst.begin(), largestFirst.end(), 0);
+  std::sort(largestFirst.begin(), largestFirst.end(),
+            [&](int64_t x, int64_t y) {
+              return std::pair(-std::abs(eigenvalues[x]), x) <
+                     std::pair(-std::abs(eigenvalues[y]), y);
+            });
+  HankelSpace space{Matrix(rows, columns), {}};
+  for (int64_t c = 0; c < columns; ++c) {
+    space.values.push_back(std::abs(eigenvalues[largestFirst[c]]));
+    for (int64_t j = 0; j < columns; ++j)
+      for (int64_t r = 0; r < rows; ++r)
+        space.vectors.at(r, c) += basis.at(r, j) * small.at(j, largestFirst[c]);
+  }
   return space;
 }
 
@@ -184,6 +226,7 @@ Result<ModalFilter> fitModes(const double *filter, int64_t length,
     // Directions that are only rounding would add poles at random.
     int64_t states = 0;
     while (states < std::min<int64_t>(order, space->vectors.rows - 1) &&
+           states < space->vectors.columns &&
            space->values[states] > kNoise * space->values[0])
       ++states;
     if (states) {
@@ -206,18 +249,6 @@ Result<ModalFilter> fitModes(const double *filter, int64_t length,
   }
   fit.error = energy > 0 ? std::sqrt(error / energy) : 0;
   return fit;
-}
-
-Result<std::vector<double>>
-hankelSingularValues(const double *filter, int64_t length, int64_t order) {
-  if (Status status = check(filter, length, order); !status)
-    return status.error();
-  if (length < 2)
-    return std::vector<double>{};
-  Result<HankelSpace> space = splitHankel(filter, length, order);
-  if (!space)
-    return space.error();
-  return space->values;
 }
 
 } // namespace linnet

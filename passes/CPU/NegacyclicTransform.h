@@ -11,8 +11,8 @@
 // both directions run in place and products are in whatever order the forward
 // one leaves, nothing is ever reordered. Splitting x^4q - r^4 at the four roots
 // of x^q = s has one set of factors per polynomial rather than per
-// coefficient (Bernstein 2007, "The tangent FFT", section 2, calls it the
-// twisted-free form; it is the one of number-theoretic transforms).
+// coefficient (the untwisted form of Bernstein 2007, "The tangent FFT", which
+// is also that of number-theoretic transforms).
 //
 //===----------------------------------------------------------------------===//
 

@@ -24,17 +24,24 @@ using namespace mlir;
 using namespace mlir::linnet;
 
 namespace {
-/// A matrix of filters, row by row.
+/// Matrices of filters, one after the other: one per layer, or one. Layers are
+/// numbered as in their weight's key.
 struct Filters {
   int64_t count, taps;
-  std::vector<double> values;
+  SmallVector<int64_t> layers{0};
+  std::vector<double> values = {};
 };
 
-/// Modes of all filters, as many for each.
+/// Modes of all filters of all layers, as many for each.
 struct Distilled {
   std::vector<::linnet::ModalFilter> fits;
   int64_t modes = 0;
   double error = 0;
+};
+
+/// The recurrences of one layer as tensors.
+struct ModeTensors {
+  std::vector<float> decays, angles, query, direct;
 };
 
 struct DistillConvolution
@@ -48,17 +55,30 @@ struct DistillConvolution
           << int64_t(order) << " and " << double(maxError);
       return signalPassFailure();
     }
+    archive.reset();
     SmallVector<LongConvOp> convolutions;
     getOperation().walk([&](LongConvOp op) { convolutions.push_back(op); });
+    int64_t number = 0;
     for (LongConvOp op : convolutions)
-      distill(op);
+      if (failed(distill(op, number++)))
+        return signalPassFailure();
+    if (failed(saveArchive()))
+      signalPassFailure();
   }
 
 private:
-  void distill(LongConvOp op);
+  LogicalResult distill(LongConvOp op, int64_t number);
   std::optional<Filters> readFilters(LongConvOp op, std::string &obstacle);
   std::optional<Filters> readWeight(WeightOp weight, std::string &obstacle);
   std::optional<Distilled> fit(const Filters &filters, std::string &obstacle);
+  FailureOr<Value> buildScan(LongConvOp op, const Filters &filters,
+                             const Distilled &distilled, StringRef key);
+  FailureOr<Value>
+  createTensor(ImplicitLocOpBuilder &b, LongConvOp op, const Filters &filters,
+               StringRef key, ArrayRef<int64_t> shape,
+               llvm::function_ref<const std::vector<float> &(size_t)> layer);
+  LogicalResult openArchive(std::string &obstacle);
+  LogicalResult saveArchive();
   void decline(LongConvOp op, StringRef reason) {
     ++declined;
     remark::missed(op.getLoc(), remark::RemarkOpts::name("not distilled")
@@ -66,41 +86,64 @@ private:
         << remark::reason("{0}", reason);
   }
 
+  /// Shared because passes are copied.
   std::shared_ptr<::linnet::Archive> archive;
 };
 } // namespace
 
-std::optional<Filters> DistillConvolution::readWeight(WeightOp weight,
-                                                      std::string &obstacle) {
-  if (weight.getLayer()) {
-    obstacle = "its filter differs from layer to layer";
-    return std::nullopt;
-  }
+//===----------------------------------------------------------------------===//
+// Filters
+//===----------------------------------------------------------------------===//
+
+LogicalResult DistillConvolution::openArchive(std::string &obstacle) {
+  if (archive)
+    return success();
   auto path = getOperation()->getAttrOfType<StringAttr>(kArchiveAttr);
   if (!path) {
     obstacle = "its filter is a weight of no archive";
+    return failure();
+  }
+  auto opened = ::linnet::Archive::open(path.str());
+  if (!opened) {
+    obstacle = opened.error().str();
+    return failure();
+  }
+  archive = std::make_shared<::linnet::Archive>(opened.take());
+  return success();
+}
+
+std::optional<Filters> DistillConvolution::readWeight(WeightOp weight,
+                                                      std::string &obstacle) {
+  if (weight.getLayer() && archivePath.empty()) {
+    obstacle = "its filter differs from layer to layer, which constants cannot "
+               "(option archive)";
     return std::nullopt;
   }
-  if (!archive) {
-    auto opened = ::linnet::Archive::open(path.str());
-    if (!opened) {
-      obstacle = opened.error().str();
+  if (failed(openArchive(obstacle)))
+    return std::nullopt;
+  auto type = cast<RankedTensorType>(weight.getType());
+  Filters filters{type.getDimSize(0), type.getDimSize(1)};
+  if (weight.getLayer()) {
+    filters.layers.clear();
+    for (int64_t layer = 0, e = int64_t(archive->size()); layer < e; ++layer)
+      if (archive->find(resolveWeightKey(weight.getKey(), layer)))
+        filters.layers.push_back(layer);
+  }
+  for (int64_t layer : filters.layers) {
+    auto tensor = archive->require(
+        resolveWeightKey(weight.getKey(), layer),
+        std::vector<int64_t>(type.getShape().begin(), type.getShape().end()));
+    if (!tensor) {
+      obstacle = tensor.error().str();
       return std::nullopt;
     }
-    archive = std::make_shared<::linnet::Archive>(opened.take());
+    size_t before = filters.values.size(), more = size_t(type.getNumElements());
+    filters.values.resize(before + more);
+    ::linnet::convertToF64((*tensor)->data, (*tensor)->dtype,
+                           filters.values.data() + before, more);
   }
-  auto type = cast<RankedTensorType>(weight.getType());
-  auto tensor = archive->require(
-      weight.getKey().str(),
-      std::vector<int64_t>(type.getShape().begin(), type.getShape().end()));
-  if (!tensor) {
-    obstacle = tensor.error().str();
-    return std::nullopt;
-  }
-  Filters filters{type.getDimSize(0), type.getDimSize(1), {}};
-  filters.values.resize(size_t(type.getNumElements()));
-  ::linnet::convertToF64((*tensor)->data, (*tensor)->dtype,
-                         filters.values.data(), filters.values.size());
+  if (filters.layers.empty())
+    obstacle = "its filter is in no layer of the archive";
   return filters;
 }
 
@@ -117,7 +160,7 @@ std::optional<Filters> DistillConvolution::readFilters(LongConvOp op,
     return std::nullopt;
   }
   auto type = constant.getType();
-  Filters filters{type.getDimSize(0), type.getDimSize(1), {}};
+  Filters filters{type.getDimSize(0), type.getDimSize(1)};
   for (APFloat value : constant.getValues<APFloat>()) {
     bool losesInfo = false;
     value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
@@ -127,14 +170,15 @@ std::optional<Filters> DistillConvolution::readFilters(LongConvOp op,
   return filters;
 }
 
-/// The fewest modes, among powers of two, whose worst filter is within the
+/// The fewest states, among powers of two, whose worst filter is within the
 /// bound.
 std::optional<Distilled> DistillConvolution::fit(const Filters &filters,
                                                  std::string &obstacle) {
   double nearest = 0;
+  int64_t rows = filters.count * int64_t(filters.layers.size());
   for (int64_t states = 1; states <= order; states *= 2) {
     Distilled result;
-    for (int64_t row = 0; row < filters.count; ++row) {
+    for (int64_t row = 0; row < rows; ++row) {
       auto fitted = ::linnet::fitModes(
           filters.values.data() + row * filters.taps, filters.taps, states);
       if (!fitted) {
@@ -156,6 +200,10 @@ std::optional<Distilled> DistillConvolution::fit(const Filters &filters,
       << order << " states, but got " << nearest;
   return std::nullopt;
 }
+
+//===----------------------------------------------------------------------===//
+// Recurrences
+//===----------------------------------------------------------------------===//
 
 /// x + skip (.) input, the sum of a recurrence and its direct terms.
 static Value addDirect(ImplicitLocOpBuilder &b, LongConvOp op, Value output,
@@ -185,77 +233,142 @@ static Value addDirect(ImplicitLocOpBuilder &b, LongConvOp op, Value output,
       .getResult(0);
 }
 
-/// The scan of the modes: columns are the channels that share a filter.
-static Value buildScan(ImplicitLocOpBuilder &b, LongConvOp op,
-                       const Distilled &distilled) {
-  auto type = cast<RankedTensorType>(op.getInput().getType());
-  int64_t filters = int64_t(distilled.fits.size()), modes = distilled.modes,
-          channels = type.getDimSize(2);
-  std::vector<float> decays, angles, query, direct,
-      key(size_t(2 * modes), 0.0f);
-  std::fill_n(key.begin(), modes, 1.0f);
-  for (const ::linnet::ModalFilter &fit : distilled.fits) {
+static ModeTensors packModes(ArrayRef<::linnet::ModalFilter> fits,
+                             int64_t modes, int64_t sharing) {
+  ModeTensors tensors;
+  for (const ::linnet::ModalFilter &fit : fits) {
     std::vector<float> re(modes), im(modes);
     for (int64_t n = 0; n < modes; ++n) {
       bool used = n < int64_t(fit.poles.size());
       // A mode without weight, for filters that need fewer.
       std::complex<double> pole = used ? fit.poles[n] : 1.0,
                            weight = used ? fit.weights[n] : 0.0;
-      decays.push_back(float(std::log(std::abs(pole))));
-      angles.push_back(float(std::arg(pole)));
+      tensors.decays.push_back(float(std::log(std::abs(pole))));
+      tensors.angles.push_back(float(std::arg(pole)));
       re[n] = float(weight.real());
       im[n] = float(-weight.imag());
     }
-    llvm::append_range(query, re);
-    llvm::append_range(query, im);
-    direct.insert(direct.end(), channels / filters, float(fit.direct));
+    llvm::append_range(tensors.query, re);
+    llvm::append_range(tensors.query, im);
+    tensors.direct.insert(tensors.direct.end(), sharing, float(fit.direct));
   }
-  auto constant = [&](ArrayRef<int64_t> shape, const std::vector<float> &from) {
-    auto attribute = DenseElementsAttr::get(
-        RankedTensorType::get(shape, b.getF32Type()), ArrayRef<float>(from));
-    return Value(arith::ConstantOp::create(b, attribute));
+  return tensors;
+}
+
+/// A constant, or where an archive is written a weight in it.
+FailureOr<Value> DistillConvolution::createTensor(
+    ImplicitLocOpBuilder &b, LongConvOp op, const Filters &filters,
+    StringRef key, ArrayRef<int64_t> shape,
+    llvm::function_ref<const std::vector<float> &(size_t)> layer) {
+  auto type = RankedTensorType::get(shape, b.getF32Type());
+  if (archivePath.empty())
+    return Value(arith::ConstantOp::create(
+        b, DenseElementsAttr::get(type, ArrayRef<float>(layer(0)))));
+  if (!archive)
+    archive = std::make_shared<::linnet::Archive>();
+  for (auto [index, number] : llvm::enumerate(filters.layers)) {
+    const std::vector<float> &values = layer(index);
+    auto bytes = reinterpret_cast<const std::byte *>(values.data());
+    ::linnet::Status status = archive->overlay(
+        resolveWeightKey(key, number), ::linnet::DataType::F32,
+        std::vector<int64_t>(shape.begin(), shape.end()),
+        std::vector<std::byte>(bytes, bytes + values.size() * sizeof(float)));
+    if (!status)
+      return op.emitOpError(status.error().str());
+  }
+  auto weight = op.getFilter().getDefiningOp<WeightOp>();
+  return Value(WeightOp::create(b, type, b.getStringAttr(key),
+                                weight ? weight.getLayer() : Value()));
+}
+
+LogicalResult DistillConvolution::saveArchive() {
+  if (!archive || !archive->hasUnsavedOverlay())
+    return success();
+  ::linnet::Status status = archive->saveAll(archivePath);
+  archive->discardOverlay();
+  if (!status)
+    return getOperation().emitError(status.error().str());
+  getOperation()->setAttr(kArchiveAttr,
+                          StringAttr::get(&getContext(), archivePath));
+  return success();
+}
+
+/// The scan of the modes: columns are the channels that share a filter.
+FailureOr<Value> DistillConvolution::buildScan(LongConvOp op,
+                                               const Filters &filters,
+                                               const Distilled &distilled,
+                                               StringRef key) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  auto type = cast<RankedTensorType>(op.getInput().getType());
+  int64_t count = filters.count, modes = distilled.modes,
+          channels = type.getDimSize(2);
+  SmallVector<ModeTensors> layers;
+  for (size_t i = 0; i < filters.layers.size(); ++i)
+    layers.push_back(packModes(ArrayRef(distilled.fits).slice(i * count, count),
+                               modes, channels / count));
+  auto create = [&](StringRef name, ArrayRef<int64_t> shape,
+                    std::vector<float> ModeTensors::*member) {
+    return createTensor(b, op, filters, (key + "." + name).str(), shape,
+                        [&](size_t i) -> const std::vector<float> & {
+                          return layers[i].*member;
+                        });
   };
+  auto decays = create("decay", {1, 1, count, modes}, &ModeTensors::decays),
+       angles = create("angle", {1, 1, count, modes}, &ModeTensors::angles),
+       query = create("query", {1, 1, count, 2 * modes}, &ModeTensors::query),
+       direct = create("direct", {channels}, &ModeTensors::direct);
+  if (failed(decays) || failed(angles) || failed(query) || failed(direct))
+    return failure();
+  std::vector<float> ones(size_t(2 * modes), 0.0f);
+  std::fill_n(ones.begin(), modes, 1.0f);
+  auto written = RankedTensorType::get({1, 1, 1, 2 * modes}, b.getF32Type());
+  Value writer = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(written, ArrayRef<float>(ones)));
   SmallVector<ReassociationIndices> heads{{0}, {1}, {2, 3}};
   auto valueType = RankedTensorType::get(
-      {type.getDimSize(0), type.getDimSize(1), filters, channels / filters},
+      {type.getDimSize(0), type.getDimSize(1), count, channels / count},
       type.getElementType());
   Value value =
       tensor::ExpandShapeOp::create(b, valueType, op.getInput(), heads);
-  SmallVector<Value> parameters{constant({1, 1, filters, modes}, decays),
-                                constant({1, 1, filters, modes}, angles)};
   // A decay and an angle per pair of rows.
   NormalForm form;
   form.logDecay = {{0}};
   form.phase = 1;
-  TransitionAttrInterface transition =
-      TransitionTerms::find(form, {"thp", "thp"}, b.getContext());
   auto scan = ScanOp::create(
-      b, constant({1, 1, filters, 2 * modes}, query),
-      constant({1, 1, 1, 2 * modes}, key), value, parameters,
-      /*bonus=*/Value(), /*initial=*/Value(), transition, APFloat(1.0),
+      b, *query, writer, value, ValueRange{*decays, *angles},
+      /*bonus=*/Value(), /*initial=*/Value(),
+      TransitionTerms::find(form, {"thp", "thp"}, b.getContext()), APFloat(1.0),
       Readout::Post, /*reverse=*/false, ScanForm::Auto);
   Value output = tensor::CollapseShapeOp::create(b, scan.getResult(), heads);
-  return addDirect(b, op, output, constant({channels}, direct));
+  return addDirect(b, op, output, *direct);
 }
 
-void DistillConvolution::distill(LongConvOp op) {
+LogicalResult DistillConvolution::distill(LongConvOp op, int64_t number) {
   auto type = cast<RankedTensorType>(op.getInput().getType());
-  if (op.getTail() || !op.getNewTail().use_empty())
-    return decline(op, "its state is explicit; run before "
-                       "linnet-thread-state");
-  if (!type.getElementType().isF32() || type.isDynamicDim(2))
-    return decline(op, "its channels are not a known number of f32");
   std::string obstacle;
-  std::optional<Filters> filters = readFilters(op, obstacle);
+  std::optional<Filters> filters;
   std::optional<Distilled> distilled;
-  if (filters)
+  if (op.getTail() || !op.getNewTail().use_empty())
+    obstacle = "its state is explicit; run before linnet-thread-state";
+  else if (!type.getElementType().isF32() || type.isDynamicDim(2))
+    obstacle = "its channels are not a known number of f32";
+  else
+    filters = readFilters(op, obstacle);
+  if (obstacle.empty())
     distilled = fit(*filters, obstacle);
   if (distilled && distilled->modes == 0)
     obstacle = "its filter has one tap";
-  if (!obstacle.empty())
-    return decline(op, obstacle);
-  ImplicitLocOpBuilder b(op.getLoc(), op);
-  op.getResult().replaceAllUsesWith(buildScan(b, op, *distilled));
+  if (!obstacle.empty()) {
+    decline(op, obstacle);
+    return success();
+  }
+  auto weight = op.getFilter().getDefiningOp<WeightOp>();
+  std::string key =
+      weight ? weight.getKey().str() : "distilled." + std::to_string(number);
+  FailureOr<Value> result = buildScan(op, *filters, *distilled, key);
+  if (failed(result))
+    return failure();
+  op.getResult().replaceAllUsesWith(*result);
   remark::passed(op.getLoc(), remark::RemarkOpts::name("distilled")
                                   .category("linnet-distill-convolution"))
       << remark::reason("{0} taps as {1} complex modes", filters->taps,
@@ -263,4 +376,5 @@ void DistillConvolution::distill(LongConvOp op) {
       << remark::metric("RelativeError", distilled->error);
   op.erase();
   ++distilledCount;
+  return success();
 }

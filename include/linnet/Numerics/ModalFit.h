@@ -29,17 +29,11 @@ struct ModalFilter {
 };
 
 /// The filter of at most `order` real states (a pair of poles is two) near the
-/// `length` taps at `filter`: the poles span the leading left singular vectors
-/// of the Hankel matrix of the taps (Kung 1978), the weights are least squares
+/// `length` taps at `filter`: the poles span the leading singular vectors of
+/// the Hankel matrix of the taps (Kung 1978), the weights are least squares
 /// over all taps. Errors: a filter that is not finite, an order below 1.
 Result<ModalFilter> fitModes(const double *filter, int64_t length,
                              int64_t order);
-
-/// Singular values, largest first, of the Hankel matrix that fitModes splits:
-/// no recurrence of n states is nearer than number n + 1 (Adamyan, Arov and
-/// Krein 1971). Those below 1e-7 of the largest are noise.
-Result<std::vector<double>> hankelSingularValues(const double *filter,
-                                                 int64_t length, int64_t order);
 
 } // namespace linnet
 

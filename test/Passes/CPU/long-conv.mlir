@@ -1,4 +1,4 @@
-// RUN: linnet-opt %s --split-input-file --linnet-lower-cpu="vector-bits=256" --canonicalize | FileCheck %s
+// RUN: linnet-opt %s --split-input-file --linnet-lower-cpu="vector-bits=256" --canonicalize --verify-diagnostics | FileCheck %s
 
 // Long: filter and inputs are transformed block by block; with no state asked
 // for there is no tail.
@@ -26,4 +26,13 @@ func.func @step(%x: tensor<1x?x64xf32>, %h: tensor<64x1000xf32>, %t: tensor<1x99
     attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
   %y, %n = linnet.long_conv %x, %h tail(%t) : (tensor<1x?x64xf32>, tensor<64x1000xf32>, tensor<1x999x64xf32>) -> (tensor<1x?x64xf32>, tensor<1x999x64xf32>)
   return %y, %n : tensor<1x?x64xf32>, tensor<1x999x64xf32>
+}
+
+// -----
+
+func.func @unknown(%x: tensor<1x?x64xf32>, %h: tensor<64x?xf32>) -> tensor<1x?x64xf32>
+    attributes {linnet.phase = "function", linnet.max_tokens = 16 : i64} {
+  // expected-error@+1 {{expected a filter of known length, but got 'tensor<64x?xf32>'}}
+  %y, %n = linnet.long_conv %x, %h : (tensor<1x?x64xf32>, tensor<64x?xf32>) -> (tensor<1x?x64xf32>, tensor<1x?x64xf32>)
+  return %y : tensor<1x?x64xf32>
 }

@@ -93,19 +93,19 @@ TEST_F(InterfaceTest, NormalFormsFitTheirOperands) {
 TEST_F(InterfaceTest, LegalFormsFollowFromTheNormalForm) {
   using enum ScanForm;
   std::vector<std::vector<ScanForm>> expected{
-      {Step, Sequential, Chunkwise, Quadratic},
-      {Step, Sequential, Chunkwise, Quadratic},
-      {Step, Sequential, Chunkwise, Quadratic},
+      {Step, Sequential, Associative, Chunkwise, Quadratic},
+      {Step, Sequential, Associative, Chunkwise, Quadratic},
+      {Step, Sequential, Associative, Chunkwise, Quadratic},
       {Step, Sequential},
-      {Step, Sequential, Chunkwise},
-      {Step, Sequential, Chunkwise},
-      {Step, Sequential, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
       {Step, Sequential},
       {Step, Sequential},
-      {Step, Sequential, Chunkwise},
-      {Step, Sequential, Chunkwise},
-      {Step, Sequential, Chunkwise},
-      {Step, Sequential, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
       {Step, Sequential},
       {Step, Sequential}};
   for (auto [transition, forms] : llvm::zip_equal(transitions(), expected)) {

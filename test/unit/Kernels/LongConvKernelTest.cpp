@@ -41,11 +41,13 @@ TEST(LongConvKernel, Random) {
       int64_t filters = program.pick<int64_t>({1, channels, channels});
       if (channels % 2 == 0 && program.chance(0.3))
         filters = channels / 2;
-      addConv(program,
-              {program.integer(1, 2),
-               program.pick<int64_t>({1, 2, 7, 8, 9, 64, 130, 300}), channels,
-               filters, program.pick<int64_t>({1, 2, 5, 8, 63, 150, 400}),
-               program.chance(0.5), program.chance(0.5), program.chance(0.5)});
+      int64_t taps = program.pick<int64_t>({1, 2, 5, 8, 63, 150, 400});
+      // One tap has no past: the tail is empty.
+      addConv(program, {program.integer(1, 2),
+                        program.pick<int64_t>({1, 2, 7, 8, 9, 64, 130, 300}),
+                        channels, filters, taps, program.chance(0.5),
+                        taps > 1 && program.chance(0.5),
+                        taps > 1 && program.chance(0.5)});
     }
     program.check();
   }
