@@ -294,13 +294,17 @@ Status GraphImport::finish() {
   }
   IRRewriter rewriter(b.getContext());
   (void)runRegionDCE(rewriter, function->getRegions());
+  // Nor do cells stay whose recurrences nothing reads.
+  for (auto cell : llvm::make_early_inc_range(module->getOps<func::FuncOp>()))
+    if (cell.isPrivate() && SymbolTable::symbolKnownUseEmpty(cell, *module))
+      cell.erase();
   return {};
 }
 
 Status GraphImport::writeWeights() {
   // Weights that nothing reads any more are not worth a place in the file.
   std::set<std::string> used;
-  function.walk(
+  module->walk(
       [&](ir::WeightOp weight) { used.insert(weight.getKey().str()); });
   if (used.empty())
     return {};
