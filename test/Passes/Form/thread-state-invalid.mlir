@@ -54,3 +54,16 @@ module attributes {linnet.model = {kind = "encoder", max_context = 7 : i64}} {
     return %q : tensor<?x?x2x3xf32>
   }
 }
+
+// -----
+
+module attributes {linnet.model = {max_context = 7 : i64}} {
+  func.func private @cell(%x: tensor<?x4xf32>, %h: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+    return %h, %x : tensor<?x4xf32>, tensor<?x4xf32>
+  }
+  func.func @forward(%x: tensor<?x?x4xf32>, %position: index) -> tensor<?x?x4xf32> {
+    // expected-error@+1 {{cannot run token by token: it runs from the last token to the first}}
+    %y, %h = linnet.recurrence @cell(%x) {reverse} : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32> state(tensor<?x4xf32>)
+    return %y : tensor<?x?x4xf32>
+  }
+}
