@@ -24,10 +24,6 @@ enum Input : unsigned { kX, kW, kR, kB, kLengths, kHidden, kCell, kPeepholes };
 
 } // namespace
 
-//===----------------------------------------------------------------------===//
-// Parts of stored tensors
-//===----------------------------------------------------------------------===//
-
 /// Rows [begin, begin + count) of x[direction], of x [directions, rows, ...].
 /// What is stored stays so: a weight of its own that kernels pack once.
 static Tensor rowsOf(Node &node, unsigned i, int64_t direction, int64_t begin,
