@@ -64,3 +64,16 @@ func.func @linnet_function(%x: tensor<1x5x4xf32>, %h: tensor<1x4xf32> {linnet.st
   %y, %s, %t = linnet.recurrence @cell(%x) initial(%h, %h) : (tensor<1x5x4xf32>, tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x5x4xf32> state(tensor<1x4xf32>, tensor<1x4xf32>)
   return %y, %s : tensor<1x5x4xf32>, tensor<1x4xf32>
 }
+
+// -----
+
+// expected-error@+1 {{expected functions that do not apply themselves, but got @cell}}
+func.func private @cell(%x: tensor<1x4xf32>, %h: tensor<1x4xf32>) -> (tensor<1x4xf32>, tensor<1x4xf32>) {
+  %e = tensor.expand_shape %x [[0, 1], [2]] output_shape [1, 1, 4] : tensor<1x4xf32> into tensor<1x1x4xf32>
+  %y, %s = linnet.recurrence @cell(%e) : (tensor<1x1x4xf32>) -> tensor<1x1x4xf32> state(tensor<1x4xf32>)
+  return %x, %s : tensor<1x4xf32>, tensor<1x4xf32>
+}
+func.func @linnet_function(%x: tensor<1x3x4xf32>) -> tensor<1x4xf32> attributes {linnet.phase = "function", linnet.max_tokens = 3 : i64} {
+  %y, %s = linnet.recurrence @cell(%x) : (tensor<1x3x4xf32>) -> tensor<1x3x4xf32> state(tensor<1x4xf32>)
+  return %s : tensor<1x4xf32>
+}

@@ -67,3 +67,25 @@ module attributes {linnet.model = {max_context = 7 : i64}} {
     return %y : tensor<?x?x4xf32>
   }
 }
+
+// -----
+
+module attributes {linnet.model = {max_context = 7 : i64}} {
+  func.func @forward(%x: tensor<?x?x4xf32>, %position: index) -> tensor<?x?x4xf32> {
+    %y = call @a(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+    return %y : tensor<?x?x4xf32>
+  }
+  // expected-error@+1 {{expected functions that do not apply themselves, but got @a}}
+  func.func private @a(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+    %y = call @b(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+    return %y : tensor<?x?x4xf32>
+  }
+  func.func private @b(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+    %y = call @a(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+    %z = call @leaf(%y) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+    return %z : tensor<?x?x4xf32>
+  }
+  func.func private @leaf(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+    return %x : tensor<?x?x4xf32>
+  }
+}

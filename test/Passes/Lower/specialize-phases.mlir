@@ -71,3 +71,11 @@ module attributes {linnet.model = {kind = "recurrent", max_context = 64 : i64}} 
 // expected-error@+1 {{expected a function @forward}}
 module {
 }
+
+// -----
+
+// expected-error@+1 {{expected functions that do not apply themselves, but got @forward}}
+func.func @forward(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+  %y = call @forward(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+  return %y : tensor<?x?x4xf32>
+}
