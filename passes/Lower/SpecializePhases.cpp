@@ -222,6 +222,11 @@ struct SpecializePhases : linnet::impl::SpecializePhasesBase<SpecializePhases> {
     }
     if (failed(checkNoRecursion(root)))
       return signalPassFailure();
+    for (func::FuncOp callee : collectCallees(root, symbols))
+      if (!callee.getBody().hasOneBlock()) {
+        callee.emitOpError("expected a body of one block");
+        return signalPassFailure();
+      }
     auto list = function.empty() ? listPhases(module, blockTokens)
                                  : SmallVector<Phase>{{"run", tokens, false}};
     if (failed(list))

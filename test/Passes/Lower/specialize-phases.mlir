@@ -79,3 +79,12 @@ func.func @forward(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
   %y = call @forward(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
   return %y : tensor<?x?x4xf32>
 }
+
+// -----
+
+// expected-error@+1 {{expected a body of one block}}
+func.func private @cell(%x: tensor<?x4xf32>, %h: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+func.func @forward(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+  %y, %s = linnet.recurrence @cell(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32> state(tensor<?x4xf32>)
+  return %y : tensor<?x?x4xf32>
+}
