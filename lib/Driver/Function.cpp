@@ -7,6 +7,7 @@
 
 #include "linnet/Support/File.h"
 #include "linnet/Support/Quote.h"
+#include "passes/Form/Recursion.h"
 #include "passes/Lower/Passes.h"
 #include "passes/Pipelines/Pipelines.h"
 
@@ -152,6 +153,9 @@ compileFunction(mlir::ModuleOp module, const std::string &name,
                        ": expected results of ranked tensor type, but got ",
                        written);
     }
+  if (auto recursive = mlir::linnet::findRecursion(function))
+    return makeError("function @", recursive.getName().str(),
+                     ": expected functions that do not apply themselves");
   OpenSizes open;
   for (auto [number, input] : llvm::enumerate(inputs))
     if (Status status = fitInput(function, number, input, open); !status)

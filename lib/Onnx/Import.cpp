@@ -37,6 +37,7 @@ private:
   Status declareInputs();
   Status checkDims() const;
   Status declareInitializers();
+  Status checkOperators();
   Status importNode(const NodeProto &proto);
   Status define(const std::string &name, Tensor tensor);
   Result<Tensor *> use(const std::string &name, const std::string &reader);
@@ -201,6 +202,25 @@ Status GraphImport::declareInitializers() {
   return {};
 }
 
+/// All operators that are missing in one message: one at a time would be a
+/// guessing game.
+Status GraphImport::checkOperators() {
+  std::string first, others;
+  std::set<std::string> seen;
+  for (const NodeProto &proto : graph.node()) {
+    Node node(g, reader, proto, opsetOf(model, proto.domain()), {});
+    Result<const Operator *> found = findOperator(proto, node);
+    if (found || !seen.insert(proto.op_type()).second)
+      continue;
+    if (first.empty())
+      first = found.error().str();
+    else
+      others += (others.empty() ? "; nor are the operators of " : ", ") +
+                node.describe();
+  }
+  return first.empty() ? Status() : makeError(first, others);
+}
+
 Status GraphImport::importNode(const NodeProto &proto) {
   SmallVector<Tensor *> inputs;
   g.b.setLoc(NameLoc::get(g.b.getStringAttr(
@@ -294,13 +314,17 @@ Status GraphImport::finish() {
   }
   IRRewriter rewriter(b.getContext());
   (void)runRegionDCE(rewriter, function->getRegions());
+  // Nor do cells stay whose recurrences nothing reads.
+  for (auto cell : llvm::make_early_inc_range(module->getOps<func::FuncOp>()))
+    if (cell.isPrivate() && SymbolTable::symbolKnownUseEmpty(cell, *module))
+      cell.erase();
   return {};
 }
 
 Status GraphImport::writeWeights() {
   // Weights that nothing reads any more are not worth a place in the file.
   std::set<std::string> used;
-  function.walk(
+  module->walk(
       [&](ir::WeightOp weight) { used.insert(weight.getKey().str()); });
   if (used.empty())
     return {};
@@ -339,6 +363,8 @@ Result<OwningOpRef<ModuleOp>> GraphImport::run() {
   if (Status status = declareInputs(); !status)
     return makeError(path, ": ", status.error().str());
   if (Status status = declareInitializers(); !status)
+    return makeError(path, ": ", status.error().str());
+  if (Status status = checkOperators(); !status)
     return makeError(path, ": ", status.error().str());
   for (const NodeProto &node : graph.node())
     if (Status status = importNode(node); !status)

@@ -18,7 +18,8 @@ enum AttributeType : int32_t {
   kString = 3,
   kTensor = 4,
   kFloats = 6,
-  kInts = 7
+  kInts = 7,
+  kStrings = 8
 };
 
 const char *nameOf(int32_t type) {
@@ -35,6 +36,8 @@ const char *nameOf(int32_t type) {
     return "floats";
   case kInts:
     return "integers";
+  case kStrings:
+    return "strings";
   default:
     return "something else";
   }
@@ -151,6 +154,13 @@ SmallVector<float> Node::numbers(const char *name) {
     return {};
   return SmallVector<float>(attribute->floats().begin(),
                             attribute->floats().end());
+}
+
+std::vector<std::string> Node::strings(const char *name) {
+  const AttributeProto *attribute = find(name, kStrings);
+  if (!attribute)
+    return {};
+  return {attribute->strings().begin(), attribute->strings().end()};
 }
 
 std::shared_ptr<const StoredTensor> Node::stored(const char *name) {

@@ -82,6 +82,7 @@ public:
                      size_t dflt = 0);
   llvm::SmallVector<int64_t> integers(const char *name);
   llvm::SmallVector<float> numbers(const char *name);
+  std::vector<std::string> strings(const char *name);
   /// The stored tensor of the attribute, or null.
   std::shared_ptr<const StoredTensor> stored(const char *name);
   /// Attributes that do not change the result.

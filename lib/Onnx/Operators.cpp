@@ -3,6 +3,7 @@
 #include "ModelFile.h"
 #include "Node.h"
 
+#include "linnet/Onnx/Import.h"
 #include "linnet/Support/Quote.h"
 
 namespace linnet::onnx {
@@ -36,3 +37,11 @@ Result<const Operator *> findOperator(const NodeProto &proto,
 }
 
 } // namespace linnet::onnx
+
+std::vector<std::string> linnet::supportedOnnxOperators() {
+  std::vector<std::string> names;
+  for (const onnx::Operator &candidate : onnx::kOperators)
+    if (!llvm::is_contained(names, candidate.type))
+      names.emplace_back(candidate.type);
+  return names;
+}

@@ -8,6 +8,7 @@
 #include "dialects/Linnet/Linnet.h"
 #include "passes/CPU/FunctionLowering.h"
 #include "passes/CPU/Passes.h"
+#include "passes/Form/Recursion.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -186,6 +187,8 @@ LogicalResult LowerCpu::lowerPhase(func::FuncOp phase, KernelTable &table) {
   auto bound = phase->getAttrOfType<IntegerAttr>("linnet.max_tokens");
   if (!bound)
     return phase.emitOpError("expected linnet.max_tokens on a phase");
+  if (failed(checkNoRecursion(phase)))
+    return failure();
   SymbolTable symbols(module);
   llvm::SetVector<func::FuncOp> order;
   collectPostOrder(phase, symbols, order);

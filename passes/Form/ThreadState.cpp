@@ -7,6 +7,7 @@
 
 #include "dialects/Linnet/Linnet.h"
 #include "passes/Form/Passes.h"
+#include "passes/Form/Recursion.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
@@ -272,7 +273,7 @@ struct ThreadState : linnet::impl::ThreadStateBase<ThreadState> {
       return signalPassFailure();
     }
     auto context = findMaxContext(module, maxContext);
-    if (failed(context))
+    if (failed(context) || failed(checkNoRecursion(forward)))
       return signalPassFailure();
     if (isEncoder(module)) {
       forward.emitRemark("no state threaded: an encoder reads the whole "

@@ -1,6 +1,7 @@
 //===- SpecializePhases.cpp - one clone of the model per phase ------------===//
 
 #include "dialects/Linnet/Linnet.h"
+#include "passes/Form/Recursion.h"
 #include "passes/Lower/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -225,6 +226,13 @@ struct SpecializePhases : linnet::impl::SpecializePhasesBase<SpecializePhases> {
       module.emitError("expected a function @") << name;
       return signalPassFailure();
     }
+    if (failed(checkNoRecursion(root)))
+      return signalPassFailure();
+    for (func::FuncOp callee : collectCallees(root, symbols))
+      if (!callee.getBody().hasOneBlock()) {
+        callee.emitOpError("expected a body of one block");
+        return signalPassFailure();
+      }
     auto list = function.empty() ? listPhases(module, blockTokens)
                                  : SmallVector<Phase>{{"run", tokens, false}};
     if (failed(list))

@@ -2,6 +2,7 @@
 
 #include "linnet/Driver/ImportTool.h"
 #include "linnet/Frontend/HuggingFace.h"
+#include "linnet/Onnx/Import.h"
 #include "linnet/Support/Interrupt.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -38,7 +39,8 @@ int main(int argc, char **argv) {
       argc, argv,
       "Imports a Hugging Face checkpoint, whose weights are referred to, or an "
       "ONNX model as linnet IR\n\nmodel_type: " +
-          join(linnet::supportedModelTypes(), " ") + "\n");
+          join(linnet::supportedModelTypes(), " ") +
+          "\n\nONNX: " + join(linnet::supportedOnnxOperators(), " ") + "\n");
   linnet::ImportToolOptions options{input, output, locations, {}, {}, weights};
   if (maxContext.getNumOccurrences())
     options.maxContext = maxContext;

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace linnet {
 
@@ -39,6 +40,9 @@ struct OnnxImportOptions {
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
 importOnnx(mlir::MLIRContext &context, const std::string &path,
            const OnnxImportOptions &options);
+
+/// The operators that are imported, each once, for help texts.
+std::vector<std::string> supportedOnnxOperators();
 
 } // namespace linnet
 

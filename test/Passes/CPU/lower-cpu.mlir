@@ -116,3 +116,29 @@ func.func @linnet_function(%x: tensor<3x4xf32>) -> tensor<3x8xf32> attributes {l
   %y = linnet.linear #linnet.dense %x, %part : (tensor<3x4xf32>, tensor<8x4xf32>) -> tensor<3x8xf32>
   return %y : tensor<3x8xf32>
 }
+
+// -----
+
+// A recurrence is a loop that calls its cell with the addresses of a token and
+// exchanges two buffers per state; its matrix is packed once, in a slot.
+
+// CHECK-NOT: linnet.fallbacks
+// CHECK: key = "r", layout = {kind = "panel"
+// CHECK: func.func @linnet_function
+// CHECK: %[[T:.*]]:2 = scf.for %[[I:.*]] = %{{.*}} iter_args(%[[OLD:.*]] = %{{.*}}, %[[NEW:.*]] = %{{.*}}) -> (!llvm.ptr, !llvm.ptr)
+// CHECK: func.call @cell({{.*}}, %[[OLD]], %{{.*}}, %[[NEW]])
+// CHECK: scf.yield %[[NEW]], %[[OLD]]
+// CHECK: call @kernel_copy_0(%[[T]]#0,
+// CHECK-NOT: kernel_pack
+// CHECK: return
+func.func private @cell(%x: tensor<1x4xf32>, %h: tensor<1x4xf32>) -> (tensor<1x4xf32>, tensor<1x4xf32>) {
+  %r = linnet.weight "r" : tensor<4x4xf32>
+  %p = linnet.linear #linnet.dense %h, %r : (tensor<1x4xf32>, tensor<4x4xf32>) -> tensor<1x4xf32>
+  %s = arith.addf %x, %p : tensor<1x4xf32>
+  return %h, %s : tensor<1x4xf32>, tensor<1x4xf32>
+}
+func.func @linnet_function(%x: tensor<1x5x4xf32>, %h: tensor<1x4xf32> {linnet.state = "h"}) -> (tensor<1x5x4xf32>, tensor<1x4xf32> {linnet.state = "h"})
+    attributes {linnet.phase = "function", linnet.max_tokens = 5 : i64} {
+  %y, %s = linnet.recurrence @cell(%x) initial(%h) : (tensor<1x5x4xf32>, tensor<1x4xf32>) -> tensor<1x5x4xf32> state(tensor<1x4xf32>)
+  return %y, %s : tensor<1x5x4xf32>, tensor<1x4xf32>
+}

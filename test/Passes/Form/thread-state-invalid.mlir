@@ -54,3 +54,38 @@ module attributes {linnet.model = {kind = "encoder", max_context = 7 : i64}} {
     return %q : tensor<?x?x2x3xf32>
   }
 }
+
+// -----
+
+module attributes {linnet.model = {max_context = 7 : i64}} {
+  func.func private @cell(%x: tensor<?x4xf32>, %h: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+    return %h, %x : tensor<?x4xf32>, tensor<?x4xf32>
+  }
+  func.func @forward(%x: tensor<?x?x4xf32>, %position: index) -> tensor<?x?x4xf32> {
+    // expected-error@+1 {{cannot run token by token: it runs from the last token to the first}}
+    %y, %h = linnet.recurrence @cell(%x) {reverse} : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32> state(tensor<?x4xf32>)
+    return %y : tensor<?x?x4xf32>
+  }
+}
+
+// -----
+
+module attributes {linnet.model = {max_context = 7 : i64}} {
+  func.func @forward(%x: tensor<?x?x4xf32>, %position: index) -> tensor<?x?x4xf32> {
+    %y = call @a(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+    return %y : tensor<?x?x4xf32>
+  }
+  // expected-error@+1 {{expected functions that do not apply themselves, but got @a}}
+  func.func private @a(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+    %y = call @b(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+    return %y : tensor<?x?x4xf32>
+  }
+  func.func private @b(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+    %y = call @a(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+    %z = call @leaf(%y) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+    return %z : tensor<?x?x4xf32>
+  }
+  func.func private @leaf(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+    return %x : tensor<?x?x4xf32>
+  }
+}

@@ -61,3 +61,23 @@ module attributes {linnet.model = {max_context = 7 : i64}} {
     return %o : tensor<?x?x2x4xf32>
   }
 }
+
+// -----
+
+// The states of a recurrence; its cell is called per token and has none.
+
+// CHECK-LABEL: max_context = 9
+module attributes {linnet.model = {max_context = 9 : i64}} {
+  // CHECK: func.func @forward({{.*}}, %[[H:[a-z0-9]+]]: tensor<?x4xf32> {linnet.state = "forward.cell.0"}, %[[N:[a-z0-9]+]]: tensor<?xf32> {linnet.state = "forward.cell.1"})
+  func.func @forward(%x: tensor<?x?x4xf32>, %position: index) -> tensor<?x?x4xf32> {
+    // CHECK: %{{.*}}, %[[F:.*]]:2 = linnet.recurrence @cell(%{{.*}}) initial(%[[H]], %[[N]])
+    // CHECK: return %{{.*}}, %[[F]]#0, %[[F]]#1
+    %y, %h, %n = linnet.recurrence @cell(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32> state(tensor<?x4xf32>, tensor<?xf32>)
+    return %y : tensor<?x?x4xf32>
+  }
+  // CHECK: func.func private @cell(%{{[a-z0-9]+}}: tensor<?x4xf32>, %{{[a-z0-9]+}}: tensor<?x4xf32>, %{{[a-z0-9]+}}: tensor<?xf32>) ->
+  func.func private @cell(%x: tensor<?x4xf32>, %h: tensor<?x4xf32>, %n: tensor<?xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?xf32>) {
+    %s = arith.addf %x, %h : tensor<?x4xf32>
+    return %h, %s, %n : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?xf32>
+  }
+}

@@ -45,6 +45,46 @@ module attributes {linnet.model = {kind = "encoder", max_context = 64 : i64}} {
 
 // -----
 
+// The cell of a recurrence is cloned for each phase and takes one token.
+
+// CHECK-LABEL: kind = "recurrent"
+module attributes {linnet.model = {kind = "recurrent", max_context = 64 : i64}} {
+  // CHECK: func.func @linnet_prefill(
+  // CHECK: linnet.recurrence @cell_prefill(%{{.*}}) initial(%{{.*}}) : (tensor<3x?x4xf32>, tensor<3x4xf32>) -> tensor<3x?x4xf32> state(tensor<3x4xf32>)
+  // CHECK: func.func private @cell_prefill(%{{.*}}: tensor<3x4xf32>, %{{.*}}: tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<3x4xf32>)
+  // CHECK: func.func @linnet_decode(
+  // CHECK: linnet.recurrence @cell_decode(%{{.*}}) initial(%{{.*}}) : (tensor<3x1x4xf32>, tensor<3x4xf32>) -> tensor<3x1x4xf32> state(tensor<3x4xf32>)
+  // CHECK: func.func private @cell_decode(
+  // CHECK-NOT: @cell(
+  func.func @forward(%x: tensor<?x?x4xf32>, %s: tensor<?x4xf32> {linnet.state = "s"}) -> (tensor<?x?x4xf32>, tensor<?x4xf32> {linnet.state = "s"}) {
+    %y, %t = linnet.recurrence @cell(%x) initial(%s) : (tensor<?x?x4xf32>, tensor<?x4xf32>) -> tensor<?x?x4xf32> state(tensor<?x4xf32>)
+    return %y, %t : tensor<?x?x4xf32>, tensor<?x4xf32>
+  }
+  func.func private @cell(%x: tensor<?x4xf32>, %h: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+    %s = arith.addf %x, %h : tensor<?x4xf32>
+    return %h, %s : tensor<?x4xf32>, tensor<?x4xf32>
+  }
+}
+
+// -----
+
 // expected-error@+1 {{expected a function @forward}}
 module {
+}
+
+// -----
+
+// expected-error@+1 {{expected functions that do not apply themselves, but got @forward}}
+func.func @forward(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+  %y = call @forward(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+  return %y : tensor<?x?x4xf32>
+}
+
+// -----
+
+// expected-error@+1 {{expected a body of one block}}
+func.func private @cell(%x: tensor<?x4xf32>, %h: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+func.func @forward(%x: tensor<?x?x4xf32>) -> tensor<?x?x4xf32> {
+  %y, %s = linnet.recurrence @cell(%x) : (tensor<?x?x4xf32>) -> tensor<?x?x4xf32> state(tensor<?x4xf32>)
+  return %y : tensor<?x?x4xf32>
 }

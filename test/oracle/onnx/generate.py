@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Writes the models and tensors beside this file.
 
-    pip install onnx==1.23.2 numpy
+    pip install onnx==1.23.2 onnxruntime==1.32.0 numpy
     python3 generate.py
 
 Every case is a folder NAME with model.onnx, input_0.npy, ... in the order of
 the graph's inputs and output_0.npy, ..., which ONNX's own reference evaluator
-computed. The tests need neither this script nor the package.
+computed, or ONNX Runtime what that evaluator reads over. The tests need neither this script nor the package.
 """
 
 import pathlib
@@ -25,9 +25,9 @@ def value(name, shape, dtype=TensorProto.FLOAT):
     return helper.make_tensor_value_info(name, dtype, shape)
 
 
-def write(name, nodes, inputs, outputs, weights=None, opset=OPSET, opens=None):
+def write(name, nodes, inputs, outputs, weights=None, opset=OPSET, opens=None, runtime=False):
     """`inputs`: name to array; `outputs`: names; `weights`: name to array;
-    `opens`: input name to a shape with symbolic dimensions."""
+    `opens`: input name to a shape with symbolic dimensions; `runtime`: ONNX Runtime computes."""
     opens = opens or {}
     types = {array.dtype.type: helper.np_dtype_to_tensor_dtype(array.dtype) for array in inputs.values()}
     graph = helper.make_graph(
@@ -40,7 +40,11 @@ def write(name, nodes, inputs, outputs, weights=None, opset=OPSET, opens=None):
     model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     del model.graph.value_info[:]
     onnx.checker.check_model(model, full_check=True)
-    results = ReferenceEvaluator(model).run(None, inputs)
+    if runtime:
+        import onnxruntime
+        results = onnxruntime.InferenceSession(model.SerializeToString()).run(None, inputs)
+    else:
+        results = ReferenceEvaluator(model).run(None, inputs)
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -345,8 +349,90 @@ def layers():
         opens={"tokens": ["batch", "time"]})
 
 
+def cells(name, seed, op, time=6, batch=2, width=5, hidden=7, direction="forward", bias=True, states=(), lengths=None,
+          peepholes=False, runtime=False, computed=False, dtype=np.float32, opens=None, opset=22, **attributes):
+    """LSTM, GRU and RNN. `states`: the initial states given; `computed`: R is an input, not stored."""
+    rng = np.random.default_rng(seed)
+    gates, count = {"LSTM": 4, "GRU": 3, "RNN": 1}[op], 2 if direction == "bidirectional" else 1
+    last = attributes.get("layout", 0)
+    state = (batch, count, hidden) if last else (count, batch, hidden)
+    inputs = {"x": normal(rng, *((batch, time, width) if last else (time, batch, width)))}
+    small = lambda *shape: (normal(rng, *shape) * np.float32(0.5)).astype(dtype)
+    weights = {"w": small(count, gates * hidden, width)}
+    (inputs if computed else weights)["r"] = small(count, gates * hidden, hidden)
+    names = ["x", "w", "r", "", "", "", "", ""]
+    if bias:
+        weights["b"] = small(count, 2 * gates * hidden)
+        names[3] = "b"
+    if lengths:
+        inputs["lengths"] = np.array(lengths, dtype=np.int32)
+        names[4] = "lengths"
+    for i, key in enumerate(["h", "c"]):
+        if key in states:
+            inputs[key] = normal(rng, *state)
+            names[5 + i] = key
+    if peepholes:
+        weights["p"] = small(count, 3 * hidden)
+        names[7] = "p"
+    while not names[-1]:
+        names.pop()
+    inputs = {key: array.astype(array.dtype if array.dtype == np.int32 else dtype) for key, array in inputs.items()}
+    outputs = ["y", "y_h", "y_c"][:3 if op == "LSTM" else 2]
+    node = helper.make_node(op, names, outputs, name="cells", hidden_size=hidden, direction=direction, **attributes)
+    write(name, [node], inputs, outputs, weights, opset=opset, runtime=runtime, opens=opens)
+
+
+def recurrent():
+    cells("lstm-plain", 110, "LSTM", bias=False)
+    cells("lstm-states", 111, "LSTM", states="hc")
+    cells("lstm-hidden-state", 112, "LSTM", states="h", opset=14)
+    cells("lstm-reverse", 113, "LSTM", direction="reverse", states="hc")
+    cells("lstm-both-directions", 114, "LSTM", direction="bidirectional", states="hc")
+    cells("lstm-batch-first", 115, "LSTM", layout=1, states="hc", opset=14)
+    cells("lstm-batch-first-both", 116, "LSTM", layout=1, direction="bidirectional", states="c")
+    cells("lstm-step", 117, "LSTM", time=1, batch=1, states="hc")
+    cells("lstm-one-row", 118, "LSTM", batch=1, time=9, hidden=16)
+    cells("lstm-peepholes", 119, "LSTM", peepholes=True, states="hc")
+    cells("lstm-opset-7", 120, "LSTM", opset=7)
+    cells("lstm-lengths", 121, "LSTM", batch=3, lengths=[6, 2, 4], states="hc", direction="bidirectional", runtime=True, opset=14)
+    cells("lstm-activations", 122, "LSTM", runtime=True, opset=14, activations=["HardSigmoid", "Softsign", "Relu"])
+    cells("lstm-computed-matrix", 123, "LSTM", computed=True, states="hc")
+    cells("lstm-open", 124, "LSTM", states="hc", opens={"x": ["time", "batch", 5], "h": [1, "batch", 7], "c": [1, "batch", 7]})
+    cells("lstm-half", 125, "LSTM", states="hc", dtype=np.float16)
+    cells("gru-plain", 130, "GRU", bias=False)
+    cells("gru-states", 131, "GRU", states="h")
+    cells("gru-linear-before-reset", 132, "GRU", states="h", linear_before_reset=1)
+    cells("gru-linear-reverse", 133, "GRU", states="h", linear_before_reset=1, direction="reverse", opset=14)
+    cells("gru-both-directions", 134, "GRU", states="h", direction="bidirectional", layout=1)
+    cells("gru-lengths", 135, "GRU", batch=3, lengths=[1, 6, 3], direction="reverse", runtime=True, opset=14)
+    cells("gru-computed-matrix", 136, "GRU", computed=True)
+    cells("gru-open", 137, "GRU", linear_before_reset=1, opens={"x": ["time", "batch", 5]}, direction="bidirectional")
+    cells("rnn-plain", 140, "RNN")
+    cells("rnn-one-unit", 141, "RNN", hidden=1, width=1, states="h")
+    cells("rnn-relu-both", 142, "RNN", direction="bidirectional", activations=["Relu", "Tanh"], runtime=True, opset=14)
+
+    # Two layers as PyTorch exports them: the directions dimension squeezed between.
+    rng = np.random.default_rng(150)
+    n = helper.make_node
+    hidden = 8
+    small = lambda *shape: normal(rng, *shape) * np.float32(0.5)
+    write("layer-two-lstms", [
+        n("Transpose", ["x"], ["x_t"], perm=[1, 0, 2]),
+        n("LSTM", ["x_t", "w0", "r0", "b0", "", "h0", "c0"], ["y0", "h0_last", ""], hidden_size=hidden),
+        n("Squeeze", ["y0", "one"], ["y0_s"]),
+        n("LSTM", ["y0_s", "w1", "r1", "b1", "", "h0", "c0"], ["y1"], hidden_size=hidden),
+        n("Squeeze", ["y1", "one"], ["y1_s"]), n("Transpose", ["y1_s"], ["y1_t"], perm=[1, 0, 2]),
+        n("MatMul", ["y1_t", "head"], ["logits"]), n("Squeeze", ["h0_last", "zero"], ["last"]),
+    ], {"x": normal(rng, 2, 5, 6), "h0": normal(rng, 1, 2, hidden), "c0": normal(rng, 1, 2, hidden)}, ["logits", "last"],
+        {"w0": small(1, 32, 6), "r0": small(1, 32, hidden), "b0": small(1, 64), "w1": small(1, 32, hidden),
+         "r1": small(1, 32, hidden), "b1": small(1, 64), "one": np.array([1]), "zero": np.array([0]),
+         "head": small(hidden, 11)},
+        opens={"x": ["batch", "time", 6], "h0": [1, "batch", hidden], "c0": [1, "batch", hidden]}, opset=14)
+
+
 if __name__ == "__main__":
     recurrences()
+    recurrent()
     glue()
     open_shapes()
     layers()
