@@ -191,13 +191,9 @@ Mixer fla::readLinearAttention(ModelBuilder &m, const Frame &f) {
     auto feature = [&](const char *name, int64_t heads, bool norm) {
       Value x = project(m, h, name, heads, s.keyDim, 0);
       std::string layer = std::string("attn.feature_map_") + name + ".layer";
-      if (map == "elementwise_product") {
-        // The same map for every head.
-        Value flat = m.mergeTime(x);
-        flat = m.mul(m.linear(flat, layer + "1", s.keyDim, {.bias = true}),
-                     m.linear(flat, layer + "2", s.keyDim, {.bias = true}));
-        x = m.splitTime(flat, heads);
-      }
+      if (map == "elementwise_product") // The same for every head.
+        x = m.mul(m.linear(x, layer + "1", s.keyDim, {.bias = true}),
+                  m.linear(x, layer + "2", s.keyDim, {.bias = true}));
       if (map == "elu")
         x = eluPlusOne(m, x);
       if (map == "relu")

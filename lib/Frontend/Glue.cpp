@@ -339,28 +339,6 @@ Value ModelBuilder::sumNorm(Value x, double eps) {
       });
 }
 
-/// Dimensions 0, [1, 2], 3, ... of a tensor of this rank.
-static SmallVector<ReassociationIndices> timeGroups(int64_t rank) {
-  SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
-  for (int64_t dim = 3; dim < rank; ++dim)
-    groups.push_back({dim});
-  return groups;
-}
-
-Value ModelBuilder::mergeTime(Value x) {
-  return tensor::CollapseShapeOp::create(b, x, timeGroups(typeOf(x).getRank()));
-}
-
-Value ModelBuilder::splitTime(Value x, int64_t count) {
-  SmallVector<int64_t> feature(typeOf(x).getShape().drop_front(2));
-  feature.insert(feature.begin(), count);
-  SmallVector<OpFoldResult> sizes = sizesOf(x);
-  sizes.insert(sizes.begin() + 2, b.getIndexAttr(count));
-  return tensor::ExpandShapeOp::create(b, activationType(feature), x,
-                                       timeGroups(typeOf(x).getRank() + 1),
-                                       sizes);
-}
-
 Value ModelBuilder::sub(Value x, Value y) {
   return arith::SubFOp::create(b, x, y);
 }

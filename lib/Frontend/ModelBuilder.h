@@ -314,9 +314,6 @@ public:
   mlir::Value repeatHeads(mlir::Value x, int64_t times);
   /// x / (sum(x) + eps) over the last dimension.
   mlir::Value sumNorm(mlir::Value x, double eps);
-  /// `[B, T, N, ...]` to `[B, T N, ...]`, as if N were time, and back.
-  mlir::Value mergeTime(mlir::Value x);
-  mlir::Value splitTime(mlir::Value x, int64_t count);
   /// Numbers of the family.
   mlir::Value constant(llvm::ArrayRef<float> values,
                        llvm::ArrayRef<int64_t> shape);

@@ -59,7 +59,8 @@ private:
 } // namespace
 
 /// Indices of entry (batch, token, column) for rank 3, of (batch or token,
-/// column) for rank 2, of (column) for rank 1.
+/// column) for rank 2, of (column) for rank 1. Rank 4 counts every head of a
+/// token as one.
 SmallVector<Value> LinearEmitter::place(Value batch, Value token,
                                         Value column) {
   switch (k.argumentType(X).getRank()) {
@@ -67,8 +68,13 @@ SmallVector<Value> LinearEmitter::place(Value batch, Value token,
     return {column};
   case 2:
     return {batch, column};
-  default:
+  case 3:
     return {batch, token, column};
+  default: {
+    Value heads = k.cst(k.argumentType(X).getDimSize(2));
+    return {batch, arith::DivUIOp::create(k, token, heads),
+            arith::RemUIOp::create(k, token, heads), column};
+  }
   }
 }
 
@@ -186,6 +192,8 @@ void LinearEmitter::emitPanel(Value panel, Value batch, Value lower,
 void LinearEmitter::emitManyRows() {
   Value panels = k.cst((out + width - 1) / width);
   Value rows = k.extent(X, 1);
+  if (k.argumentType(X).getRank() == 4)
+    rows = k.mul(rows, k.cst(k.argumentType(X).getDimSize(2)));
   // Few panels would leave threads idle: then split the rows as well.
   Value parts = k.cst(1);
   if ((out + width - 1) / width < 8)
@@ -345,16 +353,17 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   }
   Buffer x = f.buffer(op.getInput());
   Buffer y = f.buffer(op.getResult());
-  if (x.type.getRank() < 1 || x.type.getRank() > 3)
-    return op.emitOpError("expected an input of rank 1, 2 or 3, but got ")
-           << x.type.getRank();
+  int64_t rank = x.type.getRank();
+  if (rank < 1 || rank > 4)
+    return op.emitOpError("expected an input of rank 1 to 4, but got ")
+           << rank;
   SmallVector<KernelArgument> arguments{KernelArgument::read(x),
                                         KernelArgument::read(*w),
                                         KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
-  bool manyRows =
-      x.type.getRank() == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1);
+  bool manyRows = rank == 4 || (rank == 3 && (x.dynamicTokens ||
+                                              x.type.getDimSize(1) > 1));
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
          [&](KernelBuilder &k) {
            LinearEmitter emitter(k, in, out, bool(op.getBias()));

@@ -185,7 +185,7 @@ func.func @rank_one_decay(%q: tensor<2x5x2x3xf32>) {
 // -----
 
 func.func @scan_c7_form(%q: tensor<2x5x2x3xf32>) {
-  // expected-error @+1 {{expected a form out of step, sequential for its transition, but got chunkwise}}
+  // expected-error @+1 {{expected a form out of step, sequential, associative for its transition, but got chunkwise}}
   %o, %s = linnet.scan #linnet.value_diagonal(%q) %q, %q, %q {form = #linnet.form<chunkwise>} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
   return
 }

@@ -96,18 +96,18 @@ TEST_F(InterfaceTest, LegalFormsFollowFromTheNormalForm) {
       {Step, Sequential, Associative, Chunkwise, Quadratic},
       {Step, Sequential, Associative, Chunkwise, Quadratic},
       {Step, Sequential, Associative, Chunkwise, Quadratic},
+      {Step, Sequential, Associative},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative},
+      {Step, Sequential, Associative},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
+      {Step, Sequential, Associative, Chunkwise},
       {Step, Sequential},
-      {Step, Sequential, Associative, Chunkwise},
-      {Step, Sequential, Associative, Chunkwise},
-      {Step, Sequential, Associative, Chunkwise},
-      {Step, Sequential},
-      {Step, Sequential},
-      {Step, Sequential, Associative, Chunkwise},
-      {Step, Sequential, Associative, Chunkwise},
-      {Step, Sequential, Associative, Chunkwise},
-      {Step, Sequential, Associative, Chunkwise},
-      {Step, Sequential},
-      {Step, Sequential}};
+      {Step, Sequential, Associative}};
   for (auto [transition, forms] : llvm::zip_equal(transitions(), expected)) {
     auto got = transition.getLegalForms();
     EXPECT_EQ(std::vector<ScanForm>(got.begin(), got.end()), forms);

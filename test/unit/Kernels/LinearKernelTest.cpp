@@ -39,13 +39,16 @@ void addDense(Program &program, Shape lead, int64_t in, int64_t out) {
 }
 
 Shape leadOf(Program &program) {
-  switch (program.integer(0, 3)) {
+  switch (program.integer(0, 4)) {
   case 0:
     return {};
   case 1:
     return {program.integer(1, 9)};
   case 2:
     return {1, program.pick<int64_t>({1, 2, 3, 4, 5, 7, 8, 13, 33})};
+  case 3:
+    return {program.integer(1, 2), program.integer(1, 5),
+            program.integer(1, 5)};
   default:
     return {program.integer(1, 3), program.integer(1, 9)};
   }
