@@ -98,7 +98,8 @@ Result<std::string> cacheKey(const std::string &input,
   for (int64_t value :
        {int64_t(options.optLevel), options.batch,
         options.maxContext.value_or(0), options.blockTokens,
-        int64_t(options.bundle), int64_t(options.failOnFallback)})
+        int64_t(options.bundle), int64_t(options.failOnFallback),
+        int64_t(options.exactDecode)})
     hasher.update(uint64_t(value));
   hasher.update(target->triple).update(target->tune);
   hasher.update(target->featureString());

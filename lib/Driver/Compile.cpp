@@ -136,6 +136,7 @@ Status Compilation::lowerModel() {
   cpu.maxContext = options.maxContext.value_or(0);
   cpu.batch = options.batch;
   cpu.blockTokens = options.blockTokens;
+  cpu.exactDecode = options.exactDecode;
   cpu.vectorBits = target.vectorBits;
   cpu.vectorRegisters = target.vectorRegisters;
   bool isFunction = false;

@@ -177,7 +177,7 @@ compileFunction(mlir::ModuleOp module, const std::string &name,
   Status specialised =
       stages.runPasses("specialise", *copy, [&](mlir::OpPassManager &passes) {
         mlir::linnet::buildFunctionStage(passes, name, sizeOr1(kBatch),
-                                         sizeOr1(kTokens));
+                                         sizeOr1(kTokens), options.exactDecode);
       });
   if (!specialised)
     return specialised.error();

@@ -94,18 +94,24 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
 
     Declines: a scan whose form is set; with `form` one for which that form is
     illegal, that is no convolution or has no segments of one length, or whose form has no kernel on the CPU (a
-    remark with the reason).
+    remark with the reason). With `exact-decode` a form other than `sequential`
+    that is set is an error.
 
     Exact or approximate: exact up to the order of f32 sums.
 
     Options: `form`: this form wherever it is legal, whatever it costs.
+    `exact-decode`: `sequential` everywhere, the one form in which a token's
+    sums do not depend on how many tokens come with it.
 
     Statistics: number of forms chosen, and of those declined.
 
     Example: test/Passes/Form/select-form.mlir.
   }];
-  let options = [Option<"form", "form", "std::string", "",
-                        "take this form wherever it is legal">];
+  let options = [
+    Option<"form", "form", "std::string", "",
+           "take this form wherever it is legal">,
+    Option<"exactDecode", "exact-decode", "bool", "false",
+           "take the form whose bits do not depend on the tokens per call">];
   let statistics = [
     Statistic<"chosen", "chosen", "forms chosen">,
     Statistic<"declined", "declined", "recurrences for which the form asked for is illegal">];

@@ -104,6 +104,8 @@ struct SelectForm : linnet::impl::SelectFormBase<SelectForm> {
           << form;
       return signalPassFailure();
     }
+    if (exactDecode)
+      return takeExact();
     boundTokens();
     SmallVector<ScanOp> scans;
     getOperation().walk([&](ScanOp op) {
@@ -115,6 +117,19 @@ struct SelectForm : linnet::impl::SelectFormBase<SelectForm> {
   }
 
 private:
+  void takeExact() {
+    getOperation().walk([&](ScanOp op) {
+      if (op.getForm() == ScanForm::Auto) {
+        op.setForm(ScanForm::Sequential); // legal for every transition
+        ++chosen;
+      } else if (op.getForm() != ScanForm::Sequential) {
+        op.emitError("expected form sequential for exact-decode, but got ")
+            << stringifyScanForm(op.getForm());
+        signalPassFailure();
+      }
+    });
+  }
+
   /// The tokens per call of the phases' functions and of what they call.
   void boundTokens() {
     SmallVector<std::pair<func::FuncOp, int64_t>> open;

@@ -21,7 +21,8 @@ void linnet::buildThreadStateStage(OpPassManager &pm,
 }
 
 static void buildSpecialization(OpPassManager &pm,
-                                const SpecializePhasesOptions &options) {
+                                const SpecializePhasesOptions &options,
+                                bool exactDecode) {
   // Structures without a kernel of their own become ones that have it.
   pm.addPass(createExpandStructures());
   // One recurrence only.
@@ -29,8 +30,11 @@ static void buildSpecialization(OpPassManager &pm,
   pm.addPass(createSimplifyTransitions());
   // Prefill and decode (or encode, or run), each with its shapes.
   pm.addPass(createSpecializePhases(options));
-  // How recurrences are computed: prefill and decode differ.
-  pm.addPass(createSelectForm());
+  // How recurrences are computed: prefill and decode differ, unless they may
+  // not.
+  SelectFormOptions form;
+  form.exactDecode = exactDecode;
+  pm.addPass(createSelectForm(form));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   // Chains of pointwise glue become one loop: a barrier and a pass over the
@@ -46,16 +50,17 @@ void linnet::buildSpecializeStage(OpPassManager &pm,
   SpecializePhasesOptions specialize;
   specialize.batch = options.batch;
   specialize.blockTokens = options.blockTokens;
-  buildSpecialization(pm, specialize);
+  buildSpecialization(pm, specialize, options.exactDecode);
 }
 
 void linnet::buildFunctionStage(OpPassManager &pm, StringRef function,
-                                int64_t batch, int64_t tokens) {
+                                int64_t batch, int64_t tokens,
+                                bool exactDecode) {
   SpecializePhasesOptions specialize;
   specialize.batch = batch;
   specialize.function = function.str();
   specialize.tokens = tokens;
-  buildSpecialization(pm, specialize);
+  buildSpecialization(pm, specialize, exactDecode);
 }
 
 void linnet::buildLowerCpuStage(OpPassManager &pm,

@@ -30,6 +30,10 @@ struct CpuPipelineOptions : PassPipelineOptions<CpuPipelineOptions> {
   Option<int64_t> blockTokens{*this, "block-tokens",
                               llvm::cl::desc("most tokens per prefill call"),
                               llvm::cl::init(256)};
+  Option<bool> exactDecode{
+      *this, "exact-decode",
+      llvm::cl::desc("prefill gives the bits of as many decode steps"),
+      llvm::cl::init(false)};
   Option<int64_t> vectorBits{*this, "vector-bits",
                              llvm::cl::desc("width of a vector register"),
                              llvm::cl::init(256)};
@@ -45,7 +49,7 @@ void buildThreadStateStage(OpPassManager &pm,
 void buildSpecializeStage(OpPassManager &pm, const CpuPipelineOptions &options);
 /// The same for one function of a module, with its open sizes.
 void buildFunctionStage(OpPassManager &pm, StringRef function, int64_t batch,
-                        int64_t tokens);
+                        int64_t tokens, bool exactDecode);
 void buildLowerCpuStage(OpPassManager &pm, const CpuPipelineOptions &options);
 void buildCpuPipeline(OpPassManager &pm, const CpuPipelineOptions &options);
 

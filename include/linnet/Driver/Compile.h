@@ -47,6 +47,8 @@ struct CompileOptions {
   std::optional<int64_t> maxContext;
   /// Most tokens of one prefill step.
   int64_t blockTokens = 256;
+  /// Prefill gives the same bits as decoding its tokens one by one.
+  bool exactDecode = false;
   Emit emit = Emit::Shared;
   /// Copy the weight files into the directory rather than refer to them.
   bool bundle = false;

@@ -39,6 +39,11 @@ public:
             "block-tokens", llvm::cl::value_desc("N"), llvm::cl::cat(category),
             llvm::cl::location(options.blockTokens), llvm::cl::init(256),
             llvm::cl::desc("Most tokens of one prefill step (default 256)")),
+        exactDecode(
+            "exact-decode", llvm::cl::cat(category),
+            llvm::cl::location(options.exactDecode),
+            llvm::cl::desc("Prefill gives the same bits, logits and states, as "
+                           "decoding its tokens one by one")),
         failOnFallback("fail-on-fallback", llvm::cl::cat(category),
                        llvm::cl::location(options.failOnFallback),
                        llvm::cl::desc("Slow paths are errors")) {}
@@ -51,6 +56,7 @@ private:
   llvm::cl::opt<int64_t, true> batch;
   llvm::cl::opt<int64_t> maxContext;
   llvm::cl::opt<int64_t, true> blockTokens;
+  llvm::cl::opt<bool, true> exactDecode;
   llvm::cl::opt<bool, true> failOnFallback;
 };
 

@@ -7,6 +7,10 @@
 // RUN: linnet-opt %s --linnet-select-form="form=quadratic" 2>&1 | FileCheck %s --check-prefix=QUADRATIC
 // QUADRATIC: remark: not computed quadratic: the CPU has no kernel for it
 // QUADRATIC-NOT: #linnet.form<quadratic>
+// RUN: linnet-opt %s --linnet-select-form="exact-decode=true" | FileCheck %s --check-prefix=EXACT
+// EXACT-NOT: form = #linnet.form<chunkwise>
+// RUN: sed 's/form<sequential>/form<chunkwise>/' %s | not linnet-opt --linnet-select-form="exact-decode=true" 2>&1 | FileCheck %s --check-prefix=INEXACT
+// INEXACT: error: expected form sequential for exact-decode, but got chunkwise
 
 // FORCE: remark: not computed chunkwise: the form is illegal for #linnet.value_diagonal
 

@@ -24,15 +24,17 @@ inline int64_t tokensOf(const std::string &name) {
                                           : 121;
 }
 
+/// Of the oracle: a path in it, or a name in its hf.
 inline std::string checkpoint(const std::string &name) {
-  return std::string(LINNET_ORACLE_DIR) + "/hf/" + name;
+  bool isPath = name.find('/') != std::string::npos;
+  return std::string(LINNET_ORACLE_DIR) + (isPath ? "/" : "/hf/") + name;
 }
 
 /// A compiled checkpoint that is removed with the object.
 class Compiled {
 public:
   Compiled(const std::string &name, int64_t blockTokens, int64_t batch = 1,
-           const std::string &mcpu = "native") {
+           const std::string &mcpu = "native", bool exactDecode = false) {
     path = testing::TempDir() + "/linnet-session-XXXXXX";
     path = mkdtemp(path.data());
     CompileOptions options;
@@ -40,6 +42,7 @@ public:
     options.blockTokens = blockTokens;
     options.batch = batch;
     options.mcpu = mcpu;
+    options.exactDecode = exactDecode;
     if (!name.starts_with("mamba"))
       options.maxContext = tokensOf(name);
     CompileReport report;
