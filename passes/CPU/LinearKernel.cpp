@@ -355,15 +355,14 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   Buffer y = f.buffer(op.getResult());
   int64_t rank = x.type.getRank();
   if (rank < 1 || rank > 4)
-    return op.emitOpError("expected an input of rank 1 to 4, but got ")
-           << rank;
+    return op.emitOpError("expected an input of rank 1 to 4, but got ") << rank;
   SmallVector<KernelArgument> arguments{KernelArgument::read(x),
                                         KernelArgument::read(*w),
                                         KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
-  bool manyRows = rank == 4 || (rank == 3 && (x.dynamicTokens ||
-                                              x.type.getDimSize(1) > 1));
+  bool manyRows =
+      rank == 4 || (rank == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1));
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
          [&](KernelBuilder &k) {
            LinearEmitter emitter(k, in, out, bool(op.getBias()));
