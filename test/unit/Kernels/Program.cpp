@@ -98,7 +98,24 @@ Value Program::input(const Shape &shape, std::vector<double> given,
   arguments.push_back(value);
   elements.push_back(element);
   tensors.push_back({shape, std::move(given)});
+  sources.emplace_back();
   return value;
+}
+
+Value Program::drawn(const Shape &shape,
+                     std::function<std::vector<double>()> draw,
+                     const std::string &element) {
+  Value value = input(shape, draw(), element);
+  sources.back() = std::move(draw);
+  return value;
+}
+
+void Program::redraw() {
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (sources[i]) {
+      tensors[i].values = sources[i]();
+      roundTo(tensors[i].values, dataTypeOf(elements[i]));
+    }
 }
 
 Value Program::weight(const Shape &shape, double low, double high,
@@ -291,7 +308,64 @@ struct ScratchDirectory {
 
 } // namespace
 
-void Program::check() {
+void Program::run(const CompiledFunction &compiled, const std::string &cpu,
+                  const std::vector<HostTensor> &expected) {
+  Buffers inputs, outputs;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    DataType type = dataTypeOf(elements[i]);
+    inputs.add(tensors[i].values.size() * dataTypeSize(type));
+    convertFromF64(tensors[i].values.data(), type, inputs.pointers.back(),
+                   tensors[i].values.size());
+  }
+  std::vector<DataType> types;
+  std::vector<size_t> sizes;
+  for (const Expectation &result : results) {
+    const std::string &type = result.value.type;
+    types.push_back(type.ends_with("xi32>") ? DataType::I32 : DataType::F32);
+    sizes.push_back(size_t(elementCount(result.value.shape).value_or(0)) * 4);
+    outputs.add(sizes.back());
+  }
+  std::vector<std::vector<char>> first;
+  for (int threads = 1; threads <= 3; ++threads) {
+    std::string where = cpu + ", " + std::to_string(threads) + " threads";
+    linnet_options run = {threads};
+    linnet_model *model = nullptr;
+    ASSERT_EQ(linnet_model_open(compiled.directory().c_str(), &run, &model),
+              LINNET_OK)
+        << linnet_last_error();
+    // NaN as bytes, so that an entry nobody wrote is not luck either.
+    for (auto &buffer : outputs.all)
+      buffer->fill(0xff);
+    linnet_status status = linnet_run_function(
+        model, inputs.pointers.data(), int64_t(inputs.pointers.size()),
+        outputs.pointers.data(), int64_t(outputs.pointers.size()));
+    std::string error = linnet_last_error();
+    linnet_model_close(model);
+    ASSERT_EQ(status, LINNET_OK) << error;
+    for (size_t i = 0; i < results.size(); ++i) {
+      const Expectation &result = results[i];
+      EXPECT_TRUE(outputs.all[i]->frontIs(0xff))
+          << result.label << " (" << where << ") wrote before its result";
+      if (threads == 1) {
+        const char *bytes = static_cast<char *>(outputs.pointers[i]);
+        first.emplace_back(bytes, bytes + sizes[i]);
+        HostTensor actual = HostTensor::filled(result.value.shape);
+        convertToF64(outputs.pointers[i], types[i], actual.values.data(),
+                     actual.values.size());
+        std::string wrong =
+            difference(actual, expected[i], result.tolerance, result.special);
+        EXPECT_EQ(wrong, "") << result.label << " (" << where << ")";
+      } else {
+        EXPECT_EQ(std::memcmp(first[i].data(), outputs.pointers[i], sizes[i]),
+                  0)
+            << result.label << " (" << where
+            << ") differs from one thread's result";
+      }
+    }
+  }
+}
+
+void Program::check(int draws) {
   ScratchDirectory scratch;
   std::string path = scratch.path + "/model.safetensors";
   std::optional<Archive> opened;
@@ -313,11 +387,11 @@ void Program::check() {
   if (std::getenv("LINNET_SHOW"))
     fprintf(stderr, "%s\n", text.c_str());
 
+  // The evaluator takes a module of its own: this one may be split.
+  mlir::OwningOpRef<mlir::ModuleOp> whole(module->clone());
   Result<Evaluator> evaluator =
-      Evaluator::create(*module, opened ? &*opened : nullptr);
+      Evaluator::create(*whole, opened ? &*opened : nullptr);
   ASSERT_TRUE(bool(evaluator)) << evaluator.error().str();
-  Result<std::vector<HostTensor>> expected = evaluator->run("f", tensors);
-  ASSERT_TRUE(bool(expected)) << expected.error().str() << "\n" << text;
 
   if (splitAt) {
     mlir::PassManager passes(context.get());
@@ -330,70 +404,27 @@ void Program::check() {
     ASSERT_TRUE(mlir::succeeded(passes.run(*module)));
   }
 
-  Buffers inputs, outputs;
   std::vector<FunctionInput> shapes;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    DataType type = dataTypeOf(elements[i]);
-    inputs.add(tensors[i].values.size() * dataTypeSize(type));
-    convertFromF64(tensors[i].values.data(), type, inputs.pointers.back(),
-                   tensors[i].values.size());
-    shapes.push_back({tensors[i].shape, std::nullopt});
-  }
-  std::vector<DataType> types;
-  std::vector<size_t> sizes;
-  for (const Expectation &result : results) {
-    const std::string &type = result.value.type;
-    types.push_back(type.ends_with("xi32>") ? DataType::I32 : DataType::F32);
-    sizes.push_back(size_t(elementCount(result.value.shape).value_or(0)) * 4);
-    outputs.add(sizes.back());
-  }
-
+  for (const HostTensor &tensor : tensors)
+    shapes.push_back({tensor.shape, std::nullopt});
+  std::vector<std::pair<std::string, CompiledFunction>> compiled;
   for (const std::string &cpu : cpus.empty() ? processors() : cpus) {
     CompileOptions options;
     options.optLevel = rounds() > 1 ? 3 : 1;
     options.mcpu = cpu;
     CompileReport report;
-    Result<CompiledFunction> compiled =
+    Result<CompiledFunction> function =
         compileFunction(*module, "f", shapes, "test.mlir", options, report);
-    ASSERT_TRUE(bool(compiled)) << compiled.error().str() << "\n" << text;
-    std::vector<std::vector<char>> first;
-    for (int threads = 1; threads <= 3; ++threads) {
-      std::string where = cpu + ", " + std::to_string(threads) + " threads";
-      linnet_options run = {threads};
-      linnet_model *model = nullptr;
-      ASSERT_EQ(linnet_model_open(compiled->directory().c_str(), &run, &model),
-                LINNET_OK)
-          << linnet_last_error();
-      // NaN as bytes, so that an entry nobody wrote is not luck either.
-      for (auto &buffer : outputs.all)
-        buffer->fill(0xff);
-      linnet_status status = linnet_run_function(
-          model, inputs.pointers.data(), int64_t(inputs.pointers.size()),
-          outputs.pointers.data(), int64_t(outputs.pointers.size()));
-      std::string error = linnet_last_error();
-      linnet_model_close(model);
-      ASSERT_EQ(status, LINNET_OK) << error;
-      for (size_t i = 0; i < results.size(); ++i) {
-        const Expectation &result = results[i];
-        EXPECT_TRUE(outputs.all[i]->frontIs(0xff))
-            << result.label << " (" << where << ") wrote before its result";
-        if (threads == 1) {
-          const char *bytes = static_cast<char *>(outputs.pointers[i]);
-          first.emplace_back(bytes, bytes + sizes[i]);
-          HostTensor actual = HostTensor::filled(result.value.shape);
-          convertToF64(outputs.pointers[i], types[i], actual.values.data(),
-                       actual.values.size());
-          std::string wrong = difference(actual, (*expected)[i],
-                                         result.tolerance, result.special);
-          EXPECT_EQ(wrong, "") << result.label << " (" << where << ")";
-        } else {
-          EXPECT_EQ(std::memcmp(first[i].data(), outputs.pointers[i], sizes[i]),
-                    0)
-              << result.label << " (" << where
-              << ") differs from one thread's result";
-        }
-      }
-    }
+    ASSERT_TRUE(bool(function)) << function.error().str() << "\n" << text;
+    compiled.emplace_back(cpu, function.take());
+  }
+  for (int draw = 0; draw < draws; ++draw) {
+    if (draw)
+      redraw();
+    Result<std::vector<HostTensor>> expected = evaluator->run("f", tensors);
+    ASSERT_TRUE(bool(expected)) << expected.error().str() << "\n" << text;
+    for (const auto &[cpu, function] : compiled)
+      run(function, cpu + ", draw " + std::to_string(draw), *expected);
   }
 }
 

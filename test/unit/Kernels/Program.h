@@ -11,9 +11,11 @@
 #define TEST_UNIT_KERNELS_PROGRAM_H
 
 #include "linnet/Checkpoint/Archive.h"
+#include "linnet/Driver/Compile.h"
 #include "linnet/Reference/HostTensor.h"
 
 #include <cstdint>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -59,6 +61,9 @@ public:
               const std::string &element = "f32");
   Value input(const Shape &shape, std::vector<double> values,
               const std::string &element = "f32");
+  /// An argument whose values `draw` gives, anew for every draw of check().
+  Value drawn(const Shape &shape, std::function<std::vector<double>()> draw,
+              const std::string &element = "f32");
   /// A tensor of the archive. With `wide` it is widened to f32 by arith.extf,
   /// as importers do for glue.
   Value weight(const Shape &shape, double low = -1, double high = 1,
@@ -99,9 +104,10 @@ public:
   /// Processors other than processors().
   void compileFor(std::vector<std::string> names) { cpus = std::move(names); }
 
-  /// Compiles, runs and compares. Results of different numbers of threads have
-  /// to be equal bit by bit.
-  void check();
+  /// Compiles once, runs with `draws` draws of the drawn arguments and
+  /// compares. Results of different numbers of threads have to be equal bit by
+  /// bit.
+  void check(int draws = 1);
   /// The same for the function with its recurrences and convolutions split
   /// behind `tokens` tokens; the evaluator runs the function as it is.
   void checkSplit(int64_t tokens) {
@@ -119,6 +125,9 @@ private:
     double tolerance;
     bool special;
   };
+  void redraw();
+  void run(const CompiledFunction &compiled, const std::string &cpu,
+           const std::vector<HostTensor> &expected);
   Value fresh(const Shape &shape, const std::string &element);
   std::string moduleText(const std::string &archive) const;
 
@@ -131,6 +140,8 @@ private:
   std::vector<Value> arguments;
   std::vector<std::string> elements;
   std::vector<HostTensor> tensors;
+  /// By argument; empty for those that stay.
+  std::vector<std::function<std::vector<double>()>> sources;
   std::vector<Expectation> results;
 };
 
