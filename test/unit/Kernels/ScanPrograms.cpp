@@ -114,6 +114,8 @@ private:
 
   /// Rows of this length, which keep delta rules stable.
   Draw unitRows(Shape shape, double length) {
+    // One entry may stand for all rows of the state.
+    length /= std::sqrt(double(rows) / double(shape.back()));
     return [&p = program, shape, length] {
       std::vector<double> values = p.values(shape, -1, 1);
       size_t width = size_t(shape.back());
