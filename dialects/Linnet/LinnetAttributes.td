@@ -149,15 +149,17 @@ def Linnet_DeltaAttr : Linnet_Transition<"DeltaTransition", "delta"> {
 def Linnet_RankOneAttr : Linnet_Transition<"RankOneTransition", "rank_one"> {
   let summary = "decay plus a rank-1 term: S_t = D_t S_{t-1} + b_t (a_t^T S_{t-1}) + k_t v_t^T";
   let description = [{
-    `decay` is `none`, `scalar` or `diagonal`. Operands: `a` and `b`
+    `decay` is `none`, `scalar`, `diagonal` or `block`. Operands: `a` and `b`
     `[B, T, H, K]`, then for a decay its log `g`, `[B, T, H]` or
-    `[B, T, H, K]`. `a` reads the state before its decay. Stable if the
+    `[B, T, H, K]`, or for `block` the matrices `[B, T, H, K, M]` of the
+    transition of that name: D_t is then their product with the state. `a` reads the state before its decay. Stable if the
     eigenvalues of diag(e^g) + b a^T stay within the unit circle, as they do
     for b = -beta a, |a| = 1 and beta in [0, 2]; not checked. RWKV-7 (Peng et
     al. 2025), DPLR and IPLR, Comba, gated delta nets with separate erase
-    gates.
+    gates; with `block` the delta rule with momentum, whose pairs of state and
+    momentum are blocks of two rows.
   }];
-  let parameters = (ins StringRefParameter<"none, scalar or diagonal">:$decay);
+  let parameters = (ins StringRefParameter<"none, scalar, diagonal or block">:$decay);
   let assemblyFormat = "`<` custom<Keyword>($decay) `>`";
   let genVerifyDecl = 1;
 }

@@ -29,7 +29,7 @@ void LinnetDialect::addTransitions() {
   addTransition(ComplexValueTransitionAttr::get(context));
   for (StringRef decay : {"none", "scalar", "diagonal"})
     addTransition(DeltaTransitionAttr::get(context, decay));
-  for (StringRef decay : {"none", "scalar", "diagonal"})
+  for (StringRef decay : {"none", "scalar", "diagonal", "block"})
     addTransition(RankOneTransitionAttr::get(context, decay));
 }
 

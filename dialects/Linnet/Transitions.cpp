@@ -7,6 +7,8 @@
 
 #include "dialects/Linnet/Linnet.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -152,27 +154,31 @@ NormalForm FullTransitionAttr::getNormalForm() const {
 /// A transition's `decay` parameter, and what it adds to operands and normal
 /// form.
 static LogicalResult verifyDecay(function_ref<InFlightDiagnostic()> emitError,
-                                 StringRef transition, StringRef decay) {
-  if (decay != "none" && decay != "scalar" && decay != "diagonal")
+                                 StringRef transition, StringRef decay,
+                                 ArrayRef<StringRef> legal) {
+  if (!llvm::is_contained(legal, decay))
     return emitError() << "expected the " << transition
-                       << " transition's decay to be none, scalar or "
-                          "diagonal, but got "
-                       << decay;
+                       << " transition's decay to be one of "
+                       << llvm::join(legal, ", ") << ", but got " << decay;
   return success();
 }
 static void addDecay(StringRef decay, SmallVector<StringRef> &dims) {
   if (decay != "none")
-    dims.push_back(decay == "scalar" ? "th" : "thk");
+    dims.push_back(decay == "scalar"  ? "th"
+                   : decay == "block" ? "thkm"
+                                      : "thk");
 }
 static void addDecay(StringRef decay, int operand, NormalForm &form) {
-  if (decay != "none")
+  if (decay == "block")
+    form.mixing = operand;
+  else if (decay != "none")
     form.logDecay = {{operand}};
 }
 
 LogicalResult
 DeltaTransitionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                             StringRef decay) {
-  return verifyDecay(emitError, "delta", decay);
+  return verifyDecay(emitError, "delta", decay, {"none", "scalar", "diagonal"});
 }
 SmallVector<StringRef> DeltaTransitionAttr::getOperandDims() const {
   SmallVector<StringRef> dims{"th"};
@@ -190,7 +196,8 @@ NormalForm DeltaTransitionAttr::getNormalForm() const {
 LogicalResult
 RankOneTransitionAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                               StringRef decay) {
-  return verifyDecay(emitError, "rank_one", decay);
+  return verifyDecay(emitError, "rank_one", decay,
+                     {"none", "scalar", "diagonal", "block"});
 }
 SmallVector<StringRef> RankOneTransitionAttr::getOperandDims() const {
   SmallVector<StringRef> dims{"thk", "thk"};

@@ -37,7 +37,8 @@ protected:
             RankOneTransitionAttr::get(&context, "diagonal"),
             ComplexTransitionAttr::get(&context),
             ComplexValueTransitionAttr::get(&context),
-            BlockTransitionAttr::get(&context)};
+            BlockTransitionAttr::get(&context),
+            RankOneTransitionAttr::get(&context, "block")};
   }
 
   RankedTensorType matrix(int64_t rows, int64_t columns) {
@@ -107,6 +108,7 @@ TEST_F(InterfaceTest, LegalFormsFollowFromTheNormalForm) {
       {Step, Sequential, Associative, Chunkwise},
       {Step, Sequential, Associative, Chunkwise},
       {Step, Sequential},
+      {Step, Sequential, Associative},
       {Step, Sequential, Associative}};
   for (auto [transition, forms] : llvm::zip_equal(transitions(), expected)) {
     auto got = transition.getLegalForms();

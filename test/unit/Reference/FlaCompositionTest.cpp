@@ -132,11 +132,24 @@ TEST(FlaCompositionTest, MicroStepsAreTokens) {
 
 /// Two recurrences over slots with a softmax between them: the first decays
 /// its value columns, the second its key rows.
-TEST(FlaCompositionTest, GatedSlots) {
-  const std::string op = "gsa";
-  HostTensor s = load(op, "s"), g = load(op, "g");
-  auto slots = runScan(op, "#linnet.value_diagonal(%3)", load(op, "q"),
-                       load(op, "k"), s, {g}, load(op, "initial_hk"));
+void checkSlots(const std::string &op) {
+  HostTensor q = load(op, "q"), s = load(op, "s"), g = load(op, "g");
+  int64_t B = q.shape[0], readers = q.shape[2] / s.shape[2];
+  // Each head of v, of states, is there for several readers.
+  auto repeat = [&](const HostTensor &x, size_t dim) {
+    Shape shape = x.shape;
+    shape[dim] *= readers;
+    HostTensor out = HostTensor::filled(shape);
+    int64_t inner = 1;
+    for (size_t d = dim + 1; d < shape.size(); ++d)
+      inner *= shape[d];
+    for (int64_t row = 0; row < x.size() / inner * readers; ++row)
+      std::copy_n(x.values.begin() + row / readers * inner, inner,
+                  out.values.begin() + row * inner);
+    return out;
+  };
+  auto slots = runScan(op, "#linnet.value_diagonal(%3)", q, load(op, "k"),
+                       repeat(s, 2), {g}, repeat(load(op, "initial_hk"), 1));
   HostTensor p = slots[0];
   int64_t M = s.shape.back();
   for (int64_t row = 0; row < p.size(); row += M) {
@@ -146,11 +159,18 @@ TEST(FlaCompositionTest, GatedSlots) {
     for (int64_t m = 0; m < M; ++m)
       p.values[row + m] /= sum;
   }
-  auto got = runScaled(1, "#linnet.diagonal(%3)", p, s, load(op, "v"), {g},
-                       load(op, "initial_hv"));
+  auto got =
+      runScaled(1, "#linnet.diagonal(%3)", p, s, repeat(load(op, "v"), 2), {g},
+                repeat(load(op, "initial_hv"), 1));
+  EXPECT_EQ(got[1].shape[0], B);
   EXPECT_LE(difference(got[0], load(op, "o")), kTolerance);
-  EXPECT_LE(difference(got[1], load(op, "final_hv")), kTolerance);
-  EXPECT_LE(difference(slots[1], load(op, "final_hk")), kTolerance);
+  EXPECT_LE(difference(got[1], repeat(load(op, "final_hv"), 1)), kTolerance);
+  EXPECT_LE(difference(slots[1], repeat(load(op, "final_hk"), 1)), kTolerance);
+}
+
+TEST(FlaCompositionTest, GatedSlots) {
+  checkSlots("gsa");
+  checkSlots("gsa_gqa");
 }
 
 /// A vector state is one key row; both ways to say its decay agree.

@@ -51,6 +51,8 @@ TEST(FlaOracleTest, Diagonal) {
 
 TEST(FlaOracleTest, DeltaRule) {
   checkPlain("delta_rule", "#linnet.delta<none>(%3)", {"beta"});
+  checkPlain("gated_delta_rule", "#linnet.delta<scalar>(%3, %4)",
+             {"beta", "g"});
   checkPlain("gated_delta_rule_gva", "#linnet.delta<scalar>(%3, %4)",
              {"beta", "g"});
   checkPlain("kda", "#linnet.delta<diagonal>(%3, %4)", {"beta", "g"});
