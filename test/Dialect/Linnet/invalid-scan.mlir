@@ -177,7 +177,7 @@ func.func @scan_low_rank(%x: tensor<2xf32>) {
 // -----
 
 func.func @rank_one_decay(%q: tensor<2x5x2x3xf32>) {
-  // expected-error @+1 {{expected the rank_one transition's decay to be one of none, scalar, diagonal}}
+  // expected-error @+1 {{expected the rank_one transition's decay to be one of none, scalar, diagonal, block, but got full}}
   %o, %s = linnet.scan #linnet.rank_one<full>(%q, %q) %q, %q, %q : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
   return
 }
@@ -217,7 +217,7 @@ func.func @value_diagonal_width(%q: tensor<2x5x2x3xf32>, %v: tensor<2x5x2x4xf32>
 // -----
 
 func.func @delta_decay(%q: tensor<2x5x2x3xf32>, %b: tensor<2x5x2xf32>) {
-  // expected-error @+1 {{expected the delta transition's decay to be one of none, scalar, diagonal}}
+  // expected-error @+1 {{expected the delta transition's decay to be one of none, scalar, diagonal, but got full}}
   %o, %s = linnet.scan #linnet.delta<full>(%b) %q, %q, %q : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
   return
 }

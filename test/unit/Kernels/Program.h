@@ -101,6 +101,9 @@ public:
       expect(values[i], label + "#" + std::to_string(i), tolerance);
   }
 
+  /// Errors are relative to at least this root mean square: what is left of
+  /// larger numbers that cancel has their error.
+  void measureAgainst(double least) { floor = least; }
   /// Processors other than processors().
   void compileFor(std::vector<std::string> names) { cpus = std::move(names); }
 
@@ -134,6 +137,7 @@ private:
   std::mt19937 engine;
   int64_t count = 0;
   int64_t splitAt = 0;
+  double floor = 0;
   std::vector<std::string> cpus;
   std::string before, functions, body, key;
   Archive archive;
@@ -148,8 +152,9 @@ private:
 /// Whether `actual` is close enough to `expected` by relative RMS; NaN never
 /// passes, or with `special` has to be matched by NaN (and an infinity by the
 /// same). The message says where the two differ most.
+/// The error is relative to at least a root mean square of `floor`.
 std::string difference(const HostTensor &actual, const HostTensor &expected,
-                       double tolerance, bool special);
+                       double tolerance, bool special, double floor = 0);
 
 /// Processors to compile for: the machine's own, AVX2 where it has it, and in
 /// long runs one with neither.
