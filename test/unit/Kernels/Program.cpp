@@ -216,7 +216,7 @@ std::string Program::moduleText(const std::string &path) const {
 }
 
 std::string difference(const HostTensor &actual, const HostTensor &expected,
-                       double tolerance, bool special) {
+                       double tolerance, bool special, double floor) {
   double sum = 0, norm = 0, worst = -1;
   int64_t at = 0, wrong = 0;
   for (int64_t i = 0; i < expected.size(); ++i) {
@@ -236,6 +236,7 @@ std::string difference(const HostTensor &actual, const HostTensor &expected,
       at = i;
     }
   }
+  norm = std::max(norm, floor * floor * double(expected.size()));
   if (wrong == 0 && (sum == 0 || std::sqrt(sum / norm) <= tolerance))
     return "";
   std::string text = "relative RMS error " +
@@ -352,8 +353,8 @@ void Program::run(const CompiledFunction &compiled, const std::string &cpu,
         HostTensor actual = HostTensor::filled(result.value.shape);
         convertToF64(outputs.pointers[i], types[i], actual.values.data(),
                      actual.values.size());
-        std::string wrong =
-            difference(actual, expected[i], result.tolerance, result.special);
+        std::string wrong = difference(actual, expected[i], result.tolerance,
+                                       result.special, floor);
         EXPECT_EQ(wrong, "") << result.label << " (" << where << ")";
       } else {
         EXPECT_EQ(std::memcmp(first[i].data(), outputs.pointers[i], sizes[i]),

@@ -34,6 +34,7 @@ TEST_P(ScanProperty, EveryFormIsTheRecurrence) {
   for (int round = 0; programs < wanted; ++round) {
     SCOPED_TRACE("seed " + std::to_string(seed + round));
     Program program(uint32_t(seed + round));
+    program.measureAgainst(0.1); // operands are about one
     for (int i = 0; i < kScans; ++i)
       addRandomScan(program, transitions[size_t(program.integer(
                                  0, int64_t(transitions.size()) - 1))]);
