@@ -40,12 +40,19 @@ struct ScanExtents {
 
 /// Checks one operand against its letters (batch first).
 static LogicalResult verifyOperand(Operation *op, StringRef name, Value operand,
-                                   StringRef letters, const ScanExtents &full) {
+                                   StringRef letters, const ScanExtents &full,
+                                   int64_t groups = 1) {
   auto type = cast<RankedTensorType>(operand.getType());
   bool fits = type.getRank() == static_cast<int64_t>(letters.size());
-  for (int64_t d = 0; fits && d < type.getRank(); ++d)
-    fits =
-        fitsByBroadcast(letters[d], type.getDimSize(d), full.get(letters[d]));
+  for (int64_t d = 0; fits && d < type.getRank(); ++d) {
+    int64_t size = type.getDimSize(d), whole = full.get(letters[d]);
+    if (letters[d] == 'h' && groups > 1 && size != 1) {
+      // Every step's group fits by itself.
+      fits = size % groups == 0;
+      size /= groups;
+    }
+    fits = fits && fitsByBroadcast(letters[d], size, whole);
+  }
   if (fits)
     return success();
   InFlightDiagnostic diag = op->emitOpError("expected ")
@@ -53,7 +60,10 @@ static LogicalResult verifyOperand(Operation *op, StringRef name, Value operand,
   llvm::interleaveComma(letters, diag, [&](char letter) {
     diag << StringRef(&letter, 1).upper();
   });
-  return diag << "] (or a size that broadcasts), but got " << type;
+  diag << "] (or a size that broadcasts)";
+  if (groups > 1)
+    diag << " with " << groups << " groups of heads";
+  return diag << ", but got " << type;
 }
 
 /// The checks scan and step share; `time` is "t" or "".
@@ -65,16 +75,23 @@ static LogicalResult verifyRecurrence(OpT op, StringRef time) {
   if (v.getRank() != rank || k.getRank() != rank)
     return op.emitOpError("expected key and value of rank ")
            << rank << ", but got " << k << " and " << v;
+  int64_t steps = op.getMicroSteps(), heads = v.getDimSize(rank - 2);
+  if (steps > 1 && (ShapedType::isDynamic(heads) || heads % steps != 0))
+    return op.emitOpError("expected heads of the value that ")
+           << steps << " micro-steps divide, but got " << v;
+  if (steps > 1 && op.getReadout() == Readout::Pre)
+    return op.emitOpError("expected readout post with micro-steps");
   ScanExtents full{v.getDimSize(0), time.empty() ? 1 : v.getDimSize(1),
-                   v.getDimSize(rank - 2), k.getDimSize(rank - 1),
-                   v.getDimSize(rank - 1)};
-  auto check = [&](StringRef name, Value operand, StringRef letters) {
+                   ShapedType::isDynamic(heads) ? heads : heads / steps,
+                   k.getDimSize(rank - 1), v.getDimSize(rank - 1)};
+  auto check = [&](StringRef name, Value operand, StringRef letters,
+                   int64_t groups = 1) {
     std::string dims = letters.str();
     if (time.empty())
       llvm::erase(dims, 't');
-    return verifyOperand(op, name, operand, dims, full);
+    return verifyOperand(op, name, operand, dims, full, groups);
   };
-  if (failed(check("the key", op.getKey(), "bthk")) ||
+  if (failed(check("the key", op.getKey(), "bthk", steps)) ||
       failed(check("the query", op.getQuery(), "bthk")))
     return failure();
   SmallVector<StringRef> dims = op.getTransition().getOperandDims();
@@ -90,7 +107,7 @@ static LogicalResult verifyRecurrence(OpT op, StringRef time) {
   for (auto [index, pair] :
        llvm::enumerate(llvm::zip(op.getParameters(), dims)))
     if (failed(check("transition operand " + std::to_string(index),
-                     std::get<0>(pair), "b" + std::get<1>(pair).str())))
+                     std::get<0>(pair), "b" + std::get<1>(pair).str(), steps)))
       return failure();
   if (op.getBonus()) {
     if (op.getReadout() != Readout::Pre)
@@ -112,26 +129,30 @@ static LogicalResult verifyRecurrence(OpT op, StringRef time) {
 }
 
 /// Result types of scan and step.
-static void inferRecurrence(Value key, Value value,
+static void inferRecurrence(Value key, Value value, int64_t microSteps,
                             SmallVectorImpl<Type> &types) {
   auto v = cast<RankedTensorType>(value.getType());
   auto k = cast<RankedTensorType>(key.getType());
-  types.push_back(v);
   int64_t rank = v.getRank();
   if (rank < 3 || k.getRank() != rank) {
-    types.push_back(v); // The verifier explains.
+    types.append({v, v}); // The verifier explains.
     return;
   }
-  types.push_back(
-      RankedTensorType::get({v.getDimSize(0), v.getDimSize(rank - 2),
-                             k.getDimSize(rank - 1), v.getDimSize(rank - 1)},
-                            v.getElementType()));
+  SmallVector<int64_t> out(v.getShape());
+  int64_t &heads = out[rank - 2];
+  if (!ShapedType::isDynamic(heads) && microSteps > 0)
+    heads /= microSteps;
+  types.push_back(RankedTensorType::get(out, v.getElementType()));
+  types.push_back(RankedTensorType::get(
+      {out[0], heads, k.getDimSize(rank - 1), out[rank - 1]},
+      v.getElementType()));
 }
 
 LogicalResult ScanOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
                                        Adaptor adaptor,
                                        SmallVectorImpl<Type> &types) {
-  inferRecurrence(adaptor.getKey(), adaptor.getValue(), types);
+  inferRecurrence(adaptor.getKey(), adaptor.getValue(), adaptor.getMicroSteps(),
+                  types);
   return success();
 }
 
@@ -186,14 +207,15 @@ StatefulResult ScanOp::threadState(OpBuilder &builder, ValueRange states,
   auto threaded = ScanOp::create(
       builder, getLoc(), getQuery(), getKey(), getValue(), getParameters(),
       getBonus(), states[0], getResets(), getTransition(), getScaleAttr(),
-      getReadoutAttr(), getReverseAttr(), getFormAttr());
+      getReadoutAttr(), getReverseAttr(), getFormAttr(), getMicroStepsAttr());
   return {{threaded.getResult(), threaded.getState()}, {threaded.getState()}};
 }
 
 LogicalResult StepOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
                                        Adaptor adaptor,
                                        SmallVectorImpl<Type> &types) {
-  inferRecurrence(adaptor.getKey(), adaptor.getValue(), types);
+  inferRecurrence(adaptor.getKey(), adaptor.getValue(), adaptor.getMicroSteps(),
+                  types);
   return success();
 }
 

@@ -29,6 +29,13 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
 
     `reverse` runs from the last token to the first.
 
+    `micro_steps = n` takes n steps of the recurrence per token, and reads the
+    state after the last: `v` and what depends on the head in `k` and in the
+    transition operands has n groups of heads, one per step and in their order
+    (`[B, T, n H, V]`); `q`, `o` and `state` have H. A decay of the first step
+    alone is one whose other groups are zero. Products of n delta steps are
+    the gated DeltaProduct (Siems et al. 2025).
+
     `resets` `[B, T]`, integers: before a token whose entry is not 0 the state
     is zero, whatever it was: sequences of several lengths packed one behind
     the other stay apart. `initial` is before the first token, so an entry of
@@ -44,6 +51,8 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
     C3: the state is [B, H, K, V]. C4: bonus only with readout pre. C5: the
     number of transition operands. C6: an even K for a complex state. C7: a form
     that is legal for the transition. C8: resets are integers [B, T].
+    C9: micro-steps divide the heads of `v`, and of `k` and the transition
+    operands where they have more than one; several are read post.
 
     Streamable unless reverse. Lifespan: created by import; gone after
     `linnet-lower-cpu`. Source: the normal form of the linear-attention
@@ -65,7 +74,8 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
                        DefaultValuedAttr<F64Attr, "1.0">:$scale,
                        DefaultValuedAttr<Linnet_ReadoutAttr, "Readout::Post">:$readout,
                        UnitAttr:$reverse,
-                       DefaultValuedAttr<Linnet_ScanFormAttr, "ScanForm::Auto">:$form);
+                       DefaultValuedAttr<Linnet_ScanFormAttr, "ScanForm::Auto">:$form,
+                       DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$micro_steps);
   let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$state);
   let assemblyFormat = [{
     $transition (`(` $parameters^ `)`)? $query `,` $key `,` $value
@@ -77,9 +87,9 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
     OpBuilder<(ins "Value":$query, "Value":$key, "Value":$value, "ValueRange":$parameters, "Value":$bonus,
                    "Value":$initial, "TransitionAttrInterface":$transition, "APFloat":$scale,
                    CArg<"Readout", "Readout::Post">:$readout, CArg<"bool", "false">:$reverse,
-                   CArg<"ScanForm", "ScanForm::Auto">:$form), [{
+                   CArg<"ScanForm", "ScanForm::Auto">:$form, CArg<"int64_t", "1">:$microSteps), [{
       build($_builder, $_state, query, key, value, parameters, bonus, initial, /*resets=*/Value(), transition, scale,
-            readout, reverse, form);
+            readout, reverse, form, microSteps);
     }]>];
   let hasVerifier = 1;
 }
@@ -111,7 +121,8 @@ def Linnet_StepOp : Linnet_InferredOp<"step", [AttrSizedOperandSegments]> {
                        AnyRankedTensor:$initial,
                        TransitionAttrInterface:$transition,
                        DefaultValuedAttr<F64Attr, "1.0">:$scale,
-                       DefaultValuedAttr<Linnet_ReadoutAttr, "Readout::Post">:$readout);
+                       DefaultValuedAttr<Linnet_ReadoutAttr, "Readout::Post">:$readout,
+                       DefaultValuedAttr<ConfinedAttr<I64Attr, [IntPositive]>, "1">:$micro_steps);
   let results = (outs AnyRankedTensor:$result, AnyRankedTensor:$state);
   let assemblyFormat = [{
     $transition (`(` $parameters^ `)`)? $query `,` $key `,` $value

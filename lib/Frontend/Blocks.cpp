@@ -137,11 +137,13 @@ Value ModelBuilder::shortConv(Value x, Value w, ir::Activation act) {
 }
 
 Value ModelBuilder::scan(Value q, Value k, Value v, Attribute transition,
-                         ArrayRef<Value> parameters, double scale) {
+                         ArrayRef<Value> parameters, double scale,
+                         int64_t microSteps) {
   return ir::ScanOp::create(b, named("scan"), q, k, v, ValueRange(parameters),
                             /*bonus=*/Value(), /*initial=*/Value(),
                             cast<ir::TransitionAttrInterface>(transition),
-                            llvm::APFloat(scale))
+                            llvm::APFloat(scale), ir::Readout::Post,
+                            /*reverse=*/false, ir::ScanForm::Auto, microSteps)
       .getResult();
 }
 

@@ -1,4 +1,4 @@
-//===- FlashDeltaMixers.cpp - delta_net, gated_deltanet, kda, comba -------===//
+//===- FlashDeltaMixers.cpp - the delta rule's family ---------------------===//
 //
 // Mixers with a delta rule (Schlag et al. 2021; Yang et al. 2024):
 //   S' = D S;  S = S' + β k (v - S'^T k)^T;  o = S^T q / sqrt(K)
@@ -138,6 +138,35 @@ Mixer fla::readGatedDeltaNet(ModelBuilder &m, const Frame &f) {
     return readOut(
         m, f, o, "o_norm",
         gated ? project(m, h, "g", s.valueHeads, s.valueDim, 0) : Value(), act);
+  };
+}
+
+// Siems et al. 2025: n corrections per token, the decay before the first.
+Mixer fla::readGatedDeltaProduct(ModelBuilder &m, const Frame &f) {
+  Config &c = m.config();
+  DeltaHeads s = readDeltaHeads(c, 6, 256, 2);
+  int64_t steps = c.size("num_householder", 1);
+  bool decays = c.flag("use_forget_gate", true);
+  bool gated = c.flag("use_output_gate", true);
+
+  return [=, &m](Value h, const LayerInputs &) {
+    Value q = unitLength(m, project(m, h, "q", s.keyHeads, s.keyDim, s.taps));
+    Value k =
+        unitLength(m, project(m, h, "k", steps * s.keyHeads, s.keyDim, s.taps));
+    Value v = project(m, h, "v", steps * s.valueHeads, s.valueDim, s.taps);
+    llvm::SmallVector<Value> parameters{
+        writingStrength(m, h, steps * s.valueHeads, s.doubled)};
+    if (decays) {
+      Value g = headDecay(m, h, s.valueHeads);
+      llvm::SmallVector<Value> groups(steps, m.zerosLike(g));
+      groups[0] = g;
+      parameters.push_back(m.concat(groups));
+    }
+    Value o = m.scan(q, k, v, delta(m, decays ? "scalar" : "none"), parameters,
+                     rootOf(s.keyDim), steps);
+    return readOut(m, f, o, "o_norm",
+                   gated ? project(m, h, "g", s.valueHeads, s.valueDim, 0)
+                         : Value());
   };
 }
 

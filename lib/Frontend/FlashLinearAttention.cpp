@@ -35,6 +35,7 @@ constexpr Family kFamilies[] = {
     {"delta_net", fla::readDeltaNet},
     {"gated_deltanet", fla::readGatedDeltaNet},
     {"kda", fla::readKda},
+    {"gated_deltaproduct", fla::readGatedDeltaProduct},
     {"comba", fla::readComba},
     {"linear_attn", fla::readLinearAttention},
     {"forgetting_transformer", fla::readForgettingTransformer, 4, true},

@@ -85,6 +85,7 @@ Mixer readAbc(ModelBuilder &m, const Frame &f);
 Mixer readDeltaNet(ModelBuilder &m, const Frame &f);
 Mixer readGatedDeltaNet(ModelBuilder &m, const Frame &f);
 Mixer readKda(ModelBuilder &m, const Frame &f);
+Mixer readGatedDeltaProduct(ModelBuilder &m, const Frame &f);
 Mixer readComba(ModelBuilder &m, const Frame &f);
 
 } // namespace linnet::fla

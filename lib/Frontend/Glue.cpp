@@ -166,6 +166,12 @@ Value ModelBuilder::concat(ArrayRef<Value> parts) {
                                   type.getRank() - 1, parts);
 }
 
+Value ModelBuilder::zerosLike(Value x) {
+  Value empty = tensor::EmptyOp::create(b, sizesOf(x), b.getF32Type());
+  return linalg::FillOp::create(b, constantOf(b, b.getLoc(), 0), empty)
+      .getResult(0);
+}
+
 Value ModelBuilder::repeatHead(Value x, int64_t heads) {
   int64_t width = typeOf(x).getDimSize(3);
   SmallVector<OpFoldResult> sizes = sizesOf(x);

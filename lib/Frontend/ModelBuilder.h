@@ -212,7 +212,8 @@ public:
   /// The recurrence; operands as linnet.scan says.
   mlir::Value scan(mlir::Value q, mlir::Value k, mlir::Value v,
                    mlir::Attribute transition,
-                   llvm::ArrayRef<mlir::Value> parameters, double scale = 1.0);
+                   llvm::ArrayRef<mlir::Value> parameters, double scale = 1.0,
+                   int64_t microSteps = 1);
   /// The same read before the token's update, of which `bonus` [1, 1, H, K]
   /// times as much is added.
   mlir::Value scanBefore(mlir::Value q, mlir::Value k, mlir::Value v,
@@ -278,6 +279,7 @@ public:
   mlir::Value mergeParts(mlir::Value x);
   /// Along the last dimension.
   mlir::Value concat(llvm::ArrayRef<mlir::Value> parts);
+  mlir::Value zerosLike(mlir::Value x);
   /// `[B, T, 1, D]` to `[B, T, heads, D]`.
   mlir::Value repeatHead(mlir::Value x, int64_t heads);
   /// `[B, T, 1]` to `[B, T]`.

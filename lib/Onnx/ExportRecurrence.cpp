@@ -251,6 +251,13 @@ Status GraphExport::exportScan(ir::ScanOp scan) {
                    "expected a forward scan that reads the state after "
                    "the token, as LinearAttention does, but got ",
                    scan.getReverse() ? "reverse" : "readout pre");
+  if (scan.getMicroSteps() > 1)
+    return problem(scan,
+                   "expected one step per token, as LinearAttention has it, "
+                   "but got ",
+                   scan.getMicroSteps());
+  if (scan.getResets())
+    return problem(scan, "expected no resets, as LinearAttention has none");
   Type element = typeOf(scan.getValue()).getElementType();
   if (!element.isF32() && !element.isF16() && !element.isBF16())
     return problem(scan, "expected f32, f16 or bf16, but got ",

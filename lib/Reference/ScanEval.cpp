@@ -57,6 +57,7 @@ struct Recurrence {
   const HostTensor *resets = nullptr; // [B, T]
   double scale;
   bool pre, reverse;
+  int64_t microSteps;
 
   /// Runs head h of batch row b: `state` [K, V] is updated in place, `out`
   /// points at o[b, 0, h, 0].
@@ -212,16 +213,20 @@ void Recurrence::read(Index at, const double *state, double *out) const {
 
 void Recurrence::run(int64_t b, int64_t h, double *state, double *out) const {
   int64_t tokens = extents[1], heads = extents[2], valueWidth = extents[4];
-  for (int64_t step = 0; step < tokens; ++step) {
-    int64_t t = reverse ? tokens - 1 - step : step;
+  for (int64_t i = 0; i < tokens; ++i) {
+    int64_t t = reverse ? tokens - 1 - i : i;
     Index at{b, t, h, 0, 0, 0};
     double *row = out + t * heads * valueWidth;
     if (resets && resets->values[b * tokens + t] != 0)
       std::fill_n(state, extents[3] * extents[4], 0.0);
     if (pre)
       read(at, state, row);
-    transition(at, state);
-    write(at, state);
+    for (int64_t step = 0; step < microSteps; ++step) {
+      at[2] = step * heads + h;
+      transition(at, state);
+      write(at, state);
+    }
+    at[2] = h;
     if (!pre)
       read(at, state, row);
   }
@@ -231,8 +236,15 @@ Result<ScanOutputs> runScan(const ScanTensors &in,
                             const Interpreter &interpreter) {
   const HostTensor &value = in.value;
   int64_t keyWidth = in.key.shape.back();
-  Index extents{value.shape[0], value.shape[1], value.shape[2],
+  int64_t steps = in.microSteps;
+  if (value.shape[2] % steps != 0)
+    return makeError("expected heads that ", steps,
+                     " micro-steps divide, but got ", value.shape[2]);
+  Index extents{value.shape[0], value.shape[1], value.shape[2] / steps,
                 keyWidth,       value.shape[3], keyWidth};
+  // One group of heads per step: head h of step s is head s H + h.
+  Index grouped = extents;
+  grouped[2] *= steps;
 
   Recurrence recurrence;
   recurrence.extents = extents;
@@ -242,24 +254,25 @@ Result<ScanOutputs> runScan(const ScanTensors &in,
   recurrence.scale = in.scale;
   recurrence.pre = in.pre;
   recurrence.reverse = in.reverse;
+  recurrence.microSteps = steps;
   Status status;
-  auto bind = [&](StringRef name, const HostTensor &operand,
-                  StringRef letters) {
+  auto bind = [&](StringRef name, const HostTensor &operand, StringRef letters,
+                  const Index &extents) {
     Result<Broadcast> bound =
         Broadcast::create(name, operand, letters, extents);
     if (!bound && status)
       status = bound.error();
     return bound ? *bound : Broadcast();
   };
-  recurrence.query = bind("the query", in.query, "bthk");
-  recurrence.key = bind("the key", in.key, "bthk");
-  recurrence.value = bind("the value", in.value, "bthv");
+  recurrence.query = bind("the query", in.query, "bthk", extents);
+  recurrence.key = bind("the key", in.key, "bthk", grouped);
+  recurrence.value = bind("the value", in.value, "bthv", grouped);
   for (auto [operand, dims] :
        llvm::zip(in.parameters, in.transition.getOperandDims()))
     recurrence.parameters.push_back(
-        bind("a transition operand", *operand, "b" + dims.str()));
+        bind("a transition operand", *operand, "b" + dims.str(), grouped));
   if (in.bonus)
-    recurrence.bonus = bind("the bonus", *in.bonus, "bthk");
+    recurrence.bonus = bind("the bonus", *in.bonus, "bthk", extents);
 
   if (in.resets && status)
     status = expectShape("resets", in.resets->shape, {extents[0], extents[1]});
@@ -275,7 +288,8 @@ Result<ScanOutputs> runScan(const ScanTensors &in,
     if (status)
       state->values = in.initial->values;
   }
-  Result<HostTensor> out = makeZeros(value.shape);
+  Result<HostTensor> out =
+      makeZeros({extents[0], extents[1], extents[2], extents[4]});
   if (!out)
     return out.error();
   if (!status)
@@ -328,6 +342,7 @@ static Status evalRecurrence(OpT op, Scope &scope, bool reverse) {
   tensors.scale = op.getScale().convertToDouble();
   tensors.pre = op.getReadout() == ir::Readout::Pre;
   tensors.reverse = reverse;
+  tensors.microSteps = op.getMicroSteps();
   Result<ScanOutputs> outputs = runScan(tensors, scope.interpreter);
   if (!outputs)
     return outputs.error();

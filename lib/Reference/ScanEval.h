@@ -15,6 +15,7 @@ struct ScanTensors {
   const HostTensor *bonus = nullptr, *initial = nullptr, *resets = nullptr;
   double scale = 1;
   bool pre = false, reverse = false;
+  int64_t microSteps = 1;
 };
 
 struct ScanOutputs {

@@ -51,8 +51,9 @@ bool ScanKernel::isChunkwise() {
   SmallVector<const ScanOperand *> rows{&in.query, &in.key};
   if (form.hasReader())
     rows.append({&in.parameters[form.reader], &in.parameters[form.writer]});
-  return k.argumentType(in.value.argument).getDimSize(1) >= 2 * kChunkTokens &&
-         in.keys >= kMinKeys && in.values >= lanes &&
+  int64_t most = k.argumentType(in.value.argument).getDimSize(1) * in.steps;
+  return most >= 2 * kChunkTokens && in.keys >= kMinKeys &&
+         in.values >= lanes &&
          llvm::all_of(rows, [](const ScanOperand *operand) {
            return operand->varies('k');
          });
@@ -114,7 +115,7 @@ void ScanKernel::emitChunk(Value start) {
 /// a power of two apart share few sets of the first.
 void ScanKernel::prefetchChunk(Value start) {
   int64_t line = 64 / int64_t(sizeof(float));
-  Value last = k.sub(tokens, k.cst(1));
+  Value last = k.sub(steps, k.cst(1));
   auto fetch = [&](const ScanOperand &operand, int64_t count) {
     if (!operand.varies('t') || !operand.varies(operand.letters.back()))
       return;
@@ -125,7 +126,7 @@ void ScanKernel::prefetchChunk(Value start) {
           /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
   };
   k.loop(kChunkTokens, [&](Value i) {
-    at.token = tokenAt(k.minimum(k.add(start, i), last));
+    moveTo(k.minimum(k.add(start, i), last));
     for (ChunkReader &reader : readers)
       fetch(*reader.source, in.keys);
     for (ChunkWriter &writer : writers)
@@ -139,7 +140,7 @@ void ScanKernel::prefetchChunk(Value start) {
 
 void ScanKernel::emitBlockOfChunk(Value start) {
   k.loop(kChunkTokens, [&](Value i) {
-    at.token = tokenAt(k.add(start, i));
+    moveTo(k.add(start, i));
     for (const ColumnVector &c : columns)
       k.store(loadValue(c), writers[0].written, {i, c.offset});
   });
@@ -202,7 +203,7 @@ void ScanKernel::packChunk(Value start) {
   // A decay that is the same for all rows is computed once per token.
   bool byRow = decayPlace() == DecayPlace::Row || form.hasPhase();
   k.loop(kChunkTokens, [&](Value i) {
-    at.token = tokenAt(k.add(start, i));
+    moveTo(k.add(start, i));
     SmallVector<Value> shared;
     if (decays && !byRow)
       shared = emitFade(k.cst(0), Value());
@@ -346,7 +347,7 @@ SmallVector<Value> ScanKernel::readChunk(unsigned number, int64_t i,
 void ScanKernel::emitOutputs(Value start) {
   for (int64_t i = 0; i < kChunkTokens; ++i) {
     Value token = k.cst(i);
-    at.token = tokenAt(k.add(start, token));
+    moveTo(k.add(start, token));
     SmallVector<Value> values;
     for (const ColumnVector &c : columns)
       values.push_back(k.load(writers[0].written, {token, c.offset}, lanes));
@@ -362,9 +363,8 @@ void ScanKernel::emitOutputs(Value start) {
         k.store(sum, place, {token, c.offset});
     }
     SmallVector<Value> sums = readChunk(0, i, readers[0].pre ? i : i + 1);
-    Value bonus = emitBonus();
-    for (auto [j, c] : llvm::enumerate(columns))
-      storeResult(bonus ? k.fma(bonus, values[j], sums[j]) : sums[j], c);
+    addBonus(values, sums);
+    storeResults(sums);
   }
 }
 

@@ -45,7 +45,7 @@ ScanKernel::ScanKernel(KernelBuilder &k, ScanOp op,
 }
 
 void ScanKernel::emit() {
-  if (k.argumentType(in.value.argument).getDimSize(1) > 1)
+  if (k.argumentType(in.value.argument).getDimSize(1) * in.steps > 1)
     scratch = k.scratch({blocksPerItem * in.keys, width}, k.getF32Type());
   if (decayPlace() == DecayPlace::Row)
     rowDecays = k.scratch({rowGroups()}, k.getF32Type());
@@ -58,13 +58,14 @@ void ScanKernel::emit() {
   if (isChunkwise())
     reserveChunk();
   tokens = k.extent(in.result, 1);
+  steps = in.steps == 1 ? tokens : k.mul(tokens, k.cst(in.steps));
   SmallVector<Value> sizes{k.extent(in.result, 0), k.cst(in.heads),
                            k.cst(groups)};
   Value items = k.mul(k.mul(sizes[0], sizes[1]), sizes[2]);
   // Every item keeps its thread, so that blocks of tokens need no barrier.
   Value block = k.cst(kBlockTokens);
-  k.loop(k.cst(0), tokens, block, [&](Value begin) {
-    Value end = k.minimum(k.add(begin, block), tokens);
+  k.loop(k.cst(0), steps, block, [&](Value begin) {
+    Value end = k.minimum(k.add(begin, block), steps);
     k.share(items, [&](Value item) {
       SmallVector<Value> place = k.delinearize(item, sizes);
       at.batch = place[0];
@@ -136,7 +137,7 @@ void ScanKernel::emitChunkOrTokens(Value start) {
     return emitChunk(start);
   Value any;
   for (int64_t i = 0; i < kChunkTokens; ++i) {
-    at.token = tokenAt(k.add(start, k.cst(i)));
+    moveTo(k.add(start, k.cst(i)));
     Value reset = isReset();
     any = any ? arith::OrIOp::create(k, any, reset).getResult() : reset;
   }
@@ -151,7 +152,14 @@ void ScanKernel::emitChunkOrTokens(Value start) {
 Value ScanKernel::isReset() {
   Value entry = in.resets->load(k, at, k.cst(0), k.cst(0), 0, Value());
   Value zero = arith::ConstantOp::create(k, k.getZeroAttr(entry.getType()));
-  return arith::CmpIOp::create(k, arith::CmpIPredicate::ne, entry, zero);
+  Value marked =
+      arith::CmpIOp::create(k, arith::CmpIPredicate::ne, entry, zero);
+  if (!microStep)
+    return marked;
+  // The token's state is zero before its first step.
+  Value first =
+      arith::CmpIOp::create(k, arith::CmpIPredicate::eq, microStep, k.cst(0));
+  return arith::AndIOp::create(k, marked, first);
 }
 
 /// Zeros in the block, whatever stands there.
@@ -354,14 +362,23 @@ void ScanKernel::moveState(bool toScratch) {
   });
 }
 
-Value ScanKernel::tokenAt(Value step) {
-  return op.getReverse() ? k.sub(k.sub(tokens, k.cst(1)), step) : step;
+void ScanKernel::moveTo(Value step) {
+  at.token = step;
+  at.stepHead = at.head;
+  if (in.steps > 1) {
+    Value perToken = k.cst(in.steps);
+    microStep = arith::RemUIOp::create(k, step, perToken);
+    at.token = arith::DivUIOp::create(k, step, perToken);
+    at.stepHead = k.add(k.mul(microStep, k.cst(in.heads)), at.head);
+  }
+  if (op.getReverse())
+    at.token = k.sub(k.sub(tokens, k.cst(1)), at.token);
 }
 
 /// The tokens of steps [begin, end), one by one.
 void ScanKernel::emitTokens(Value begin, Value end) {
   k.loop(begin, end, k.cst(1), [&](Value step) {
-    at.token = tokenAt(step);
+    moveTo(step);
     emitToken();
   });
 }
@@ -373,7 +390,19 @@ Value ScanKernel::rowOf(const ScanOperand &operand, Value row) {
 
 Value ScanKernel::loadValue(const ColumnVector &c) {
   return k.loadColumns(k.argument(in.value.argument),
-                       {at.batch, at.token, at.head, c.column}, c.valid);
+                       {at.batch, at.token, at.stepHead, c.column}, c.valid);
+}
+
+void ScanKernel::storeResults(ArrayRef<Value> sums) {
+  auto store = [&] {
+    for (auto [sum, c] : llvm::zip(sums, columns))
+      storeResult(sum, c);
+  };
+  if (!microStep)
+    return store();
+  Value last = k.cst(in.steps - 1);
+  k.onlyIf(arith::CmpIOp::create(k, arith::CmpIPredicate::eq, microStep, last),
+           store);
 }
 
 void ScanKernel::storeResult(Value sum, const ColumnVector &c) {
@@ -381,6 +410,14 @@ void ScanKernel::storeResult(Value sum, const ColumnVector &c) {
     sum = k.mul(sum, k.splat(op.getScale().convertToDouble(), lanes));
   k.storeColumns(sum, k.argument(in.result),
                  {at.batch, at.token, at.head, c.column}, c.valid);
+}
+
+/// What a token's own values add to the sums of a readout with a bonus.
+void ScanKernel::addBonus(ArrayRef<Value> values, MutableArrayRef<Value> sums) {
+  Value bonus = emitBonus();
+  if (bonus)
+    for (auto [value, sum] : llvm::zip(values, sums))
+      sum = k.fma(bonus, value, sum);
 }
 
 /// sum over k of u[k] k[k] q[k], for all columns; null without a bonus.
@@ -448,9 +485,8 @@ void ScanKernel::emitToken() {
   if (!outputs.empty())
     sums = outputs;
 
-  Value bonus = emitBonus();
-  for (auto [j, c] : llvm::enumerate(columns))
-    storeResult(bonus ? k.fma(bonus, values[j], sums[j]) : sums[j], c);
+  addBonus(values, sums);
+  storeResults(sums);
 }
 
 /// Replaces the rows of every block by their decayed mixtures.

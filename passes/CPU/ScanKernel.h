@@ -68,13 +68,17 @@ private:
   Value rowOf(const ScanOperand &operand, Value row);
   Value loadValue(const ColumnVector &c);
   void storeResult(Value sum, const ColumnVector &c);
+  /// Stores the output's columns if the place is at its token's last step.
+  void storeResults(ArrayRef<Value> sums);
+  void addBonus(ArrayRef<Value> values, MutableArrayRef<Value> sums);
   Value emitBonus();
   /// Whether the state before token `at` is zero.
   Value isReset();
   void clearState();
   void emitChunkOrTokens(Value start);
-  /// The token that the scan reaches in step `step`.
-  Value tokenAt(Value step);
+  /// Sets the place to what the scan reaches in step `step`; a token has
+  /// several of them.
+  void moveTo(Value step);
 
   // One token (ScanKernel.cpp).
   void emitToken();
@@ -139,7 +143,9 @@ private:
   /// The item's group and, of the selected block, the first column and the
   /// first row in the scratch.
   Value group, first, firstRow;
-  Value tokens;
+  /// Tokens and steps; which of a token's steps the place is at, null if there
+  /// is only one.
+  Value tokens, steps, microStep;
   SmallVector<ColumnVector> columns;
   SmallVector<Value> tokenDecays;
   /// Whether the state holds the token's decay already.

@@ -25,12 +25,13 @@ SmallVector<Value> ScanOperand::indices(KernelBuilder &k,
     case 't':
       result.push_back(place.token);
       break;
-    case 'h':
-      result.push_back(size == heads
-                           ? place.head
-                           : Value(arith::DivUIOp::create(
-                                 k, place.head, k.cst(heads / size))));
+    case 'h': {
+      Value head = byStep ? place.stepHead : place.head;
+      result.push_back(size == heads ? head
+                                     : Value(arith::DivUIOp::create(
+                                           k, head, k.cst(heads / size))));
       break;
+    }
     case 'm':
       result.push_back(place.mixed);
       break;
@@ -59,25 +60,28 @@ linnet::collectScanOperands(FunctionLowering &f, ScanOp op,
                             SmallVectorImpl<KernelArgument> &arguments) {
   ScanOperands operands;
   auto valueType = cast<RankedTensorType>(op.getValue().getType());
-  operands.heads = valueType.getDimSize(2);
+  operands.steps = op.getMicroSteps();
+  operands.heads = valueType.getDimSize(2) / operands.steps;
   operands.values = valueType.getDimSize(3);
   operands.keys = cast<RankedTensorType>(op.getKey().getType()).getDimSize(3);
-  auto read = [&](Value tensor, StringRef letters) {
+  auto read = [&](Value tensor, StringRef letters, int64_t steps = 1) {
     ScanOperand operand;
     operand.argument = arguments.size();
     operand.letters = letters;
-    operand.heads = operands.heads;
+    operand.heads = operands.heads * steps;
+    operand.byStep = steps > 1;
     Buffer place = denseRows(f, op, tensor);
     operand.sizes = SmallVector<int64_t>(place.type.getShape());
     arguments.push_back(KernelArgument::read(place));
     return operand;
   };
   operands.query = read(op.getQuery(), "bthk");
-  operands.key = read(op.getKey(), "bthk");
-  operands.value = read(op.getValue(), "bthv");
+  operands.key = read(op.getKey(), "bthk", operands.steps);
+  operands.value = read(op.getValue(), "bthv", operands.steps);
   for (auto [parameter, letters] :
        llvm::zip(op.getParameters(), op.getTransition().getOperandDims()))
-    operands.parameters.push_back(read(parameter, "b" + letters.str()));
+    operands.parameters.push_back(
+        read(parameter, "b" + letters.str(), operands.steps));
   if (op.getBonus())
     operands.bonus = read(op.getBonus(), "bthk");
   if (op.getResets())

@@ -13,10 +13,11 @@
 
 namespace mlir::linnet {
 
-/// Batch row, token and head that a kernel works on, and the row of a block
-/// that is mixed into another one.
+/// Batch row, token and head that a kernel works on, the head's number in
+/// operands with a group of heads per micro-step, and the row of a block that
+/// is mixed into another one.
 struct ScanPlace {
-  Value batch, token, head, mixed;
+  Value batch, token, head, stepHead, mixed;
 };
 
 /// One operand of the recurrence.
@@ -26,8 +27,9 @@ struct ScanOperand {
   /// Its dimensions, e.g. "bthk".
   std::string letters;
   SmallVector<int64_t> sizes;
-  /// Heads of the recurrence.
+  /// Heads of the recurrence, of all micro-steps if `byStep`.
   int64_t heads = 1;
+  bool byStep = false;
 
   /// Whether entries differ along the dimension `letter`.
   bool varies(char letter) const {
@@ -51,7 +53,7 @@ struct ScanOperands {
   std::optional<ScanOperand> bonus, resets;
   /// Argument numbers of the output and of the state [B, H, K, V].
   unsigned result = 0, state = 0;
-  int64_t heads = 0, keys = 0, values = 0;
+  int64_t heads = 0, keys = 0, values = 0, steps = 1;
 };
 
 /// Appends the buffers of `op` to `arguments`; the state's buffer holds the

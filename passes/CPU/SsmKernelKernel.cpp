@@ -39,7 +39,7 @@ void SsmKernelKernel::emit() {
 void SsmKernelKernel::emitChannel(Value channel) {
   Value width = k.cst(op.getValueWidth());
   at.batch = at.token = k.cst(0);
-  at.head = arith::DivUIOp::create(k, channel, width);
+  at.head = at.stepHead = arith::DivUIOp::create(k, channel, width);
   column = arith::RemUIOp::create(k, channel, width);
   isKrylov() ? emitKrylov() : emitPowers();
   emitProduct(channel);

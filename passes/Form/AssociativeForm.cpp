@@ -43,6 +43,8 @@ static int64_t countSegments(int64_t tokens) {
 }
 
 std::string linnet::getAssociativeObstacle(ScanOp op) {
+  if (op.getMicroSteps() > 1)
+    return "it takes several steps per token";
   for (Type type : op->getOperandTypes())
     if (!cast<RankedTensorType>(type).hasStaticShape())
       return "its shapes are dynamic";

@@ -25,6 +25,8 @@ std::string linnet::getConvolutionObstacle(ScanOp op) {
     return "its key varies along the batch or time";
   if (!isInvariant(op.getQuery()))
     return "its query varies along the batch or time";
+  if (op.getMicroSteps() > 1)
+    return "it takes several steps per token";
   if (op.getReverse())
     return "it runs from the last token to the first";
   if (op.getReadout() == Readout::Pre)

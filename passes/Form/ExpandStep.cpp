@@ -49,7 +49,8 @@ struct WriteStepAsScan : OpRewritePattern<StepOp> {
         ScanOp::create(rewriter, loc, timed(op.getQuery()), timed(op.getKey()),
                        timed(op.getValue()), parameters, bonus, op.getInitial(),
                        /*resets=*/Value(), op.getTransition(),
-                       op.getScaleAttr(), op.getReadoutAttr(), UnitAttr());
+                       op.getScaleAttr(), op.getReadoutAttr(), UnitAttr(),
+                       /*form=*/ScanFormAttr(), op.getMicroStepsAttr());
     Value result = tensor::CollapseShapeOp::create(
         rewriter, loc, op.getResult().getType(), scan.getResult(),
         timeReassociation(

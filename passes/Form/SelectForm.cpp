@@ -39,11 +39,11 @@ static constexpr ScanForm kKernelForms[] = {ScanForm::Sequential,
 namespace {
 /// What the choice depends on; sizes are upper bounds.
 struct ScanShape {
-  int64_t tokens, keys, values;
+  int64_t tokens, keys, values, steps;
 };
 } // namespace
 
-/// Multiply-adds per token and head that the processor could do in the time.
+/// Multiply-adds per step and head that the processor could do in the time.
 static double estimate(ScanOp op, ScanForm form, const ScanShape &shape) {
   double flops =
       op.getTransition().getCost(form, shape.keys, shape.values, kChunkTokens);
@@ -56,9 +56,9 @@ static double estimate(ScanOp op, ScanForm form, const ScanShape &shape) {
     return op.getTransition().getCost(form, shape.keys, shape.values,
                                       shape.tokens) /
            2 / kConvolutionShare;
-  // Tokens behind the last whole chunk follow one by one.
-  double whole = double(shape.tokens / kChunkTokens * kChunkTokens) /
-                 double(std::max<int64_t>(shape.tokens, 1));
+  // What is behind the last whole chunk follows step by step.
+  int64_t count = std::max<int64_t>(shape.tokens * shape.steps, 1);
+  double whole = double(count / kChunkTokens * kChunkTokens) / double(count);
   double chunked =
       flops / 2 / kChunkwiseShare / (used(shape.keys) * used(shape.values));
   return whole * chunked +
@@ -81,7 +81,7 @@ static std::optional<ScanForm> findCheapest(ScanOp op, const ScanShape &shape,
   std::optional<ScanForm> best;
   double bestCost = 0;
   for (ScanForm form : candidatesOf(op)) {
-    double cost = estimate(op, form, shape);
+    double cost = double(shape.steps) * estimate(op, form, shape);
     numbers += (numbers.empty() ? "" : ", ") + stringifyScanForm(form).str() +
                " " + std::to_string(int64_t(cost));
     if (!best || cost < bestCost) {
@@ -158,7 +158,8 @@ private:
     int64_t length = v.getDimSize(1);
     if (ShapedType::isDynamic(length))
       length = tokens.lookup(op->getParentOfType<func::FuncOp>());
-    return {length, k.getDimSize(3), v.getDimSize(3)};
+    return {length, k.getDimSize(3), v.getDimSize(3),
+            int64_t(op.getMicroSteps())};
   }
 
   void choose(ScanOp op) {

@@ -14,6 +14,12 @@
 // REDEFINE: %{function} = reverse
 // RUN: %{fails}
 // reverse: 'linnet.scan': expected a forward scan that reads the state after the token, as LinearAttention does, but got reverse
+// REDEFINE: %{function} = micro_steps
+// RUN: %{fails}
+// micro_steps: 'linnet.scan': expected one step per token, as LinearAttention has it, but got 2
+// REDEFINE: %{function} = resets
+// RUN: %{fails}
+// resets: 'linnet.scan': expected no resets, as LinearAttention has none
 // REDEFINE: %{function} = pre
 // RUN: %{fails}
 // pre: 'linnet.scan': expected a forward scan {{.*}}, but got readout pre
@@ -58,6 +64,14 @@ func.func @norm(%x: !h) -> !h {
 }
 func.func @complex(%x: !h, %g: tensor<2x5x4x4xf32>) -> !h {
   %o, %s = linnet.scan #linnet.complex(%g, %g) %x, %x, %x : (!h, !h, !h, tensor<2x5x4x4xf32>, tensor<2x5x4x4xf32>) -> (!h, !s)
+  return %o : !h
+}
+func.func @micro_steps(%x: !h, %v: tensor<2x5x8x8xf32>) -> !h {
+  %o, %s = linnet.scan #linnet.none %x, %v, %v {micro_steps = 2 : i64} : (!h, tensor<2x5x8x8xf32>, tensor<2x5x8x8xf32>) -> (!h, !s)
+  return %o : !h
+}
+func.func @resets(%x: !h, %r: tensor<2x5xi32>) -> !h {
+  %o, %s = linnet.scan #linnet.none %x, %x, %x resets(%r) : (!h, !h, !h, tensor<2x5xi32>) -> (!h, !s)
   return %o : !h
 }
 func.func @reverse(%x: !h) -> !h {

@@ -293,3 +293,67 @@ func.func @resets_of_floats(%q: tensor<2x7x4x3xf32>, %r: tensor<2x7xf32>) {
   %0, %s0 = linnet.scan #linnet.none %q, %q, %q resets(%r) : (tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7xf32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
   return
 }
+
+// -----
+
+func.func @micro_steps_heads(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x7x3xf32>) {
+  // expected-error @below {{expected heads of the value that 2 micro-steps divide, but got 'tensor<2x7x7x3xf32>'}}
+  %0, %s0 = linnet.scan #linnet.none %q, %q, %v {micro_steps = 2 : i64} : (tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x7x3xf32>) -> (tensor<2x7x3x3xf32>, tensor<2x3x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @micro_steps_open_heads(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x?x3xf32>) {
+  // expected-error @below {{expected heads of the value that 2 micro-steps divide, but got 'tensor<2x7x?x3xf32>'}}
+  %0, %s0 = linnet.scan #linnet.none %q, %q, %v {micro_steps = 2 : i64} : (tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x?x3xf32>) -> (tensor<2x7x?x3xf32>, tensor<2x?x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @micro_steps_key(%q: tensor<2x7x4x3xf32>, %k: tensor<2x7x4x3xf32>, %v: tensor<2x7x12x3xf32>) {
+  // expected-error @below {{expected the key of shape [B, T, H, K] (or a size that broadcasts) with 3 groups of heads, but got 'tensor<2x7x4x3xf32>'}}
+  %0, %s0 = linnet.scan #linnet.none %q, %k, %v {micro_steps = 3 : i64} : (tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x12x3xf32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @micro_steps_parameter(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x8x3xf32>, %g: tensor<2x7x6xf32>) {
+  // expected-error @below {{expected transition operand 0 of shape [B, T, H] (or a size that broadcasts) with 2 groups of heads, but got 'tensor<2x7x6xf32>'}}
+  %0, %s0 = linnet.scan #linnet.scalar(%g) %q, %v, %v {micro_steps = 2 : i64} : (tensor<2x7x4x3xf32>, tensor<2x7x8x3xf32>, tensor<2x7x8x3xf32>, tensor<2x7x6xf32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @micro_steps_query(%q: tensor<2x7x8x3xf32>) {
+  // expected-error @below {{expected the query of shape [B, T, H, K] (or a size that broadcasts), but got 'tensor<2x7x8x3xf32>'}}
+  %0, %s0 = linnet.scan #linnet.none %q, %q, %q {micro_steps = 2 : i64} : (tensor<2x7x8x3xf32>, tensor<2x7x8x3xf32>, tensor<2x7x8x3xf32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @micro_steps_pre(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x8x3xf32>) {
+  // expected-error @below {{expected readout post with micro-steps}}
+  %0, %s0 = linnet.scan #linnet.none %q, %v, %v {micro_steps = 2 : i64, readout = #linnet.readout<pre>} : (tensor<2x7x4x3xf32>, tensor<2x7x8x3xf32>, tensor<2x7x8x3xf32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @micro_steps_none(%q: tensor<2x7x4x3xf32>) {
+  // expected-error @below {{attribute 'micro_steps' failed to satisfy constraint: 64-bit signless integer attribute whose value is positive}}
+  %0, %s0 = linnet.scan #linnet.none %q, %q, %q {micro_steps = 0 : i64} : (tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @micro_steps_state(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x8x3xf32>, %s: tensor<2x8x3x3xf32>) {
+  // expected-error @below {{expected a state [B, 4, 3, 3], but got 'tensor<2x8x3x3xf32>'}}
+  %0, %s0 = linnet.scan #linnet.none %q, %v, %v initial(%s) {micro_steps = 2 : i64} : (tensor<2x7x4x3xf32>, tensor<2x7x8x3xf32>, tensor<2x7x8x3xf32>, tensor<2x8x3x3xf32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}

@@ -58,6 +58,20 @@ func.func @resets(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x4x5xf32>, %s: tensor<2
   return
 }
 
+// CHECK-LABEL: func.func @micro_steps(
+func.func @micro_steps(%q: tensor<2x7x1x3xf32>, %k: tensor<2x7x4x3xf32>, %v: tensor<2x7x8x5xf32>, %beta: tensor<2x7x8xf32>, %s: tensor<2x4x3x5xf32>) {
+  // CHECK: linnet.scan #linnet.delta<none>(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} initial(%{{.*}}) {micro_steps = 2 : i64} :
+  %0, %s0 = linnet.scan #linnet.delta<none>(%beta) %q, %k, %v initial(%s) {micro_steps = 2 : i64} : (tensor<2x7x1x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x8x5xf32>, tensor<2x7x8xf32>, tensor<2x4x3x5xf32>) -> (tensor<2x7x4x5xf32>, tensor<2x4x3x5xf32>)
+  return
+}
+
+// CHECK-LABEL: func.func @micro_steps_of_a_step(
+func.func @micro_steps_of_a_step(%q: tensor<2x4x3xf32>, %v: tensor<2x8x3xf32>, %s: tensor<2x4x3x3xf32>) {
+  // CHECK: linnet.step #linnet.none %{{.*}}, %{{.*}}, %{{.*}} initial(%{{.*}}) {micro_steps = 2 : i64} :
+  %o, %t = linnet.step #linnet.none %q, %v, %v initial(%s) {micro_steps = 2 : i64} : (tensor<2x4x3xf32>, tensor<2x8x3xf32>, tensor<2x8x3xf32>, tensor<2x4x3x3xf32>) -> (tensor<2x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}
+
 // CHECK-LABEL: func.func @step(
 func.func @step(%q: tensor<2x1x12xf32>, %v: tensor<2x5x12xf32>, %g: tensor<2x5xf32>, %s: tensor<2x5x12x12xf32>) {
   // CHECK: linnet.step #linnet.scalar(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}} initial(%{{.*}}) :

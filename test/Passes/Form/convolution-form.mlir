@@ -83,3 +83,9 @@ func.func @one_token(%q: !row, %v: tensor<2x1x3x5xf32>, %g: tensor<1x1x3xf32>) -
   %o, %s = linnet.scan #linnet.scalar(%g) %q, %q, %v : (!row, !row, tensor<2x1x3x5xf32>, tensor<1x1x3xf32>) -> (tensor<2x1x3x5xf32>, !s)
   return %o : tensor<2x1x3x5xf32>
 }
+
+// DECLINED: not computed convolution: it takes several steps per token
+func.func @micro_steps(%q: !row, %k: tensor<1x1x6x64xf32>, %v: tensor<2x4096x6x5xf32>) -> !x {
+  %o, %s = linnet.scan #linnet.none %q, %k, %v {micro_steps = 2 : i64} : (!row, tensor<1x1x6x64xf32>, tensor<2x4096x6x5xf32>) -> (!x, !s)
+  return %o : !x
+}

@@ -16,6 +16,14 @@ func.func @step_of_a_scalar_decay(%q: tensor<2x1x3xf32>, %v: tensor<2x5x4xf32>, 
   return %o, %n : tensor<2x5x4xf32>, tensor<2x5x3x4xf32>
 }
 
+// CHECK-LABEL: func @micro_steps
+func.func @micro_steps(%q: tensor<2x1x3xf32>, %v: tensor<2x10x3xf32>, %s: tensor<2x5x3x3xf32>) -> tensor<2x5x3xf32> {
+  // CHECK: linnet.scan #linnet.none %{{.*}}, %{{.*}}, %{{.*}} initial(%{{.*}}) {micro_steps = 2 : i64} : (tensor<2x1x1x3xf32>, tensor<2x1x10x3xf32>, tensor<2x1x10x3xf32>, tensor<2x5x3x3xf32>) -> (tensor<2x1x5x3xf32>, tensor<2x5x3x3xf32>)
+  %o, %n = linnet.step #linnet.none %q, %v, %v initial(%s) {micro_steps = 2 : i64}
+    : (tensor<2x1x3xf32>, tensor<2x10x3xf32>, tensor<2x10x3xf32>, tensor<2x5x3x3xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3x3xf32>)
+  return %o : tensor<2x5x3xf32>
+}
+
 // CHECK-LABEL: func @scan_is_left_alone
 func.func @scan_is_left_alone(%q: tensor<2x7x1x3xf32>) -> tensor<2x7x1x3xf32> {
   // CHECK-NOT: tensor.expand_shape

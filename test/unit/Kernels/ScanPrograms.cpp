@@ -26,10 +26,10 @@ public:
   }
 
   void append() {
-    Shape queries = rowShape(), keys = rowShape();
+    Shape queries = rowShape(), keys = rowShape(steps);
     operands.push_back(program.drawn(queries, uniform(queries)));
     operands.push_back(program.drawn(keys, unitRows(keys, 1)));
-    Shape values{batch, tokens, heads, columns};
+    Shape values{batch, tokens, steps * heads, columns};
     operands.push_back(program.drawn(values, uniform(values)));
     std::string parameters;
     for (auto [number, dims] : llvm::enumerate(transition.getOperandDims())) {
@@ -41,8 +41,9 @@ public:
     text = "linnet.scan " + print(transition) +
            (parameters.empty() ? "" : "(" + parameters + ")") + " $0, $1, $2";
     appendOptions();
-    std::vector<Value> results =
-        program.apply(text, operands, {values, {batch, heads, rows, columns}});
+    std::vector<Value> results = program.apply(
+        text, operands,
+        {{batch, tokens, heads, columns}, {batch, heads, rows, columns}});
     program.expectAll(results, describe(results));
   }
 
@@ -61,6 +62,7 @@ private:
          2 * kChunk + 1, 3 * kChunk - 1, 3 * kChunk, 3 * kChunk + 1,
          program.integer(1, 50), program.integer(127, 130)});
     heads = program.pick<int64_t>({1, 2, 3, 4, 6});
+    steps = program.pick<int64_t>({1, 1, 1, 1, 2, 3});
     rows = program.pick<int64_t>({1, 2, 5, 15, 16, 17, 24, 33});
     columns = program.pick<int64_t>({1, 3, 8, 15, 16, 17, 24, 33, 70});
     if (form.hasPhase())
@@ -78,8 +80,14 @@ private:
   }
   int64_t maybeOne(int64_t size) { return program.chance(0.15) ? 1 : size; }
 
-  Shape rowShape() {
-    return {maybeOne(batch), maybeOne(tokens), divisorOfHeads(), rows};
+  /// Heads of an operand with a group of them per micro-step.
+  int64_t groupedHeads() {
+    return program.chance(0.1) ? 1 : steps * divisorOfHeads();
+  }
+
+  Shape rowShape(int64_t groups = 1) {
+    return {maybeOne(batch), maybeOne(tokens),
+            groups == 1 ? divisorOfHeads() : groupedHeads(), rows};
   }
   Shape parameterShape(llvm::StringRef dims) {
     Shape shape{maybeOne(batch)};
@@ -89,7 +97,7 @@ private:
         shape.push_back(maybeOne(tokens));
         break;
       case 'h':
-        shape.push_back(divisorOfHeads());
+        shape.push_back(groupedHeads());
         break;
       case 'k':
         // Blocks have all of their rows.
@@ -182,7 +190,9 @@ private:
 
   void appendOptions() {
     std::string attributes;
-    if (program.chance(0.3)) {
+    if (steps > 1)
+      attributes += "micro_steps = " + std::to_string(steps) + ", ";
+    if (steps == 1 && program.chance(0.3)) {
       attributes += "readout = #linnet.readout<pre>, ";
       Shape shape = rowShape();
       if (program.chance(0.7))
@@ -236,7 +246,7 @@ private:
   Program &program;
   ir::TransitionAttrInterface transition;
   ir::NormalForm form;
-  int64_t batch, tokens, heads, rows, columns, mixed;
+  int64_t batch, tokens, heads, steps, rows, columns, mixed;
   std::vector<Value> operands;
   std::string text;
 };

@@ -103,31 +103,24 @@ TEST(FlaCompositionTest, GatedDeltaWithEraseAndWriteGates) {
                             load(op, "initial_state")));
 }
 
-/// Micro-steps are tokens of their own; only the last of a token is read.
-TEST(FlaCompositionTest, MicroStepsAreTokens) {
+/// The recorded operands have the micro-steps of a token one behind the other
+/// along time: in memory that is one group of heads each.
+TEST(FlaCompositionTest, GatedDeltaProduct) {
   const std::string op = "gated_delta_product";
-  HostTensor q = load(op, "q"), g = load(op, "g"), v = load(op, "v");
-  HostTensor k = load(op, "k");
-  int64_t B = q.shape[0], T = q.shape[1], n = k.shape[1] / T;
-  auto expand = [&](const HostTensor &x, int64_t at) {
-    Shape shape = x.shape;
-    shape[1] *= n;
-    HostTensor out = HostTensor::filled(shape);
-    int64_t row = x.size() / (B * T);
-    for (int64_t t = 0; t < B * T; ++t)
-      std::copy_n(x.values.begin() + t * row, row,
-                  out.values.begin() + (t * n + at) * row);
-    return out;
+  HostTensor q = load(op, "q"), g = load(op, "g");
+  int64_t T = q.shape[1], steps = load(op, "k").shape[1] / T;
+  auto grouped = [&](HostTensor x) {
+    x.shape[1] /= steps;
+    x.shape[2] *= steps;
+    return x;
   };
-  auto got =
-      runScan(op, "#linnet.delta<scalar>(%3, %4)", expand(q, n - 1), k, v,
-              {load(op, "beta"), expand(g, 0)}, load(op, "initial_state"));
-  HostTensor o = load(op, "o");
-  int64_t row = o.size() / (B * T);
-  for (int64_t t = 0; t < B * T; ++t)
-    std::copy_n(got[0].values.begin() + (t * n + n - 1) * row, row,
-                o.values.begin() + t * row);
-  expectResults(op, {o, got[1]});
+  HostTensor zeros = map(g, [](double) { return 0; });
+  HostTensor decay = join(g, zeros, 2);
+  ASSERT_EQ(steps, 2);
+  expectResults(op, runScan(op, "#linnet.delta<scalar>(%3, %4)", q,
+                            grouped(load(op, "k")), grouped(load(op, "v")),
+                            {grouped(load(op, "beta")), decay},
+                            load(op, "initial_state"), ", micro_steps = 2"));
 }
 
 /// Two recurrences over slots with a softmax between them: the first decays

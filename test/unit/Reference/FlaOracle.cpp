@@ -56,7 +56,9 @@ std::vector<HostTensor> linnet::test::runScaled(
                      " initial(%" + std::to_string(operands.size() - 1) +
                      ") {scale = " + formatScale(scale) + " : f64" +
                      attributes + "}";
-  return runOp(text, operands, {v.shape, initial.shape});
+  Shape out = v.shape;
+  out[2] = initial.shape[1]; // v has a group of heads per micro-step
+  return runOp(text, operands, {out, initial.shape});
 }
 
 std::vector<HostTensor> linnet::test::runScan(
