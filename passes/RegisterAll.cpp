@@ -33,4 +33,5 @@ void linnet::registerLinnetPasses() {
   registerLinnetCPUPasses();
   registerLowerToLLVMPipeline();
   registerCpuPipeline();
+  registerStreamPipeline();
 }

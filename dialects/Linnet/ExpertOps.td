@@ -5,7 +5,8 @@
 
 include "dialects/Linnet/LinearOps.td"
 
-def Linnet_RouteOp : Linnet_InferredOp<"route"> {
+def Linnet_RouteOp : Linnet_InferredOp<"route", [
+    DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
   let summary = "Chooses the experts of every token, and their weights";
   let description = [{
     Per token, with E logits l:
@@ -61,7 +62,8 @@ def Linnet_RouteOp : Linnet_InferredOp<"route"> {
   let hasVerifier = 1;
 }
 
-def Linnet_ExpertsOp : Linnet_InferredOp<"experts"> {
+def Linnet_ExpertsOp : Linnet_InferredOp<"experts", [
+    DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
   let summary = "The weighted sum of each token's experts";
   let description = [{
     `y[b, t] = sum_j weights[b, t, j] f_e(x[b, t])`, `e = indices[b, t, j]`,

@@ -16,7 +16,8 @@ class Linnet_InferredOp<string mnemonic, list<Trait> traits = []>
     : Linnet_PureOp<mnemonic, !listconcat(
         [InferTypeOpAdaptor], traits)>;
 
-def Linnet_LinearOp : Linnet_InferredOp<"linear", [AttrSizedOperandSegments]> {
+def Linnet_LinearOp : Linnet_InferredOp<"linear", [
+    AttrSizedOperandSegments, DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
   let summary = "A structured linear map: y = W x + bias";
   let description = [{
     `y[..., o] = sum_i W[o, i] x[..., i] + bias[o]`, where `W` follows from
@@ -53,7 +54,8 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
-def Linnet_EmbeddingOp : Linnet_InferredOp<"embedding"> {
+def Linnet_EmbeddingOp : Linnet_InferredOp<"embedding", [
+    DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
   let summary = "Rows of a table, by number";
   let description = [{
     `y[b, t, :] = table[ids[b, t], :]`, widened to f32.
@@ -77,7 +79,8 @@ def Linnet_EmbeddingOp : Linnet_InferredOp<"embedding"> {
   }];
 }
 
-def Linnet_PositionsOp : Linnet_InferredOp<"positions"> {
+def Linnet_PositionsOp : Linnet_InferredOp<"positions", [
+    DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
   let summary = "Absolute positions of the tokens";
   let description = [{
     `y[b, t] = position + t`: what a learned position table is read with.

@@ -116,4 +116,20 @@ def StatefulOpInterface : OpInterface<"StatefulOpInterface"> {
   ];
 }
 
+def TokenwiseOpInterface : OpInterface<"TokenwiseOpInterface"> {
+  let cppNamespace = "::mlir::linnet";
+  let description = [{
+    An operation that takes the entries of some leading dimensions of an
+    operand one by one: entry (i, j, ...) of these dimensions of each result
+    depends on entry (i, j, ...) of the operand alone. Where time is among
+    them, tokens do not meet in it.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      How many leading dimensions of operand `number` it takes entry by entry;
+      0 for one that is whole in every result (a weight).
+    }], "int64_t", "getTokenwiseDims", (ins "unsigned":$number)>
+  ];
+}
+
 #endif // LINNET_INTERFACES_TD

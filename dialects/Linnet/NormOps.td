@@ -5,7 +5,8 @@
 
 include "dialects/Linnet/LinearOps.td"
 
-def Linnet_NormOp : Linnet_InferredOp<"norm", [AttrSizedOperandSegments]> {
+def Linnet_NormOp : Linnet_InferredOp<"norm", [
+    AttrSizedOperandSegments, DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
   let summary = "RMS, layer, group or L2 normalisation of the last dimension";
   let description = [{
     With `u = x`, or `u = x act(gate)` for `gate_order = before`, over each of
@@ -54,7 +55,8 @@ def Linnet_NormOp : Linnet_InferredOp<"norm", [AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
-def Linnet_ActivationOp : Linnet_InferredOp<"activation", [SameOperandsAndResultShape]> {
+def Linnet_ActivationOp : Linnet_InferredOp<"activation", [
+    SameOperandsAndResultShape, DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
   let summary = "A pointwise activation";
   let description = [{
     | kind | y |
@@ -82,7 +84,8 @@ def Linnet_ActivationOp : Linnet_InferredOp<"activation", [SameOperandsAndResult
   let assemblyFormat = "custom<Keyword>($kind) $input attr-dict `:` type($input)";
 }
 
-def Linnet_GluOp : Linnet_InferredOp<"glu", [SameTypeOperands]> {
+def Linnet_GluOp : Linnet_InferredOp<"glu", [
+    SameTypeOperands, DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
   let summary = "A gated activation: act(gate) * up";
   let description = [{
     `y = act(gate) * up`, elementwise; activations as in `linnet.activation`.
@@ -101,7 +104,8 @@ def Linnet_GluOp : Linnet_InferredOp<"glu", [SameTypeOperands]> {
   let assemblyFormat = "custom<Keyword>($kind) $gate `,` $up attr-dict `:` type($gate)";
 }
 
-def Linnet_RotaryOp : Linnet_InferredOp<"rotary"> {
+def Linnet_RotaryOp : Linnet_InferredOp<"rotary", [
+    DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
   let summary = "Rotary position embedding";
   let description = [{
     With R inverse frequencies f, token t rotates the pairs (a_m, b_m),

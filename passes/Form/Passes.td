@@ -8,24 +8,28 @@ include "mlir/Pass/PassBase.td"
 def ThreadState : Pass<"linnet-thread-state", "::mlir::ModuleOp"> {
   let summary = "Give a stateless model explicit state";
   let description = [{
-    Precondition: a module whose `@forward` is stateless.
+    Precondition: a module whose `@forward` is stateless; time is the open
+    dimension 1 of its arguments.
 
     Effect: every stateful operation (`StatefulOpInterface`) reachable from
     `@forward` takes its state as a tensor and returns the new one; functions,
     calls and stacks pass the states through. Running T tokens at once then
     equals running them in parts, so prefill and decode are the same code. A
     stack's states are stacked along a new first dimension, one entry per
-    layer of the function. Existing tokens-before arguments become the
-    position.
+    layer of the function. The first index argument is the number of tokens
+    before the first; a function without gets one.
 
     Declines: encoders (with a remark). A module without stateful operations
-    is left as it is; in a causal model an operation that cannot run token by token (say, attention
-    without causal mask) is an error naming the operation and the reason.
+    is left as it is. In a causal model tokens may meet in stateful operations
+    only: one that cannot run token by token (attention without causal mask, a
+    reverse scan) and any other in which tokens meet (a sum, a slice or a
+    concatenation along time, a product of tokens, one that reads the number
+    of a token) is an error naming the operation and the reason.
 
     Exact or approximate: exact.
 
     Options: `max-context`: tokens a growing state (a cache) holds; 0 takes
-    the model's own.
+    the model's own. `function`: the function instead of `@forward`.
 
     Statistics: number of operations given state.
 
@@ -33,7 +37,9 @@ def ThreadState : Pass<"linnet-thread-state", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"maxContext", "max-context", "int64_t", "0",
-           "tokens a growing state holds (0: the model's max_context)">];
+           "tokens a growing state holds (0: the model's max_context)">,
+    Option<"function", "function", "std::string", "",
+           "the function to give state to, instead of a model's">];
   let statistics = [
     Statistic<"threaded", "threaded", "operations given explicit state">];
   let dependentDialects = ["::mlir::linnet::LinnetDialect"];

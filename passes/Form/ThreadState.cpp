@@ -8,6 +8,7 @@
 #include "dialects/Linnet/Linnet.h"
 #include "passes/Form/Passes.h"
 #include "passes/Form/Recursion.h"
+#include "passes/Form/TimeAnalysis.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
@@ -28,6 +29,13 @@ struct ThreadedState {
   bool append;
 };
 
+/// What a function was given: its states and, before them, perhaps an argument
+/// for the position.
+struct ThreadedFunction {
+  SmallVector<ThreadedState> states;
+  bool takesPosition = false;
+};
+
 /// Threads states through a function and everything it calls.
 class StateThreader {
 public:
@@ -36,8 +44,7 @@ public:
 
   /// Adds the states of `function`; `position` numbers the argument that holds
   /// the tokens before the first, -1 if there is none.
-  FailureOr<SmallVector<ThreadedState>> thread(func::FuncOp function,
-                                               int position);
+  FailureOr<ThreadedFunction> thread(func::FuncOp function, int position);
 
   int64_t threaded = 0;
 
@@ -46,16 +53,18 @@ private:
   LogicalResult threadCall(func::CallOp call, Value position);
   LogicalResult threadStack(StackOp stack, Value position);
 
+  bool hasState(func::FuncOp function);
+
   /// Appends an argument for a state to the function being threaded.
   Value addArgument(Location loc, ThreadedState state);
 
   /// The states of a callee, threading it on its first use.
-  FailureOr<SmallVector<ThreadedState>>
-  threadCallee(Operation *user, StringRef name, int position);
+  FailureOr<ThreadedFunction> threadCallee(Operation *user, StringRef name,
+                                           int position);
 
   SymbolTable symbols;
   int64_t maxContext;
-  llvm::StringMap<SmallVector<ThreadedState>> done;
+  llvm::StringMap<ThreadedFunction> done;
 
   /// Of the function being threaded.
   func::FuncOp current;
@@ -76,14 +85,15 @@ LogicalResult StateThreader::threadOp(StatefulOpInterface op, Value position) {
   std::string obstacle = op.getStreamingObstacle();
   if (!obstacle.empty())
     return op->emitOpError("cannot run token by token: ") << obstacle;
-  if (!position)
-    return op->emitOpError("expected the position among the arguments of @")
-           << current.getName();
   SmallVector<Value> before;
   for (StateSpec &spec : op.getStateSpecs(maxContext))
-    before.push_back(
-        addArgument(op.getLoc(), {current.getName().str() + "." + spec.name,
-                                  spec.type, spec.append}));
+    if (spec.append && maxContext == 0)
+      return op->emitOpError("expected max-context, the tokens that its cache "
+                             "holds");
+    else
+      before.push_back(
+          addArgument(op.getLoc(), {current.getName().str() + "." + spec.name,
+                                    spec.type, spec.append}));
   OpBuilder builder(op);
   StatefulResult after = op.threadState(builder, before, position);
   remark::passed(op->getLoc(), remark::RemarkOpts::name("state threaded")
@@ -106,7 +116,7 @@ static int findPosition(ValueRange operands, Value position) {
   return -1;
 }
 
-FailureOr<SmallVector<ThreadedState>>
+FailureOr<ThreadedFunction>
 StateThreader::threadCallee(Operation *user, StringRef name, int position) {
   auto found = done.find(name);
   if (found != done.end())
@@ -127,11 +137,13 @@ LogicalResult StateThreader::threadCall(func::CallOp call, Value position) {
                              findPosition(call.getOperands(), position));
   if (failed(callee))
     return failure();
-  if (callee->empty())
+  if (callee->states.empty())
     return success();
   SmallVector<Value> operands(call.getOperands());
+  if (callee->takesPosition)
+    operands.push_back(position);
   SmallVector<Type> types(call.getResultTypes());
-  for (ThreadedState &state : *callee) {
+  for (ThreadedState &state : callee->states) {
     operands.push_back(addArgument(call.getLoc(), state));
     types.push_back(state.type);
   }
@@ -146,17 +158,19 @@ LogicalResult StateThreader::threadCall(func::CallOp call, Value position) {
 }
 
 LogicalResult StateThreader::threadStack(StackOp stack, Value position) {
-  SmallVector<Value> before;
+  SmallVector<Value> before, invariants(stack.getInvariants());
   int invariant = findPosition(stack.getInvariants(), position);
   int argument =
       invariant < 0 ? -1 : int(stack.getCarried().size()) + 1 + invariant;
+  bool takesPosition = false;
   for (auto [number, attr] : llvm::enumerate(stack.getFunctions())) {
     auto callee =
         threadCallee(stack, cast<FlatSymbolRefAttr>(attr).getValue(), argument);
     if (failed(callee))
       return failure();
+    takesPosition |= callee->takesPosition;
     int64_t layers = llvm::count(stack.getOrder(), int32_t(number));
-    for (ThreadedState state : *callee) {
+    for (ThreadedState state : callee->states) {
       SmallVector<int64_t> dims{layers};
       llvm::append_range(dims, state.type.getShape());
       state.type = RankedTensorType::get(dims, state.type.getElementType());
@@ -165,12 +179,14 @@ LogicalResult StateThreader::threadStack(StackOp stack, Value position) {
   }
   if (before.empty())
     return success();
+  if (takesPosition)
+    invariants.push_back(position);
   SmallVector<Type> types(stack.getCarried().getTypes());
   llvm::append_range(types, ValueRange(before).getTypes());
   OpBuilder builder(stack);
   auto threadedStack = StackOp::create(
       builder, stack.getLoc(), types, stack.getFunctionsAttr(),
-      stack.getOrderAttr(), stack.getCarried(), stack.getInvariants(), before);
+      stack.getOrderAttr(), stack.getCarried(), invariants, before);
   unsigned plain = stack.getCarried().size();
   stack.replaceAllUsesWith(threadedStack.getResults().take_front(plain));
   llvm::append_range(finalStates, threadedStack.getResults().drop_front(plain));
@@ -193,15 +209,33 @@ static void nameStates(func::FuncOp forward, ArrayRef<ThreadedState> states) {
   }
 }
 
-FailureOr<SmallVector<ThreadedState>>
-StateThreader::thread(func::FuncOp function, int position) {
+/// Whether `function`, or one that it names, has operations with state.
+bool StateThreader::hasState(func::FuncOp function) {
+  if (function.walk([](StatefulOpInterface) { return WalkResult::interrupt(); })
+          .wasInterrupted())
+    return true;
+  auto uses = SymbolTable::getSymbolUses(function);
+  return uses && llvm::any_of(*uses, [&](SymbolTable::SymbolUse use) {
+           auto callee = symbols.lookup<func::FuncOp>(
+               use.getSymbolRef().getLeafReference());
+           return callee && hasState(callee);
+         });
+}
+
+FailureOr<ThreadedFunction> StateThreader::thread(func::FuncOp function,
+                                                  int position) {
   current = function;
   states.clear();
   finalStates.clear();
   if (!llvm::hasSingleElement(function.getBody()))
     return function.emitOpError("expected a body of one block");
-  Value positionValue =
-      position < 0 ? Value() : Value(function.getArgument(position));
+  bool takesPosition = position < 0 && hasState(function);
+  Value positionValue;
+  if (takesPosition)
+    positionValue = function.getBody().addArgument(
+        IndexType::get(function.getContext()), function.getLoc());
+  else if (position >= 0)
+    positionValue = function.getArgument(position);
   for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
     LogicalResult result = success();
     if (auto stateful = dyn_cast<StatefulOpInterface>(op))
@@ -221,14 +255,17 @@ StateThreader::thread(func::FuncOp function, int position) {
   function.setType(FunctionType::get(
       function.getContext(), function.getBody().getArgumentTypes(), results));
   nameStates(function, states);
-  done[function.getName()] = states;
-  return states;
+  return done[function.getName()] = {states, takesPosition};
 }
 
-/// The context length: the option, or what the model says.
-static FailureOr<int64_t> findMaxContext(ModuleOp module, int64_t option) {
+/// The context length: the option, or what the model says; 0 for a function
+/// that is none, and perhaps needs none.
+static FailureOr<int64_t> findMaxContext(ModuleOp module, int64_t option,
+                                         bool isModel) {
   if (option > 0)
     return option;
+  if (!isModel && !module->hasAttr(kModelAttr))
+    return 0;
   auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
   auto attr = model ? model.getAs<IntegerAttr>("max_context") : IntegerAttr();
   if (!attr || attr.getInt() <= 0)
@@ -267,12 +304,13 @@ struct ThreadState : linnet::impl::ThreadStateBase<ThreadState> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto forward = module.lookupSymbol<func::FuncOp>(kForward);
+    StringRef name = function.empty() ? StringRef(kForward) : function;
+    auto forward = module.lookupSymbol<func::FuncOp>(name);
     if (!forward || forward.isExternal()) {
-      module.emitError("expected a function @") << kForward;
+      module.emitError("expected a function @") << name;
       return signalPassFailure();
     }
-    auto context = findMaxContext(module, maxContext);
+    auto context = findMaxContext(module, maxContext, function.empty());
     if (failed(context) || failed(checkNoRecursion(forward)))
       return signalPassFailure();
     if (isEncoder(module)) {
@@ -280,11 +318,14 @@ struct ThreadState : linnet::impl::ThreadStateBase<ThreadState> {
                          "sequence at once");
       return;
     }
+    if (failed(TimeAnalysis(module).check(forward)))
+      return signalPassFailure();
     StateThreader threader(module, *context);
     auto states = threader.thread(forward, findPositionArgument(forward));
     if (failed(states))
       return signalPassFailure();
-    recordMaxContext(module, *context);
+    if (*context > 0)
+      recordMaxContext(module, *context);
     threaded += threader.threaded;
   }
 };

@@ -38,14 +38,14 @@ def SpecializePhases : Pass<"linnet-specialize-phases", "::mlir::ModuleOp"> {
     encoder gets `encode`, at most `max_context` tokens. Each phase's main
     function carries `linnet.phase` and `linnet.max_tokens`. All other
     functions are removed. With `function` that function becomes the one phase
-    `run`, its open first dimensions `batch` and its open second dimensions
+    `phase`, its open first dimensions `batch` and its open second dimensions
     `tokens`.
 
     Declines: a module without `@forward`, or without `function` (an error).
 
     Exact or approximate: exact.
 
-    Options: `batch`, `block-tokens`, `function`, `tokens`. Statistics: number
+    Options: `batch`, `block-tokens`, `function`, `phase`, `tokens`. Statistics: number
     of phases.
 
     Example: test/Passes/Lower/specialize-phases.mlir.
@@ -56,6 +56,7 @@ def SpecializePhases : Pass<"linnet-specialize-phases", "::mlir::ModuleOp"> {
            "most tokens per prefill call">,
     Option<"function", "function", "std::string", "",
            "the function to make a phase of, instead of a model's">,
+    Option<"phase", "phase", "std::string", "\"run\"", "the name of that phase">,
     Option<"tokens", "tokens", "int64_t", "1", "tokens of that function">];
   let statistics = [Statistic<"phases", "phases", "phases made">];
   let dependentDialects = ["::mlir::linnet::LinnetDialect"];

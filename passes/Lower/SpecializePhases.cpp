@@ -234,7 +234,7 @@ struct SpecializePhases : linnet::impl::SpecializePhasesBase<SpecializePhases> {
         return signalPassFailure();
       }
     auto list = function.empty() ? listPhases(module, blockTokens)
-                                 : SmallVector<Phase>{{"run", tokens, false}};
+                                 : SmallVector<Phase>{{phase, tokens, false}};
     if (failed(list))
       return signalPassFailure();
     for (const Phase &phase : *list) {

@@ -53,6 +53,23 @@ void buildFunctionStage(OpPassManager &pm, StringRef function, int64_t batch,
 void buildLowerCpuStage(OpPassManager &pm, const CpuPipelineOptions &options);
 void buildCpuPipeline(OpPassManager &pm, const CpuPipelineOptions &options);
 
+struct StreamOptions : PassPipelineOptions<StreamOptions> {
+  Option<std::string> function{*this, "function",
+                               llvm::cl::desc("the function to stream"),
+                               llvm::cl::init("forward")};
+  Option<int64_t> maxContext{
+      *this, "max-context",
+      llvm::cl::desc("tokens a growing state holds (0: the model's)"),
+      llvm::cl::init(0)};
+  Option<int64_t> batch{*this, "batch", llvm::cl::desc("rows of the batch"),
+                        llvm::cl::init(1)};
+};
+
+/// A causal function becomes one of a single token, `@linnet_step`, with its
+/// state as arguments and results. Registered as `linnet-stream`.
+void buildStreamPipeline(OpPassManager &pm, const StreamOptions &options);
+
+void registerStreamPipeline();
 void registerLowerToLLVMPipeline();
 void registerCpuPipeline();
 

@@ -37,17 +37,6 @@ module attributes {linnet.model = {max_context = 7 : i64}} {
 
 // -----
 
-module attributes {linnet.model = {max_context = 7 : i64}} {
-  func.func @forward(%q: tensor<?x?x2x3xf32>) -> tensor<?x?x2x3xf32> {
-    // expected-error@+1 {{expected the position among the arguments of @forward}}
-    %o, %s = linnet.scan #linnet.none %q, %q, %q
-      : (tensor<?x?x2x3xf32>, tensor<?x?x2x3xf32>, tensor<?x?x2x3xf32>) -> (tensor<?x?x2x3xf32>, tensor<?x2x3x3xf32>)
-    return %o : tensor<?x?x2x3xf32>
-  }
-}
-
-// -----
-
 module attributes {linnet.model = {kind = "encoder", max_context = 7 : i64}} {
   // expected-remark@+1 {{no state threaded: an encoder reads the whole sequence at once}}
   func.func @forward(%q: tensor<?x?x2x3xf32>) -> tensor<?x?x2x3xf32> {
