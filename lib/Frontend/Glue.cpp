@@ -232,16 +232,31 @@ Value ModelBuilder::flat(Value w) {
   return tensor::CollapseShapeOp::create(b, w, groups);
 }
 
-Value ModelBuilder::rows(Value w, int64_t begin, int64_t count) {
+/// Entries [begin, begin + count) of dimension `dim` of a weight.
+static Value sliceWeight(ImplicitLocOpBuilder &b, Value w, int64_t dim,
+                         int64_t begin, int64_t count) {
   RankedTensorType type = typeOf(w);
   SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
   SmallVector<OpFoldResult> sizes;
   for (int64_t size : type.getShape())
     sizes.push_back(b.getIndexAttr(size));
-  offsets[0] = b.getIndexAttr(begin);
-  sizes[0] = b.getIndexAttr(count);
+  offsets[dim] = b.getIndexAttr(begin);
+  sizes[dim] = b.getIndexAttr(count);
   return tensor::ExtractSliceOp::create(b, w, offsets, sizes, strides);
+}
+
+Value ModelBuilder::rows(Value w, int64_t begin, int64_t count) {
+  return sliceWeight(b, w, 0, begin, count);
+}
+
+Value ModelBuilder::rowBlocks(Value w, int64_t count) {
+  RankedTensorType type = typeOf(w);
+  SmallVector<ReassociationIndices> groups = {{0, 1}, {2}};
+  auto blocks = RankedTensorType::get(
+      {count, type.getDimSize(0) / count, type.getDimSize(1)},
+      type.getElementType());
+  return tensor::ExpandShapeOp::create(b, blocks, w, groups);
 }
 
 Value ModelBuilder::prependUnits(Value x, int64_t count) {
@@ -357,13 +372,7 @@ Value ModelBuilder::row(Value w, int64_t number) {
 }
 
 Value ModelBuilder::columns(Value w, int64_t begin, int64_t count) {
-  int64_t height = typeOf(w).getDimSize(0);
-  SmallVector<OpFoldResult> offsets = {b.getIndexAttr(0),
-                                       b.getIndexAttr(begin)};
-  SmallVector<OpFoldResult> sizes = {b.getIndexAttr(height),
-                                     b.getIndexAttr(count)};
-  SmallVector<OpFoldResult> strides(2, b.getIndexAttr(1));
-  return tensor::ExtractSliceOp::create(b, w, offsets, sizes, strides);
+  return sliceWeight(b, w, 1, begin, count);
 }
 
 Value ModelBuilder::flatten(Value w) {
