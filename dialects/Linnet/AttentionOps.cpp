@@ -19,12 +19,12 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *,
     return emitOptionalError(
         loc, "expected query, key and value of rank 4, but got ", query,
         " and ", value);
-  if (adaptor.getValueWidth() && *adaptor.getValueWidth() < 1)
-    return emitOptionalError(loc,
-                             "expected a value_width of 1 or more, but got ",
-                             *adaptor.getValueWidth());
+  std::optional<int64_t> width = adaptor.getValueWidth();
+  if (width && *width < 1)
+    return emitOptionalError(
+        loc, "expected a value_width of 1 or more, but got ", *width);
   SmallVector<int64_t> dims(query.getShape());
-  dims[3] = adaptor.getValueWidth().value_or(value.getDimSize(3));
+  dims[3] = width.value_or(value.getDimSize(3));
   types.push_back(RankedTensorType::get(dims, query.getElementType()));
   llvm::append_range(types, adaptor.getCache().getTypes());
   return success();

@@ -166,22 +166,6 @@ Value ModelBuilder::concat(ArrayRef<Value> parts) {
                                   type.getRank() - 1, parts);
 }
 
-Value ModelBuilder::repeatHead(Value x, int64_t heads) {
-  int64_t width = typeOf(x).getDimSize(3);
-  SmallVector<OpFoldResult> sizes = sizesOf(x);
-  sizes[2] = b.getIndexAttr(heads);
-  Value empty = tensor::EmptyOp::create(b, sizes, b.getF32Type());
-  AffineMap whole = b.getMultiDimIdentityMap(4);
-  SmallVector<utils::IteratorType> loops(4, utils::IteratorType::parallel);
-  auto op = linalg::GenericOp::create(
-      b, activationType({heads, width}), ValueRange{mergeHeads(x)},
-      ValueRange{empty}, ArrayRef<AffineMap>{whole.dropResult(2), whole}, loops,
-      [](OpBuilder &nested, Location loc, ValueRange args) {
-        linalg::YieldOp::create(nested, loc, args[0]);
-      });
-  return op.getResult(0);
-}
-
 Value ModelBuilder::dropUnit(Value x) {
   SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
   return tensor::CollapseShapeOp::create(b, x, groups);

@@ -288,8 +288,6 @@ public:
   mlir::Value mergeParts(mlir::Value x);
   /// Along the last dimension.
   mlir::Value concat(llvm::ArrayRef<mlir::Value> parts);
-  /// `[B, T, 1, D]` to `[B, T, heads, D]`.
-  mlir::Value repeatHead(mlir::Value x, int64_t heads);
   /// `[B, T, 1]` to `[B, T]`.
   mlir::Value dropUnit(mlir::Value x);
   /// Log decays [1, 1, heads] of lightning attention in this layer of `layers`
