@@ -12,13 +12,19 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *,
                                             Adaptor adaptor,
                                             SmallVectorImpl<Type> &types) {
   auto query = cast<RankedTensorType>(adaptor.getQuery().getType());
-  auto value = cast<RankedTensorType>(adaptor.getValue().getType());
+  // Without values the keys are also values; what is wrong is said by verify().
+  Value held = adaptor.getValue() ? adaptor.getValue() : adaptor.getKey();
+  auto value = cast<RankedTensorType>(held.getType());
   if (query.getRank() != 4 || value.getRank() != 4)
-    return emitOptionalError(loc,
-                             "expected query and value of rank 4, but got ",
-                             query, " and ", value);
+    return emitOptionalError(
+        loc, "expected query, key and value of rank 4, but got ", query,
+        " and ", value);
+  std::optional<int64_t> width = adaptor.getValueWidth();
+  if (width && *width < 1)
+    return emitOptionalError(
+        loc, "expected a value_width of 1 or more, but got ", *width);
   SmallVector<int64_t> dims(query.getShape());
-  dims[3] = value.getDimSize(3);
+  dims[3] = width.value_or(value.getDimSize(3));
   types.push_back(RankedTensorType::get(dims, query.getElementType()));
   llvm::append_range(types, adaptor.getCache().getTypes());
   return success();
@@ -84,23 +90,36 @@ static LogicalResult verifyMasks(AttentionOp op, RankedTensorType q,
   return success();
 }
 
+/// C6: one source of values.
+static LogicalResult verifyValueWidth(AttentionOp op, RankedTensorType k) {
+  std::optional<int64_t> width = op.getValueWidth();
+  if (bool(width) != op.valuesAreKeys())
+    return op.emitOpError("expected either values or value_width, but got ")
+           << (width ? "both" : "neither");
+  if (width && k.getRank() == 4 && *width > k.getDimSize(3))
+    return op.emitOpError("expected a value_width of at most the keys' width, "
+                          "but got ")
+           << *width << " for " << k;
+  return success();
+}
+
 /// C3: the cache, its position, and what a cache excludes.
 static LogicalResult verifyCache(AttentionOp op, RankedTensorType q,
                                  RankedTensorType k) {
   if (op.getCache().empty() && !op.getPosition())
     return success();
-  if (op.getCache().size() != 2 || !op.getPosition())
-    return op.emitOpError(
-               "expected a cache of keys and values and a position, but got ")
-           << op.getCache().size() << " caches and "
-           << (op.getPosition() ? "a" : "no") << " position";
+  SmallVector<Value> tokens = op.getCached();
+  if (op.getCache().size() != tokens.size() || !op.getPosition())
+    return op.emitOpError("expected a cache of ")
+           << (op.valuesAreKeys() ? "keys" : "keys and values")
+           << " and a position, but got " << op.getCache().size()
+           << " caches and " << (op.getPosition() ? "a" : "no") << " position";
   if (op.getBias() || op.getKeyMask())
     return op.emitOpError("expected no bias and no key_mask with a cache");
   if (!agree(q.getDimSize(1), k.getDimSize(1)))
     return op.emitOpError(
                "expected as many keys as queries with a cache, but got ")
            << k << " and " << q;
-  Value tokens[] = {op.getKey(), op.getValue()};
   for (auto [cache, tensor] : llvm::zip(op.getCache(), tokens)) {
     auto have = cast<RankedTensorType>(cache.getType());
     auto want = cast<RankedTensorType>(tensor.getType());
@@ -116,7 +135,9 @@ static LogicalResult verifyCache(AttentionOp op, RankedTensorType q,
 LogicalResult AttentionOp::verify() {
   auto q = cast<RankedTensorType>(getQuery().getType());
   auto k = cast<RankedTensorType>(getKey().getType());
-  auto v = cast<RankedTensorType>(getValue().getType());
+  if (failed(verifyValueWidth(*this, k)))
+    return failure();
+  auto v = cast<RankedTensorType>(getCached().back().getType());
   if (failed(verifyHeads(*this, q, k, v)))
     return failure();
   if (getWindow() && static_cast<int64_t>(*getWindow()) <= 0)
@@ -131,9 +152,10 @@ LogicalResult AttentionOp::verify() {
 }
 
 SmallVector<StateSpec> AttentionOp::getStateSpecs(int64_t maxContext) {
+  static constexpr const char *kNames[] = {"keys", "values"};
   SmallVector<StateSpec> specs;
-  for (auto [name, value] :
-       {std::pair("keys", getKey()), std::pair("values", getValue())}) {
+  SmallVector<Value> cached = getCached();
+  for (auto [name, value] : llvm::zip(ArrayRef<const char *>(kNames), cached)) {
     auto type = cast<RankedTensorType>(value.getType());
     SmallVector<int64_t> dims(type.getShape());
     dims[1] = maxContext;
@@ -153,13 +175,18 @@ std::string AttentionOp::getStreamingObstacle() {
 
 ValueRange AttentionOp::getStates() { return getCache(); }
 
-SmallVector<unsigned> AttentionOp::getTimeOperands() { return {0, 1, 2}; }
+SmallVector<unsigned> AttentionOp::getTimeOperands() {
+  SmallVector<unsigned> numbers{0, 1};
+  if (!valuesAreKeys())
+    numbers.push_back(2);
+  return numbers;
+}
 
 StatefulResult AttentionOp::threadState(OpBuilder &builder, ValueRange states,
                                         Value position) {
-  auto threaded =
-      AttentionOp::create(builder, getLoc(), getQuery(), getKey(), getValue(),
-                          Value(), Value(), states, position, getScaleAttr(),
-                          getCausalAttr(), getWindowAttr(), getSoftCapAttr());
+  auto threaded = AttentionOp::create(
+      builder, getLoc(), getQuery(), getKey(), getValue(), Value(), Value(),
+      states, position, getScaleAttr(), getCausalAttr(), getWindowAttr(),
+      getSoftCapAttr(), getValueWidthAttr());
   return {{threaded.getResult()}, SmallVector<Value>(threaded.getNewCache())};
 }

@@ -32,15 +32,17 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [
     Constraints: C1: the factors fit the structure. C2: x's last dimension is
     the structure's input width. C3: the bias has the output width.
 
-    Lifespan: created by import and the compression passes; structures other
-    than `dense` become dense maps in `linnet-expand-structures`; gone after
-    `linnet-lower-cpu`.
+    Lifespan: created by import and the compression passes; structures
+    without a kernel of their own (all but `dense` and `block_diagonal`) become
+    dense maps in `linnet-expand-structures`; gone after `linnet-lower-cpu`.
 
     ```mlir
     %y = linnet.linear #linnet.dense %x, %w
            : (tensor<2x5x32xf32>, tensor<40x32xf32>) -> tensor<2x5x40xf32>
     %z = linnet.linear #linnet.low_rank %x, %u, %v bias(%b)
            : (tensor<2x5x32xf32>, tensor<40x4xf32>, tensor<4x32xf32>, tensor<40xf32>) -> tensor<2x5x40xf32>
+    %h = linnet.linear #linnet.block_diagonal %x, %blocks
+           : (tensor<2x5x32xf32>, tensor<4x10x8xf32>) -> tensor<2x5x40xf32>
     ```
   }];
   let arguments = (ins AnyRankedTensor:$input, Variadic<AnyRankedTensor>:$factors,

@@ -216,4 +216,15 @@ def Linnet_LowRankAttr : Linnet_Structure<"LowRankStructure", "low_rank"> {
   }];
 }
 
+def Linnet_BlockDiagonalAttr : Linnet_Structure<"BlockDiagonalStructure", "block_diagonal"> {
+  let summary = "W = diag(W_1, ..., W_n), blocks of one size";
+  let description = [{
+    One factor: the blocks `[n, out / n, in / n]`, or with `<in_out>` their
+    transposes `[n, in / n, out / n]`. A matrix per head: input entries
+    `h in / n, ...` give output entries `h out / n, ...`.
+  }];
+  let parameters = (ins DefaultValuedParameter<"Storage", "Storage::OutIn">:$storage);
+  let assemblyFormat = "(`<` $storage^ `>`)?";
+}
+
 #endif // LINNET_ATTRIBUTES_TD

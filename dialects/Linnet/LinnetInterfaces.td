@@ -55,14 +55,15 @@ def StructureAttrInterface : AttrInterface<"StructureAttrInterface"> {
   }];
   let methods = [
     InterfaceMethod<[{
-      Input and output width for factors of these types; emits an error and
-      fails if the factors do not fit each other.
+      Input and output width and diagonal blocks for factors of these types;
+      emits an error and fails if the factors do not fit each other.
     }], "::mlir::FailureOr<::mlir::linnet::LinearShape>", "inferShape",
       (ins "::mlir::TypeRange":$factors,
            "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
     InterfaceMethod<[{
-      The dense `[out, in]` matrix, row major, from the factors' values. This
-      is the definition of the structure.
+      The dense blocks on the diagonal, row major and one after the other
+      (`[out, in]` if there is one), from the factors' values. This is the
+      definition of the structure.
     }], "::std::vector<double>", "toDense",
       (ins "::llvm::ArrayRef<::mlir::linnet::FactorValue>":$factors)>,
     InterfaceMethod<[{

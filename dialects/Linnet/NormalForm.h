@@ -65,6 +65,10 @@ double deriveCost(const NormalForm &normalForm, ScanForm form, int64_t k,
 struct LinearShape {
   int64_t in;
   int64_t out;
+  /// Equal blocks on the diagonal of `W`, which is zero outside of them.
+  int64_t blocks = 1;
+  int64_t blockIn() const { return in / blocks; }
+  int64_t blockOut() const { return out / blocks; }
 };
 
 /// A factor's values for StructureAttrInterface::toDense.

@@ -49,17 +49,24 @@ FailureOr<LinearShape> DenseStructureAttr::inferShape(
   return LinearShape{(*shape)[outIn ? 1 : 0], (*shape)[outIn ? 0 : 1]};
 }
 
+/// The blocks [out, in] of `w`, whose last two dimensions are those of a block
+/// as stored.
+static std::vector<double> blocksAsOutIn(const FactorValue &w,
+                                         Storage storage) {
+  std::vector<double> blocks(w.values.begin(), w.values.end());
+  if (storage == Storage::OutIn)
+    return blocks;
+  int64_t in = w.shape[w.shape.size() - 2], out = w.shape.back();
+  for (size_t e = 0; e < blocks.size(); ++e) {
+    int64_t i = e % in, o = e / in % out, block = e / (in * out);
+    blocks[e] = w.values[(block * in + i) * out + o];
+  }
+  return blocks;
+}
+
 std::vector<double>
 DenseStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
-  const FactorValue &w = factors[0];
-  if (getStorage() == Storage::OutIn)
-    return std::vector<double>(w.values.begin(), w.values.end());
-  int64_t in = w.shape[0], out = w.shape[1];
-  std::vector<double> dense(in * out);
-  for (int64_t i = 0; i < in; ++i)
-    for (int64_t o = 0; o < out; ++o)
-      dense[o * in + i] = w.values[i * out + o];
-  return dense;
+  return blocksAsOutIn(factors[0], getStorage());
 }
 
 Value DenseStructureAttr::buildApply(OpBuilder &, Location, Value,
@@ -113,4 +120,38 @@ Value LowRankStructureAttr::buildApply(OpBuilder &builder, Location loc,
 int64_t LowRankStructureAttr::getFlops(TypeRange factors) const {
   return 2 * (cast<ShapedType>(factors[0]).getNumElements() +
               cast<ShapedType>(factors[1]).getNumElements());
+}
+
+//===----------------------------------------------------------------------===//
+// block_diagonal
+//===----------------------------------------------------------------------===//
+
+FailureOr<LinearShape> BlockDiagonalStructureAttr::inferShape(
+    TypeRange factors, function_ref<InFlightDiagnostic()> emitError) const {
+  if (failed(expectFactors(factors, 1, emitError)))
+    return failure();
+  auto type = dyn_cast<RankedTensorType>(factors[0]);
+  if (!type || type.getRank() != 3 || !type.hasStaticShape() ||
+      type.getDimSize(0) == 0)
+    return emitError() << "expected factor 0 to be static matrices [n, out / "
+                          "n, in / n], but got "
+                       << factors[0];
+  int64_t blocks = type.getDimSize(0);
+  bool outIn = getStorage() == Storage::OutIn;
+  return LinearShape{blocks * type.getDimSize(outIn ? 2 : 1),
+                     blocks * type.getDimSize(outIn ? 1 : 2), blocks};
+}
+
+std::vector<double>
+BlockDiagonalStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
+  return blocksAsOutIn(factors[0], getStorage());
+}
+
+Value BlockDiagonalStructureAttr::buildApply(OpBuilder &, Location, Value,
+                                             ValueRange) const {
+  return {};
+}
+
+int64_t BlockDiagonalStructureAttr::getFlops(TypeRange factors) const {
+  return 2 * cast<ShapedType>(factors[0]).getNumElements();
 }

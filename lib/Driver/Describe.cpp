@@ -72,9 +72,13 @@ WeightLayout describeLayout(DictionaryAttr layout) {
   std::string kind = getText(layout, "kind");
   if (kind == "f32")
     return WeightLayout::f32();
-  if (kind == "panel")
-    return WeightLayout::panel(getInteger(layout, "width"),
-                               getFlag(layout, "transposed"));
+  if (kind == "panel") {
+    WeightLayout panel = WeightLayout::panel(getInteger(layout, "width"),
+                                             getFlag(layout, "transposed"));
+    if (auto blocks = getIntegers(layout, "row_blocks"); blocks.size() == 3)
+      panel.rowBlocks = {blocks[0], blocks[1], blocks[2]};
+    return panel;
+  }
   if (kind == "rotary") {
     auto scaling = layout.getAs<mlir::FloatAttr>("scaling");
     return WeightLayout::rotary(

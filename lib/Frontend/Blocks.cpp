@@ -100,13 +100,16 @@ Value ModelBuilder::attention(Value q, Value k, Value v,
   IntegerAttr window;
   if (options.window)
     window = b.getI64IntegerAttr(*options.window);
+  IntegerAttr valueWidth;
+  if (options.valueWidth)
+    valueWidth = b.getI64IntegerAttr(*options.valueWidth);
   FloatAttr softCap;
   if (options.softCap)
     softCap = b.getF64FloatAttr(*options.softCap);
   return ir::AttentionOp::create(b, q, k, v, /*bias=*/Value(), options.keyMask,
                                  /*cache=*/ValueRange(), /*position=*/Value(),
                                  llvm::APFloat(options.scale), options.causal,
-                                 window, softCap)
+                                 window, softCap, valueWidth)
       .getResult();
 }
 
@@ -180,6 +183,20 @@ Value ModelBuilder::linear(Value x, Value w, Value bias) {
   auto structure =
       ir::DenseStructureAttr::get(b.getContext(), ir::Storage::OutIn);
   return ir::LinearOp::create(b, x, ValueRange{w}, bias, structure);
+}
+
+Value ModelBuilder::blockLinear(Value x, Value blocks, ir::Storage storage,
+                                Value bias) {
+  auto structure = ir::BlockDiagonalStructureAttr::get(b.getContext(), storage);
+  return ir::LinearOp::create(b, x, ValueRange{blocks}, bias, structure);
+}
+
+Value ModelBuilder::linearPerHead(Value x, StringRef weightName,
+                                  StringRef biasName, int64_t heads) {
+  int64_t width = widthOf(x) / heads;
+  return blockLinear(x, weight(weightName, {heads, width, width}),
+                     ir::Storage::InOut,
+                     flatten(weight(biasName, {heads, width})));
 }
 
 Value ModelBuilder::tokenShift(Value x) {

@@ -172,22 +172,6 @@ Value ModelBuilder::zerosLike(Value x) {
       .getResult(0);
 }
 
-Value ModelBuilder::repeatHead(Value x, int64_t heads) {
-  int64_t width = typeOf(x).getDimSize(3);
-  SmallVector<OpFoldResult> sizes = sizesOf(x);
-  sizes[2] = b.getIndexAttr(heads);
-  Value empty = tensor::EmptyOp::create(b, sizes, b.getF32Type());
-  AffineMap whole = b.getMultiDimIdentityMap(4);
-  SmallVector<utils::IteratorType> loops(4, utils::IteratorType::parallel);
-  auto op = linalg::GenericOp::create(
-      b, activationType({heads, width}), ValueRange{mergeHeads(x)},
-      ValueRange{empty}, ArrayRef<AffineMap>{whole.dropResult(2), whole}, loops,
-      [](OpBuilder &nested, Location loc, ValueRange args) {
-        linalg::YieldOp::create(nested, loc, args[0]);
-      });
-  return op.getResult(0);
-}
-
 Value ModelBuilder::dropUnit(Value x) {
   SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
   return tensor::CollapseShapeOp::create(b, x, groups);
@@ -238,16 +222,31 @@ Value ModelBuilder::flat(Value w) {
   return tensor::CollapseShapeOp::create(b, w, groups);
 }
 
-Value ModelBuilder::rows(Value w, int64_t begin, int64_t count) {
+/// Entries [begin, begin + count) of dimension `dim` of a weight.
+static Value sliceWeight(ImplicitLocOpBuilder &b, Value w, int64_t dim,
+                         int64_t begin, int64_t count) {
   RankedTensorType type = typeOf(w);
   SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
   SmallVector<OpFoldResult> sizes;
   for (int64_t size : type.getShape())
     sizes.push_back(b.getIndexAttr(size));
-  offsets[0] = b.getIndexAttr(begin);
-  sizes[0] = b.getIndexAttr(count);
+  offsets[dim] = b.getIndexAttr(begin);
+  sizes[dim] = b.getIndexAttr(count);
   return tensor::ExtractSliceOp::create(b, w, offsets, sizes, strides);
+}
+
+Value ModelBuilder::rows(Value w, int64_t begin, int64_t count) {
+  return sliceWeight(b, w, 0, begin, count);
+}
+
+Value ModelBuilder::rowBlocks(Value w, int64_t count) {
+  RankedTensorType type = typeOf(w);
+  SmallVector<ReassociationIndices> groups = {{0, 1}, {2}};
+  auto blocks = RankedTensorType::get(
+      {count, type.getDimSize(0) / count, type.getDimSize(1)},
+      type.getElementType());
+  return tensor::ExpandShapeOp::create(b, blocks, w, groups);
 }
 
 Value ModelBuilder::prependUnits(Value x, int64_t count) {
@@ -363,13 +362,7 @@ Value ModelBuilder::row(Value w, int64_t number) {
 }
 
 Value ModelBuilder::columns(Value w, int64_t begin, int64_t count) {
-  int64_t height = typeOf(w).getDimSize(0);
-  SmallVector<OpFoldResult> offsets = {b.getIndexAttr(0),
-                                       b.getIndexAttr(begin)};
-  SmallVector<OpFoldResult> sizes = {b.getIndexAttr(height),
-                                     b.getIndexAttr(count)};
-  SmallVector<OpFoldResult> strides(2, b.getIndexAttr(1));
-  return tensor::ExtractSliceOp::create(b, w, offsets, sizes, strides);
+  return sliceWeight(b, w, 1, begin, count);
 }
 
 Value ModelBuilder::flatten(Value w) {

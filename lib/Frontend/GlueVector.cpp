@@ -45,24 +45,6 @@ generic(ImplicitLocOpBuilder &b, ValueRange inputs, Value init,
 
 Value ModelBuilder::negative(Value x) { return arith::NegFOp::create(b, x); }
 
-Value ModelBuilder::linearPerHead(Value x, StringRef weightName,
-                                  StringRef biasName, int64_t heads) {
-  x = splitHeads(x, heads);
-  int64_t width = cast<RankedTensorType>(x.getType()).getDimSize(3);
-  Value w = wideWeight(weightName, {heads, width, width});
-  Value bias = wideWeight(biasName, {heads, width});
-  Value start =
-      generic(b, bias, emptyLike(x), {{2, 3}}, /*reduced=*/0,
-              [](ImplicitLocOpBuilder &, ValueRange args) { return args[0]; });
-  Value y = generic(b, {x, w}, start, {{0, 1, 2, 4}, {2, 4, 3}}, /*reduced=*/1,
-                    [](ImplicitLocOpBuilder &inner, ValueRange args) -> Value {
-                      Value product =
-                          arith::MulFOp::create(inner, args[0], args[1]);
-                      return arith::AddFOp::create(inner, args[2], product);
-                    });
-  return mergeHeads(y);
-}
-
 Value ModelBuilder::vectorScan(Value x, Value step, Value rate) {
   // A state of one row: with q = k = 1 it is the vector itself.
   auto type = RankedTensorType::get({1, 1, 1, 1}, b.getF32Type());

@@ -56,17 +56,22 @@ Value LatentAttention::apply(ModelBuilder &m, Value h, const std::string &name,
       m.linear(h, name + ".kv_a_proj_with_mqa", latent + rope, {.bias = bias}),
       {latent, rope});
   Value c = m.rmsNorm(low[0], name + ".kv_a_layernorm", kLatentEps);
-  auto keyValue = m.split(
-      m.splitHeads(m.linear(c, name + ".kv_b_proj", heads * (nope + value)),
-                   heads),
-      {nope, value});
-  q = m.splitHeads(q, heads);
+  Value expand = m.rowBlocks(
+      m.weight(name + ".kv_b_proj.weight", {heads * (nope + value), latent}),
+      heads);
+  auto parts = m.split(m.splitHeads(q, heads), {nope, rope});
   Value shared = m.splitHeads(low[1], 1);
   if (rotation) {
-    auto parts = m.split(q, {nope, rope});
-    q = m.concat({parts[0], m.rotary(parts[1], position, *rotation)});
+    parts[1] = m.rotary(parts[1], position, *rotation);
     shared = m.rotary(shared, position, *rotation);
   }
-  Value k = m.concat({keyValue[0], m.repeatHead(shared, heads)});
-  return m.attention(q, k, keyValue[1], {.scale = scale});
+  // Stored [out, in] for the keys' way, from a latent; queries go the other.
+  Value absorbed = m.blockLinear(
+      m.mergeParts(parts[0]), m.columns(expand, 0, nope), ir::Storage::InOut);
+  Value o = m.attention(m.concat({m.splitHeads(absorbed, heads), parts[1]}),
+                        m.concat({m.splitHeads(c, 1), shared}), Value(),
+                        {.scale = scale, .valueWidth = latent});
+  o = m.blockLinear(m.mergeHeads(o), m.columns(expand, nope, value),
+                    ir::Storage::OutIn);
+  return m.splitHeads(o, heads);
 }

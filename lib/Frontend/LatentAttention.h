@@ -11,6 +11,11 @@ namespace linnet {
 ///   q = [q_nope | rot(q_rope)] of q_proj h or q_b RMS(q_a h)
 ///   [c | k_rope] = kv_a h;  [k_nope | v] = kv_b RMS(c)
 ///   k = [k_nope | rot(k_rope)], k_rope shared by all heads
+/// in absorbed form: with kv_b = [K | V] per head, k_nope . q = c . K^T q and
+/// sum p v = V sum p c, so that all heads attend to one key [RMS(c) |
+/// rot(k_rope)], of which the first part is the value. That is all a cache
+/// holds of a token: latent + rope entries instead of heads (nope + rope +
+/// value).
 struct LatentAttention {
   int64_t heads, nope, rope, value, latent;
   /// Width of the queries' latent, if there is one.

@@ -86,6 +86,8 @@ struct AttentionOptions {
   mlir::Value keyMask = {};
   /// Scores become softCap tanh(score / softCap).
   std::optional<double> softCap = std::nullopt;
+  /// Without values: how much of the keys is values.
+  std::optional<int64_t> valueWidth = std::nullopt;
 };
 
 /// How a router chooses; as linnet.route says.
@@ -198,7 +200,7 @@ public:
   /// x / sqrt(sum(x^2) + eps).
   mlir::Value l2Norm(mlir::Value x, double eps);
   mlir::Value rotary(mlir::Value x, mlir::Value position, const Rope &rope);
-  /// q `[B, T, H, D]`, k and v `[B, T, Hk, D]`.
+  /// q `[B, T, H, D]`, k and v `[B, T, Hk, D]`; v null: see the options.
   mlir::Value attention(mlir::Value q, mlir::Value k, mlir::Value v,
                         const AttentionOptions &options);
   /// down(act(gate(x)) * up(x)) of `name`.{gate,up,down}_proj.
@@ -226,6 +228,14 @@ public:
                         bool bias = true);
   /// Matrix `w` [out, in] applied to the last dimension, plus `bias` [out].
   mlir::Value linear(mlir::Value x, mlir::Value w, mlir::Value bias);
+  /// diag(W_1, ..., W_n) applied to the last dimension, plus `bias` [out] if
+  /// given: `blocks` are the matrices, stored as said.
+  mlir::Value blockLinear(mlir::Value x, mlir::Value blocks,
+                          ir::Storage storage, mlir::Value bias = {});
+  /// x W_h + bias_h for every head of `x` `[B, T, heads D]`: `weightName`
+  /// `[heads, D, D]` is stored [in, out], `biasName` `[heads, D]`.
+  mlir::Value linearPerHead(mlir::Value x, llvm::StringRef weightName,
+                            llvm::StringRef biasName, int64_t heads);
   /// x_{t-1} - x_t, where x_{-1} = 0.
   mlir::Value tokenShift(mlir::Value x);
   /// x / sqrt(mean(x^2) + eps).
@@ -280,8 +290,6 @@ public:
   /// Along the last dimension.
   mlir::Value concat(llvm::ArrayRef<mlir::Value> parts);
   mlir::Value zerosLike(mlir::Value x);
-  /// `[B, T, 1, D]` to `[B, T, heads, D]`.
-  mlir::Value repeatHead(mlir::Value x, int64_t heads);
   /// `[B, T, 1]` to `[B, T]`.
   mlir::Value dropUnit(mlir::Value x);
   /// Log decays [1, 1, heads] of lightning attention in this layer of `layers`
@@ -301,10 +309,6 @@ public:
   /// cap tanh(x / cap).
   mlir::Value softCap(mlir::Value x, double cap);
   mlir::Value negative(mlir::Value x);
-  /// x W_h + bias_h for every head of `x` `[B, T, heads D]`: `weightName`
-  /// `[heads, D, D]` is stored [in, out], `biasName` `[heads, D]`.
-  mlir::Value linearPerHead(mlir::Value x, llvm::StringRef weightName,
-                            llvm::StringRef biasName, int64_t heads);
   /// s_t = e^{step_t rate} s_{t-1} + x_t, every channel by itself: `x` and
   /// `step` `[B, T, D]`, `rate` `[D]`.
   mlir::Value vectorScan(mlir::Value x, mlir::Value step, mlir::Value rate);
@@ -324,7 +328,9 @@ public:
   mlir::Value lerp(mlir::Value x, mlir::Value difference, mlir::Value amount);
   /// Row `number` of a weight, of one dimension less.
   mlir::Value row(mlir::Value w, int64_t number);
-  /// Columns [begin, begin + count) of a matrix.
+  /// The rows of a matrix in `count` equal blocks: `[count, N / count, M]`.
+  mlir::Value rowBlocks(mlir::Value w, int64_t count);
+  /// Columns [begin, begin + count) of a matrix: entries of dimension 1.
   mlir::Value columns(mlir::Value w, int64_t begin, int64_t count);
   /// `x`, whose dimension j lies along dims[j], in a static shape.
   mlir::Value broadcast(mlir::Value x, llvm::ArrayRef<int64_t> shape,

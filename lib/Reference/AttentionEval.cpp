@@ -14,6 +14,8 @@ struct Attention {
   const HostTensor *bias, *mask;
   /// Absolute index of the first query, and the number of visible keys.
   int64_t position, keys;
+  /// Entries of `value` that are values.
+  int64_t valueWidth;
   double scale;
   bool causal;
   std::optional<int64_t> window;
@@ -48,7 +50,7 @@ void Attention::computeRow(int64_t b, int64_t t, int64_t h,
   int64_t tokens = query.shape[1], heads = query.shape[2],
           width = query.shape[3];
   int64_t capacity = key.shape[1], keyHeads = key.shape[2];
-  int64_t valueWidth = value.shape[3];
+  int64_t valuePitch = value.shape[3];
   int64_t keyHead = h / (heads / keyHeads);
   const double *q =
       query.values.data() + ((b * tokens + t) * heads + h) * width;
@@ -75,7 +77,7 @@ void Attention::computeRow(int64_t b, int64_t t, int64_t h,
     double weight = std::exp(scores[j] - largest);
     sum += weight;
     const double *v = value.values.data() +
-                      ((b * capacity + j) * keyHeads + keyHead) * valueWidth;
+                      ((b * capacity + j) * keyHeads + keyHead) * valuePitch;
     for (int64_t d = 0; d < valueWidth; ++d)
       out[d] += weight * v[d];
   }
@@ -108,7 +110,7 @@ static Result<HostTensor> appendToCache(const HostTensor &cache,
 static Status checkShapes(ir::AttentionOp op, Scope &scope) {
   const HostTensor &q = scope.get(op.getQuery());
   const HostTensor &k = scope.get(op.getKey());
-  const HostTensor &v = scope.get(op.getValue());
+  const HostTensor &v = scope.get(op.getCached().back());
   if (k.shape[2] <= 0 || q.shape[2] % k.shape[2])
     return makeError("expected the key heads to divide ", q.shape[2],
                      " query heads, but got ", k.shape[2]);
@@ -135,18 +137,17 @@ static Status evalAttention(ir::AttentionOp op, Scope &scope) {
     return status;
   const HostTensor &query = scope.get(op.getQuery());
   int64_t position = 0, keys = scope.get(op.getKey()).shape[1];
-  Value keySource = op.getKey(), valueSource = op.getValue();
+  llvm::SmallVector<Value> sources = op.getCached();
   if (!op.getCache().empty()) {
     position = scope.getIndex(op.getPosition());
     keys += position;
-    Value *const sources[] = {&keySource, &valueSource};
     for (auto [number, source] : llvm::enumerate(sources)) {
       Result<HostTensor> updated = appendToCache(
-          scope.get(op.getCache()[number]), scope.get(*source), position);
+          scope.get(op.getCache()[number]), scope.get(source), position);
       if (!updated)
         return updated.error();
-      *source = op.getNewCache()[number];
-      if (Status status = scope.set(*source, updated.take()); !status)
+      source = op.getNewCache()[number];
+      if (Status status = scope.set(source, updated.take()); !status)
         return status;
     }
   }
@@ -154,18 +155,19 @@ static Status evalAttention(ir::AttentionOp op, Scope &scope) {
   if (op.getSoftCap())
     softCap = op.getSoftCap()->convertToDouble();
   Attention attention{query,
-                      scope.get(keySource),
-                      scope.get(valueSource),
+                      scope.get(sources.front()),
+                      scope.get(sources.back()),
                       op.getBias() ? &scope.get(op.getBias()) : nullptr,
                       op.getKeyMask() ? &scope.get(op.getKeyMask()) : nullptr,
                       position,
                       keys,
+                      op.getWidthOfValues(),
                       op.getScale().convertToDouble(),
                       op.getCausal(),
                       op.getWindow(),
                       softCap};
   int64_t tokens = query.shape[1], heads = query.shape[2];
-  int64_t width = attention.value.shape[3];
+  int64_t width = attention.valueWidth;
   Result<HostTensor> out = makeZeros({query.shape[0], tokens, heads, width});
   if (!out)
     return out.error();

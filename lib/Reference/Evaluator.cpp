@@ -352,7 +352,8 @@ TensorRef Interpreter::getDense(ir::StructureAttrInterface structure,
   if (found != denseMatrices.end())
     return found->second;
   TensorRef dense = std::make_shared<HostTensor>(
-      std::vector<int64_t>{shape.out, shape.in}, structure.toDense(values));
+      std::vector<int64_t>{shape.out, shape.blockIn()},
+      structure.toDense(values));
   // Only weights keep their address for as long as the evaluator lives.
   bool kept = llvm::all_of(factors, [&](const TensorRef &factor) {
     return llvm::any_of(weights,

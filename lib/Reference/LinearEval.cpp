@@ -16,16 +16,17 @@ Pair load(const double *source) {
   return pair;
 }
 
-/// The products of `Rows` rows of x with `Outs` rows of w, both of width `in`.
+/// The products of `Rows` rows of x, `pitch` apart, with `Outs` rows of w, both
+/// of width `in`.
 template <int Rows, int Outs>
-void multiplyTile(const double *x, const double *w, int64_t in, double *y,
-                  int64_t outs) {
+void multiplyTile(const double *x, int64_t pitch, const double *w, int64_t in,
+                  double *y, int64_t outs) {
   Pair sum[Rows][Outs] = {};
   int64_t i = 0;
   for (; i + 2 <= in; i += 2) {
     Pair left[Rows], right[Outs];
     for (int r = 0; r < Rows; ++r)
-      left[r] = load(x + r * in + i);
+      left[r] = load(x + r * pitch + i);
     for (int o = 0; o < Outs; ++o)
       right[o] = load(w + o * in + i);
     for (int r = 0; r < Rows; ++r)
@@ -36,29 +37,30 @@ void multiplyTile(const double *x, const double *w, int64_t in, double *y,
     for (int o = 0; o < Outs; ++o) {
       double total = sum[r][o][0] + sum[r][o][1];
       if (i < in)
-        total += x[r * in + i] * w[o * in + i];
+        total += x[r * pitch + i] * w[o * in + i];
       y[r * outs + o] = total;
     }
 }
 
 /// y[r, o] = sum_i w[o, i] x[r, i] for o in [begin, end). A block of w stays
 /// in the first cache while all rows of x pass.
-void multiplyRange(const double *x, int64_t rows, const double *w, int64_t in,
-                   int64_t begin, int64_t end, double *y, int64_t outs) {
+void multiplyRange(const double *x, int64_t rows, int64_t pitch,
+                   const double *w, int64_t in, int64_t begin, int64_t end,
+                   double *y, int64_t outs) {
   constexpr int64_t kBlock = 8;
   for (int64_t block = begin; block < end; block += kBlock) {
     int64_t blockEnd = std::min(end, block + kBlock);
     for (int64_t r = 0; r < rows;) {
       bool wide = r + 4 <= rows;
-      const double *xr = x + r * in;
+      const double *xr = x + r * pitch;
       double *yr = y + r * outs;
       int64_t o = block;
       for (; o + 2 <= blockEnd; o += 2)
-        wide ? multiplyTile<4, 2>(xr, w + o * in, in, yr + o, outs)
-             : multiplyTile<1, 2>(xr, w + o * in, in, yr + o, outs);
+        wide ? multiplyTile<4, 2>(xr, pitch, w + o * in, in, yr + o, outs)
+             : multiplyTile<1, 2>(xr, pitch, w + o * in, in, yr + o, outs);
       for (; o < blockEnd; ++o)
-        wide ? multiplyTile<4, 1>(xr, w + o * in, in, yr + o, outs)
-             : multiplyTile<1, 1>(xr, w + o * in, in, yr + o, outs);
+        wide ? multiplyTile<4, 1>(xr, pitch, w + o * in, in, yr + o, outs)
+             : multiplyTile<1, 1>(xr, pitch, w + o * in, in, yr + o, outs);
       r += wide ? 4 : 1;
     }
   }
@@ -89,10 +91,17 @@ static Status evalLinear(ir::LinearOp op, Scope &scope) {
   for (int64_t size : ArrayRef<int64_t>(dims).drop_back())
     rows *= size;
   scope.interpreter.parallelFor(
-      shape->out, 2.0 * rows * shape->in * shape->out,
+      shape->out, 2.0 * rows * shape->blockIn() * shape->out,
       [&](int64_t begin, int64_t end) {
-        multiplyRange(x.values.data(), rows, dense->values.data(), shape->in,
-                      begin, end, y->values.data(), shape->out);
+        while (begin < end) {
+          // Rows of W that read the same entries of x.
+          int64_t block = begin / shape->blockOut();
+          int64_t stop = std::min(end, (block + 1) * shape->blockOut());
+          multiplyRange(x.values.data() + block * shape->blockIn(), rows,
+                        shape->in, dense->values.data(), shape->blockIn(),
+                        begin, stop, y->values.data(), shape->out);
+          begin = stop;
+        }
       });
   if (op.getBias()) {
     const HostTensor &bias = scope.get(op.getBias());

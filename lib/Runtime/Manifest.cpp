@@ -52,13 +52,25 @@ DataType WeightSlot::memoryType() const {
   return dtype;
 }
 
+WeightSlot::Matrices WeightSlot::matrices() const {
+  Matrices all{1, shape[shape.size() - 2], shape.back()};
+  for (size_t i = 0; i + 2 < shape.size(); ++i)
+    all.count *= shape[i];
+  if (layout.rowBlocks) {
+    all.count *= layout.rowBlocks->count;
+    all.rows = layout.rowBlocks->rows;
+  }
+  return all;
+}
+
 int64_t WeightSlot::memoryBytes() const {
   int64_t elements = elementCount(shape).value_or(0);
   if (layout.kind == WeightLayout::Kind::Panel && elements > 0) {
     // Only the last panel of each matrix is longer than the source.
-    int64_t n = shape[shape.size() - (layout.transposed ? 1 : 2)];
+    auto [count, rows, columns] = matrices();
+    int64_t n = layout.transposed ? columns : rows;
     int64_t panels = (n + layout.width - 1) / layout.width;
-    elements = elements / n * (panels * layout.width);
+    elements = count * rows * columns / n * (panels * layout.width);
   }
   return elements * int64_t(dataTypeSize(memoryType()));
 }
@@ -88,6 +100,10 @@ Json toJson(const WeightLayout &layout) {
   if (layout.kind == WeightLayout::Kind::Panel) {
     json["width"] = layout.width;
     json["transposed"] = layout.transposed;
+    if (layout.rowBlocks)
+      json["row_blocks"] = {{"count", layout.rowBlocks->count},
+                            {"begin", layout.rowBlocks->begin},
+                            {"rows", layout.rowBlocks->rows}};
   } else if (layout.kind == WeightLayout::Kind::Rotary) {
     json["inverse_frequencies"] = layout.inverseFrequencies;
     json["scaling"] = layout.scaling;

@@ -181,6 +181,12 @@ WeightLayout readLayout(const Json &json, const std::string &path,
   if (layout.kind == WeightLayout::Kind::Panel) {
     layout.width = members.integer("width");
     layout.transposed = members.boolean("transposed");
+    if (members.has("row_blocks")) {
+      Members blocks(members.get("row_blocks", "an object"),
+                     members.at("row_blocks"), error);
+      layout.rowBlocks = {blocks.integer("count"), blocks.integer("begin"),
+                          blocks.integer("rows")};
+    }
   } else if (layout.kind == WeightLayout::Kind::Rotary) {
     layout.inverseFrequencies = members.numbers("inverse_frequencies");
     layout.scaling = members.number("scaling");
@@ -327,6 +333,17 @@ void checkSlot(Checks &checks, const Manifest &manifest, size_t index) {
   checks.expect(slot.shape.size() >= 2, at("shape"), formatShape(slot.shape),
                 "at least 2 dimensions for panels");
   checks.range(at("layout.width"), layout.width, 1, 4096);
+  if (layout.rowBlocks && slot.shape.size() >= 2) {
+    const auto &[count, begin, rows] = *layout.rowBlocks;
+    int64_t all = slot.shape[slot.shape.size() - 2];
+    if (checks.expect(count > 0 && all % count == 0,
+                      at("layout.row_blocks.count"), count, "a divisor of ",
+                      all)) {
+      checks.range(at("layout.row_blocks.begin"), begin, 0, all / count);
+      checks.range(at("layout.row_blocks.rows"), rows, 1,
+                   all / count - std::clamp<int64_t>(begin, 0, all / count));
+    }
+  }
   DataType packed = slot.memoryType();
   checks.expect(packed == DataType::F32 ||
                     (packed == slot.dtype &&

@@ -102,23 +102,24 @@ void Filling::fill(int64_t begin, int64_t end) const {
 std::vector<PanelPacking>
 matricesOf(const WeightSlot &slot, const std::byte *source, std::byte *target) {
   PanelPacking packing;
-  int64_t rows = slot.shape[slot.shape.size() - 2];
-  int64_t columns = slot.shape.back();
+  auto [count, rows, columns] = slot.matrices();
   packing.sourceType = slot.dtype;
   packing.transposed = slot.layout.transposed;
   packing.n = packing.transposed ? columns : rows;
   packing.k = packing.transposed ? rows : columns;
   packing.width = slot.layout.width;
   packing.packedType = slot.memoryType();
-  int64_t count = 1;
-  for (size_t i = 0; i + 2 < slot.shape.size(); ++i)
-    count *= slot.shape[i];
   if (rows == 0 || columns == 0)
     count = 0;
   std::vector<PanelPacking> matrices;
-  int64_t sourceBytes = rows * columns * int64_t(dataTypeSize(slot.dtype));
+  int64_t rowBytes = columns * int64_t(dataTypeSize(slot.dtype));
+  int64_t first = 0, distance = rows;
+  if (const auto &blocks = slot.layout.rowBlocks) {
+    first = blocks->begin;
+    distance = slot.shape[slot.shape.size() - 2] / blocks->count;
+  }
   for (int64_t i = 0; i < count; ++i) {
-    packing.source = source + i * sourceBytes;
+    packing.source = source + (i * distance + first) * rowBytes;
     packing.panels = target + i * (slot.memoryBytes() / count);
     matrices.push_back(packing);
   }
@@ -126,15 +127,21 @@ matricesOf(const WeightSlot &slot, const std::byte *source, std::byte *target) {
 }
 
 /// What makes two slots the same buffer.
-using Identity = std::tuple<int64_t, std::string, int, int64_t, bool, int,
-                            std::vector<float>, float, int64_t>;
+using Identity =
+    std::tuple<int64_t, std::string, int, int64_t, bool, int64_t, int64_t,
+               int64_t, int, std::vector<float>, float, int64_t>;
 
 Identity identityOf(const WeightSlot &slot) {
+  auto blocks =
+      slot.layout.rowBlocks.value_or(WeightLayout::RowBlocks{1, 0, 0});
   return {slot.file,
           slot.key,
           int(slot.layout.kind),
           slot.layout.width,
           slot.layout.transposed,
+          blocks.count,
+          blocks.begin,
+          blocks.rows,
           int(slot.memoryType()),
           slot.layout.inverseFrequencies,
           slot.layout.scaling,

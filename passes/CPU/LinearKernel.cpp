@@ -1,17 +1,17 @@
-//===- LinearKernel.cpp - dense linear maps on the CPU --------------------===//
+//===- LinearKernel.cpp - linear maps on the CPU --------------------------===//
 //
-// Weights are packed once at load into panels [N / NR][K][NR]. Many rows:
-// register tiles run down the rows against one panel, which stays in cache.
-// One row: several far-apart panels are streamed at a time, because one
-// sequential stream does not fill the memory pipeline.
+// Dense, or dense blocks on the diagonal. Weights are packed once at load into
+// panels [N / NR][K][NR], block after block. Many rows: register tiles run down
+// the rows against one panel, which stays in cache. One row: several far-apart
+// panels are streamed at a time, because one sequential stream does not fill
+// the memory pipeline.
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Linnet/Linnet.h"
 #include "passes/CPU/FunctionLowering.h"
+#include "passes/CPU/LinearPanels.h"
 #include "passes/CPU/RegisterTile.h"
-
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace mlir::linnet;
@@ -22,9 +22,10 @@ class LinearEmitter {
 public:
   enum Argument { X, W, Y, Bias };
 
-  LinearEmitter(KernelBuilder &k, int64_t in, int64_t out, bool bias)
-      : k(k), in(in), out(out), bias(bias), vectors(k.target.panelVectors()),
-        width(k.target.panelWidth()) {}
+  LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias)
+      : k(k), blocks(shape.blocks), in(shape.blockIn()), out(shape.blockOut()),
+        bias(bias), vectors(k.target.panelVectors()),
+        width(k.target.panelWidth()), blockPanels((out + width - 1) / width) {}
 
   /// Rows along dimension 1 (tokens) of each batch row.
   void emitManyRows();
@@ -32,31 +33,54 @@ public:
   void emitFewRows(int64_t rows, bool rowsAreBatch);
 
 private:
-  Value row(Value batch, Value token, ArrayRef<Value> inner);
+  /// Where a panel stands: its number, the first of its columns and the end of
+  /// its block's, and the first input of its block (null: 0).
+  struct Panel {
+    Value number, first, end, input;
+  };
+  Panel panelAt(Value number);
+  /// Index of an input of the panel's block.
+  Value inputOf(const Panel &panel, Value inner) {
+    return panel.input ? k.add(panel.input, inner) : inner;
+  }
   SmallVector<Value> place(Value batch, Value token, Value column);
   bool narrow() const { return !k.argumentType(W).getElementType().isF32(); }
   /// Which of the lanes from `column` on are columns; null if all are.
-  Value validLanes(Value column);
+  Value validLanes(const Panel &panel, Value column);
   /// Accumulators before the first product: the bias, or zeros.
-  TileAccumulators initial(unsigned rows, Value firstColumn);
+  TileAccumulators initial(unsigned rows, const Panel &panel);
   /// Accumulators so far, from the output.
   TileAccumulators partial(unsigned rows, Value batch, Value firstRow,
-                           Value firstColumn);
+                           const Panel &panel);
   void storeTile(const TileAccumulators &sums, unsigned rows, Value batch,
-                 Value firstRow, bool rowsAreBatch, Value firstColumn);
+                 Value firstRow, bool rowsAreBatch, const Panel &panel);
   /// One panel, inner indices [begin, begin + size).
-  void emitBlock(Value panel, Value batch, Value lower, Value upper,
-                 Value begin, int64_t size, bool first);
-  void emitPanel(Value panel, Value batch, Value lower, Value upper);
+  void emitPart(const Panel &panel, Value batch, Value lower, Value upper,
+                Value begin, int64_t size, bool first);
+  void emitPanel(const Panel &panel, Value batch, Value lower, Value upper);
+  /// Few rows against panels of one block, all streamed at once.
+  void emitStreams(ArrayRef<Panel> panels, int64_t rows, int64_t tile,
+                   bool rowsAreBatch);
 
   KernelBuilder &k;
-  int64_t in, out;
+  /// Blocks on the diagonal, and the widths of one.
+  int64_t blocks, in, out;
   bool bias;
-  int64_t vectors, width;
+  int64_t vectors, width, blockPanels;
   /// A narrow panel block as f32, in scratch.
   Value wide;
 };
 } // namespace
+
+LinearEmitter::Panel LinearEmitter::panelAt(Value number) {
+  if (blocks == 1)
+    return {number, k.mul(number, k.cst(width)), k.cst(out), Value()};
+  SmallVector<Value> at =
+      k.delinearize(number, {k.cst(blocks), k.cst(blockPanels)});
+  Value begin = k.mul(at[0], k.cst(out));
+  return {number, k.add(begin, k.mul(at[1], k.cst(width))),
+          k.add(begin, k.cst(out)), k.mul(at[0], k.cst(in))};
+}
 
 /// Indices of entry (batch, token, column) for rank 3, of (batch or token,
 /// column) for rank 2, of (column) for rank 1. Rank 4 counts every head of a
@@ -78,20 +102,20 @@ SmallVector<Value> LinearEmitter::place(Value batch, Value token,
   }
 }
 
-Value LinearEmitter::validLanes(Value column) {
+Value LinearEmitter::validLanes(const Panel &panel, Value column) {
   if (out % width == 0)
     return {};
   return k.maximum(k.cst(0),
-                   k.minimum(k.cst(k.target.lanes), k.sub(k.cst(out), column)));
+                   k.minimum(k.cst(k.target.lanes), k.sub(panel.end, column)));
 }
 
-TileAccumulators LinearEmitter::initial(unsigned rows, Value firstColumn) {
+TileAccumulators LinearEmitter::initial(unsigned rows, const Panel &panel) {
   TileAccumulators sums;
   for (int64_t v = 0; v < vectors; ++v) {
-    Value column = k.add(firstColumn, k.cst(v * k.target.lanes));
-    sums.push_back(
-        bias ? k.loadColumns(k.argument(Bias), column, validLanes(column))
-             : k.splat(0.0, k.target.lanes));
+    Value column = k.add(panel.first, k.cst(v * k.target.lanes));
+    sums.push_back(bias ? k.loadColumns(k.argument(Bias), column,
+                                        validLanes(panel, column))
+                        : k.splat(0.0, k.target.lanes));
   }
   TileAccumulators all;
   for (unsigned r = 0; r < rows; ++r)
@@ -100,38 +124,38 @@ TileAccumulators LinearEmitter::initial(unsigned rows, Value firstColumn) {
 }
 
 TileAccumulators LinearEmitter::partial(unsigned rows, Value batch,
-                                        Value firstRow, Value firstColumn) {
+                                        Value firstRow, const Panel &panel) {
   TileAccumulators sums;
   for (unsigned r = 0; r < rows; ++r)
     for (int64_t v = 0; v < vectors; ++v) {
-      Value column = k.add(firstColumn, k.cst(v * k.target.lanes));
+      Value column = k.add(panel.first, k.cst(v * k.target.lanes));
       sums.push_back(k.loadColumns(
           k.argument(Y), place(batch, k.add(firstRow, k.cst(r)), column),
-          validLanes(column)));
+          validLanes(panel, column)));
     }
   return sums;
 }
 
 void LinearEmitter::storeTile(const TileAccumulators &sums, unsigned rows,
                               Value batch, Value firstRow, bool rowsAreBatch,
-                              Value firstColumn) {
+                              const Panel &panel) {
   for (unsigned r = 0; r < rows; ++r)
     for (int64_t v = 0; v < vectors; ++v) {
-      Value column = k.add(firstColumn, k.cst(v * k.target.lanes));
+      Value column = k.add(panel.first, k.cst(v * k.target.lanes));
       Value number = k.add(firstRow, k.cst(r));
       SmallVector<Value> indices = rowsAreBatch
                                        ? place(number, k.cst(0), column)
                                        : place(batch, number, column);
       k.storeColumns(sums[r * vectors + v], k.argument(Y), indices,
-                     validLanes(column));
+                     validLanes(panel, column));
     }
 }
 
-void LinearEmitter::emitBlock(Value panel, Value batch, Value lower,
-                              Value upper, Value begin, int64_t size,
-                              bool first) {
+void LinearEmitter::emitPart(const Panel &panel, Value batch, Value lower,
+                             Value upper, Value begin, int64_t size,
+                             bool first) {
   auto weight = [&](Value inner, Value lane) {
-    return k.load(k.argument(W), {panel, k.add(inner, begin), lane},
+    return k.load(k.argument(W), {panel.number, k.add(inner, begin), lane},
                   k.target.lanes);
   };
   // Narrow panels are widened once and then used by every row tile.
@@ -142,30 +166,29 @@ void LinearEmitter::emitBlock(Value panel, Value batch, Value lower,
         k.store(weight(inner, lane), wide, {inner, lane});
       }
     });
-  Value firstColumn = k.mul(panel, k.cst(width));
   forRowTiles(
       k, lower, upper, k.target.tileRows(), [&](Value row, unsigned rows) {
-        TileAccumulators sums = first ? initial(rows, firstColumn)
-                                      : partial(rows, batch, row, firstColumn);
+        TileAccumulators sums =
+            first ? initial(rows, panel) : partial(rows, batch, row, panel);
         sums = multiplyTile(
             k, rows, vectors, k.cst(0), k.cst(size), 1, sums,
             [&](unsigned r, Value inner) {
-              return k.loadScalar(
-                  k.argument(X),
-                  place(batch, k.add(row, k.cst(r)), k.add(inner, begin)));
+              return k.loadScalar(k.argument(X),
+                                  place(batch, k.add(row, k.cst(r)),
+                                        inputOf(panel, k.add(inner, begin))));
             },
             [&](unsigned v, Value inner) {
               Value lane = k.cst(v * k.target.lanes);
               return wide ? k.load(wide, {inner, lane}, k.target.lanes)
                           : weight(inner, lane);
             });
-        storeTile(sums, rows, batch, row, false, firstColumn);
+        storeTile(sums, rows, batch, row, false, panel);
       });
 }
 
-/// Inner indices per block: a block of a panel has to stay in the second-level
-/// cache while the rows pass. Equal blocks where `in` allows.
-static int64_t blockSize(int64_t in) {
+/// Inner indices per part: a part of a panel has to stay in the second-level
+/// cache while the rows pass. Equal parts where `in` allows.
+static int64_t partSize(int64_t in) {
   constexpr int64_t kSmallest = 256, kUsual = 512, kLargest = 768;
   for (int64_t count = (in + kLargest - 1) / kLargest; in / count >= kSmallest;
        ++count)
@@ -174,29 +197,29 @@ static int64_t blockSize(int64_t in) {
   return std::min(in, kUsual);
 }
 
-void LinearEmitter::emitPanel(Value panel, Value batch, Value lower,
+void LinearEmitter::emitPanel(const Panel &panel, Value batch, Value lower,
                               Value upper) {
-  const int64_t block = blockSize(in);
+  const int64_t part = partSize(in);
   if (narrow() && !wide)
-    wide = k.scratch({block, width}, k.getF32Type());
-  emitBlock(panel, batch, lower, upper, k.cst(0), block, true);
-  int64_t whole = in / block * block;
-  if (whole > block)
-    k.loop(k.cst(block), k.cst(whole), k.cst(block), [&](Value begin) {
-      emitBlock(panel, batch, lower, upper, begin, block, false);
+    wide = k.scratch({part, width}, k.getF32Type());
+  emitPart(panel, batch, lower, upper, k.cst(0), part, true);
+  int64_t whole = in / part * part;
+  if (whole > part)
+    k.loop(k.cst(part), k.cst(whole), k.cst(part), [&](Value begin) {
+      emitPart(panel, batch, lower, upper, begin, part, false);
     });
   if (whole < in)
-    emitBlock(panel, batch, lower, upper, k.cst(whole), in - whole, false);
+    emitPart(panel, batch, lower, upper, k.cst(whole), in - whole, false);
 }
 
 void LinearEmitter::emitManyRows() {
-  Value panels = k.cst((out + width - 1) / width);
+  Value panels = k.cst(blocks * blockPanels);
   Value rows = k.extent(X, 1);
   if (k.argumentType(X).getRank() == 4)
     rows = k.mul(rows, k.cst(k.argumentType(X).getDimSize(2)));
   // Few panels would leave threads idle: then split the rows as well.
   Value parts = k.cst(1);
-  if ((out + width - 1) / width < 8)
+  if (blocks * blockPanels < 8)
     parts = k.threads;
   k.onlyIf(k.less(k.cst(0), rows), [&] {
     k.share(k.mul(panels, parts), [&](Value item) {
@@ -205,10 +228,49 @@ void LinearEmitter::emitManyRows() {
         return Value(arith::DivUIOp::create(k, k.mul(rows, part), parts));
       };
       Value lower = bound(place[1]), upper = bound(k.add(place[1], k.cst(1)));
-      k.loop(k.argumentType(X).getDimSize(0),
-             [&](Value batch) { emitPanel(place[0], batch, lower, upper); });
+      k.loop(k.argumentType(X).getDimSize(0), [&](Value batch) {
+        emitPanel(panelAt(place[0]), batch, lower, upper);
+      });
     });
   });
+}
+
+void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
+                                int64_t tile, bool rowsAreBatch) {
+  const int64_t count = panels.size();
+  for (int64_t begin = 0; begin < rows; begin += tile) {
+    unsigned now = std::min(tile, rows - begin);
+    TileAccumulators sums;
+    SmallVector<TileAccumulators> starts;
+    for (const Panel &panel : panels)
+      starts.push_back(initial(now, panel));
+    // Row-major over rows, then streams, then vectors.
+    for (unsigned r = 0; r < now; ++r)
+      for (int64_t s = 0; s < count; ++s)
+        for (int64_t v = 0; v < vectors; ++v)
+          sums.push_back(starts[s][r * vectors + v]);
+    auto left = [&](unsigned r, Value inner) {
+      Value number = k.cst(begin + r), input = inputOf(panels[0], inner);
+      return k.loadScalar(k.argument(X), rowsAreBatch
+                                             ? place(number, k.cst(0), input)
+                                             : place(k.cst(0), number, input));
+    };
+    auto right = [&](unsigned v, Value inner) {
+      Value lane = k.cst((v % vectors) * k.target.lanes);
+      return k.load(k.argument(W), {panels[v / vectors].number, inner, lane},
+                    k.target.lanes);
+    };
+    unsigned unroll = in % 4 == 0 ? 4 : in % 2 == 0 ? 2 : 1;
+    sums = multiplyTile(k, now, vectors * count, k.cst(0), k.cst(in), unroll,
+                        sums, left, right);
+    for (int64_t s = 0; s < count; ++s) {
+      TileAccumulators part;
+      for (unsigned r = 0; r < now; ++r)
+        for (int64_t v = 0; v < vectors; ++v)
+          part.push_back(sums[(r * count + s) * vectors + v]);
+      storeTile(part, now, k.cst(0), k.cst(begin), rowsAreBatch, panels[s]);
+    }
+  }
 }
 
 void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
@@ -216,148 +278,61 @@ void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
   int64_t tile = std::min<int64_t>(rows, k.target.tileRows());
   // Panels streamed at once.
   int64_t streams = tile == 1 ? 4 : tile == 2 ? 2 : 1;
-  Value panels = k.cst((out + width - 1) / width);
-  auto [lower, upper] = k.shareBounds(panels);
+  auto emit = [&](Value first, Value distance, int64_t count) {
+    SmallVector<Panel> panels;
+    for (int64_t s = 0; s < count; ++s)
+      panels.push_back(
+          panelAt(s ? k.add(first, k.mul(distance, k.cst(s))) : first));
+    emitStreams(panels, rows, tile, rowsAreBatch);
+  };
+  if (blocks > 1) {
+    // Streams share their input, so they are of one block.
+    while (blockPanels % streams)
+      streams /= 2;
+    Value each = k.cst(blockPanels / streams), rest = k.cst(blockPanels);
+    k.share(k.mul(k.cst(blocks), each), [&](Value item) {
+      SmallVector<Value> at = k.delinearize(item, {k.cst(blocks), each});
+      emit(k.add(k.mul(at[0], rest), at[1]), each, streams);
+    });
+    return;
+  }
+  auto [lower, upper] = k.shareBounds(k.cst(blockPanels));
   Value mine = k.sub(upper, lower);
   Value distance = arith::DivUIOp::create(k, mine, k.cst(streams));
-  auto emit = [&](Value first, int64_t count) {
-    auto panelOf = [&](int64_t s) {
-      return s ? k.add(first, k.mul(distance, k.cst(s))) : first;
-    };
-    for (int64_t begin = 0; begin < rows; begin += tile) {
-      unsigned now = std::min(tile, rows - begin);
-      TileAccumulators sums;
-      SmallVector<TileAccumulators> starts;
-      for (int64_t s = 0; s < count; ++s)
-        starts.push_back(initial(now, k.mul(panelOf(s), k.cst(width))));
-      // Row-major over rows, then streams, then vectors.
-      for (unsigned r = 0; r < now; ++r)
-        for (int64_t s = 0; s < count; ++s)
-          for (int64_t v = 0; v < vectors; ++v)
-            sums.push_back(starts[s][r * vectors + v]);
-      auto left = [&](unsigned r, Value inner) {
-        Value number = k.cst(begin + r);
-        return k.loadScalar(k.argument(X),
-                            rowsAreBatch ? place(number, k.cst(0), inner)
-                                         : place(k.cst(0), number, inner));
-      };
-      auto right = [&](unsigned v, Value inner) {
-        Value lane = k.cst((v % vectors) * k.target.lanes);
-        return k.load(k.argument(W), {panelOf(v / vectors), inner, lane},
-                      k.target.lanes);
-      };
-      unsigned unroll = in % 4 == 0 ? 4 : in % 2 == 0 ? 2 : 1;
-      sums = multiplyTile(k, now, vectors * count, k.cst(0), k.cst(in), unroll,
-                          sums, left, right);
-      for (int64_t s = 0; s < count; ++s) {
-        TileAccumulators part;
-        for (unsigned r = 0; r < now; ++r)
-          for (int64_t v = 0; v < vectors; ++v)
-            part.push_back(sums[(r * count + s) * vectors + v]);
-        storeTile(part, now, k.cst(0), k.cst(begin), rowsAreBatch,
-                  k.mul(panelOf(s), k.cst(width)));
-      }
-    }
-  };
   if (streams > 1)
     k.loop(lower, k.add(lower, distance), k.cst(1),
-           [&](Value first) { emit(first, streams); });
+           [&](Value first) { emit(first, distance, streams); });
   Value rest =
       streams > 1 ? k.add(lower, k.mul(distance, k.cst(streams))) : lower;
-  k.loop(rest, upper, k.cst(1), [&](Value first) { emit(first, 1); });
+  k.loop(rest, upper, k.cst(1), [&](Value first) { emit(first, distance, 1); });
 }
 
-/// The panels of a part of a weight that has all outputs but only some of the
-/// inputs, which lie along dimension `inputs`: they are a part of the weight's.
-static std::optional<Buffer> partOfWeight(FunctionLowering &f, Value factor,
-                                          ArrayRef<NamedAttribute> layout,
-                                          MemRefType packed, unsigned inputs) {
-  auto slice = factor.getDefiningOp<tensor::ExtractSliceOp>();
-  if (!slice || !slice.getSource().getDefiningOp<WeightOp>() ||
-      slice.getSourceType().getRank() != 2 || slice.getType().getRank() != 2 ||
-      slice.getType().getDimSize(1 - inputs) !=
-          slice.getSourceType().getDimSize(1 - inputs) ||
-      !areAllConstantIntValue(slice.getMixedStrides(), 1))
-    return std::nullopt;
-  auto begin = getConstantIntValue(slice.getMixedOffsets()[inputs]);
-  if (!begin)
-    return std::nullopt;
-  SmallVector<int64_t> shape(packed.getShape());
-  shape[1] = slice.getSourceType().getDimSize(inputs);
-  auto all = MemRefType::get(shape, packed.getElementType());
-  Buffer part = *f.weight(slice.getSource(), layout, all);
-  auto [strides, offset] = all.getStridesAndOffset();
-  ImplicitLocOpBuilder &b = f.builder();
-  int32_t skipped = *begin * strides[1];
-  part.pointer =
-      LLVM::GEPOp::create(b, part.pointer.getType(), packed.getElementType(),
-                          part.pointer, ArrayRef<LLVM::GEPArg>{skipped});
-  part.type =
-      MemRefType::get(packed.getShape(), packed.getElementType(),
-                      StridedLayoutAttr::get(b.getContext(), 0, strides));
-  return part;
+/// How a structure that has a kernel here stores its factor.
+static std::optional<Storage> storageOf(StructureAttrInterface structure) {
+  if (auto dense = dyn_cast<DenseStructureAttr>(structure))
+    return dense.getStorage();
+  if (auto blocks = dyn_cast<BlockDiagonalStructureAttr>(structure))
+    return blocks.getStorage();
+  return std::nullopt;
 }
 
 static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   auto op = cast<LinearOp>(operation);
-  auto dense = dyn_cast<DenseStructureAttr>(op.getStructure());
-  if (!dense)
+  std::optional<Storage> storage = storageOf(op.getStructure());
+  if (!storage)
     return op.emitOpError("expected a dense structure (run "
                           "linnet-expand-structures), but got ")
            << op.getStructure();
-  Value factor = op.getFactors()[0];
-  auto matrix = cast<RankedTensorType>(factor.getType());
-  bool transposed = dense.getStorage() == Storage::InOut;
-  int64_t in = matrix.getDimSize(transposed ? 0 : 1);
-  int64_t out = matrix.getDimSize(transposed ? 1 : 0);
-  int64_t width = f.target().panelWidth();
-  Builder &b = f.builder();
-  Type element = matrix.getElementType();
-  if (!element.isBF16() && !element.isF16())
-    element = b.getF32Type();
-  auto packed =
-      MemRefType::get({(out + width - 1) / width, in, width}, element);
-
-  SmallVector<NamedAttribute> layout = {
-      b.getNamedAttr("kind", b.getStringAttr("panel")),
-      b.getNamedAttr("transposed", b.getBoolAttr(transposed)),
-      b.getNamedAttr("width", b.getI64IntegerAttr(width))};
-  auto w = f.weight(factor, layout, packed);
-  if (!w)
-    w = partOfWeight(f, factor, layout, packed, transposed ? 0 : 1);
-  if (!w) {
-    f.fallback(op, "its matrix is computed, so it is packed on every call");
-    packed = MemRefType::get(packed.getShape(), b.getF32Type());
-    Buffer source = f.buffer(factor);
-    Buffer panels = f.temporary(packed.getShape(), b.getF32Type());
-    f.call(
-        op, transposed ? "pack_transposed" : "pack",
-        {KernelArgument::read(source), KernelArgument::write(panels)},
-        [&](KernelBuilder &k) {
-          k.share(k.cst(packed.getDimSize(0) * in), [&](Value item) {
-            auto place =
-                k.delinearize(item, {k.cst(packed.getDimSize(0)), k.cst(in)});
-            k.loop(width, [&](Value lane) {
-              Value column = k.add(k.mul(place[0], k.cst(width)), lane);
-              Value inside = k.less(column, k.cst(out));
-              Value safe = k.minimum(column, k.cst(out - 1));
-              Value value = k.loadScalar(
-                  k.argument(0), transposed ? ValueRange{place[1], safe}
-                                            : ValueRange{safe, place[1]});
-              value = arith::SelectOp::create(k, inside, value, k.f32(0));
-              k.storeScalar(value, k.argument(1), {place[0], place[1], lane});
-            });
-          });
-        });
-    w = panels;
-  }
+  LinearShape shape = *op.getStructure().inferShape(
+      op.getFactors().getTypes(), [&] { return op.emitOpError(); });
+  Buffer w = panelsOf(f, op, shape, *storage == Storage::InOut);
   Buffer x = f.buffer(op.getInput());
   Buffer y = f.buffer(op.getResult());
   int64_t rank = x.type.getRank();
   if (rank < 1 || rank > 4)
     return op.emitOpError("expected an input of rank 1 to 4, but got ") << rank;
   SmallVector<KernelArgument> arguments{KernelArgument::read(x),
-                                        KernelArgument::read(*w),
+                                        KernelArgument::read(w),
                                         KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
@@ -365,7 +340,7 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
       rank == 4 || (rank == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1));
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
          [&](KernelBuilder &k) {
-           LinearEmitter emitter(k, in, out, bool(op.getBias()));
+           LinearEmitter emitter(k, shape, bool(op.getBias()));
            if (manyRows)
              return emitter.emitManyRows();
            int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);

@@ -46,7 +46,8 @@ struct WeightLayout {
     F32,
     /// A matrix W[N][K] (`transposed`: stored as [K][N]) as
     /// [ceil(N / width)][K][width], 64-byte aligned, the last panel padded with
-    /// zeros. Dimensions before the last two are batch dimensions.
+    /// zeros. Dimensions before the last two are batch dimensions; `rowBlocks`
+    /// adds one.
     Panel,
     /// No tensor but a table: f32 [rows][2][R], cosines then sines of
     /// f32(position) * inverseFrequencies[i] (product rounded to f32), times
@@ -58,6 +59,14 @@ struct WeightLayout {
   /// Panel only: columns per panel, 1..4096.
   int64_t width = 0;
   bool transposed = false;
+  /// Rows [begin, begin + rows) of each of `count` equal blocks of the stored
+  /// rows are a matrix each: one of several parts that heads have in a tensor.
+  struct RowBlocks {
+    int64_t count = 0, begin = 0, rows = 0;
+    bool operator==(const RowBlocks &) const = default;
+  };
+  /// Panel only; absent: all rows are one matrix.
+  std::optional<RowBlocks> rowBlocks;
   /// Rotary only.
   std::vector<float> inverseFrequencies;
   float scaling = 1.0f;
@@ -88,6 +97,12 @@ struct WeightSlot {
 
   /// The element type in memory.
   DataType memoryType() const;
+  /// Panel only: the number of matrices, and the rows and columns of each as
+  /// stored. The slot must be valid.
+  struct Matrices {
+    int64_t count = 0, rows = 0, columns = 0;
+  };
+  Matrices matrices() const;
   /// Bytes in memory. The slot must be valid.
   int64_t memoryBytes() const;
 };

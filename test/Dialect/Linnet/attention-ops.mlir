@@ -14,6 +14,20 @@ func.func @attention(%q: tensor<?x?x4x16xf32>, %k: tensor<?x?x2x16xf32>, %v: ten
   return
 }
 
+// CHECK-LABEL: func.func @values_in_keys(
+func.func @values_in_keys(%q: tensor<?x?x4x24xf32>, %k: tensor<?x?x1x24xf32>, %keys: tensor<?x64x1x24xf32>, %position: index) {
+  // CHECK: linnet.attention %{{.*}}, %{{[a-z0-9]+}} {causal, scale = 2.500000e-01 : f64, value_width = 16 : i64}
+  // CHECK-SAME: : (tensor<?x?x4x24xf32>, tensor<?x?x1x24xf32>) -> tensor<?x?x4x16xf32>
+  %0 = linnet.attention %q, %k {causal, scale = 0.25 : f64, value_width = 16 : i64}
+    : (tensor<?x?x4x24xf32>, tensor<?x?x1x24xf32>) -> tensor<?x?x4x16xf32>
+  // CHECK: %{{.*}}, %{{.*}} = linnet.attention %{{.*}}, %{{[a-z0-9]+}} cache(%{{[a-z0-9]+}}) at %{{.*}} {causal, scale = 2.500000e-01 : f64, value_width = 24 : i64}
+  // CHECK-SAME: -> (tensor<?x?x4x24xf32>, tensor<?x64x1x24xf32>)
+  %1, %2 = linnet.attention %q, %k cache(%keys) at %position {causal, scale = 0.25 : f64, value_width = 24 : i64}
+    : (tensor<?x?x4x24xf32>, tensor<?x?x1x24xf32>, tensor<?x64x1x24xf32>, index)
+      -> (tensor<?x?x4x24xf32>, tensor<?x64x1x24xf32>)
+  return
+}
+
 // CHECK-LABEL: func.func @cache(
 func.func @cache(%q: tensor<?x?x4x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x8xf32>, %keys: tensor<?x64x2x16xf32>, %values: tensor<?x64x2x8xf32>, %position: index) {
   // CHECK: %{{.*}}, %{{.*}}:2 = linnet.attention %{{.*}}, %{{.*}}, %{{.*}} cache(%{{.*}}, %{{.*}}) at %{{.*}} {causal, scale = 2.500000e-01 : f64}

@@ -183,3 +183,54 @@ func.func @attention_c5_mask_with_cache(%q: tensor<1x5x4x6xf32>, %k: tensor<1x5x
       -> (tensor<1x5x4x6xf32>, tensor<1x9x2x6xf32>, tensor<1x9x2x6xf32>)
   return
 }
+
+// -----
+
+func.func @attention_c3_cache_of_values_in_keys(%q: tensor<1x5x4x6xf32>, %k: tensor<1x5x2x6xf32>, %c: tensor<1x9x2x6xf32>, %p: index) {
+  // expected-error @+1 {{expected a cache of keys and a position, but got 2 caches and a position}}
+  %o:3 = linnet.attention %q, %k cache(%c, %c) at %p {causal, scale = 1.0 : f64, value_width = 4 : i64}
+    : (tensor<1x5x4x6xf32>, tensor<1x5x2x6xf32>, tensor<1x9x2x6xf32>, tensor<1x9x2x6xf32>, index)
+      -> (tensor<1x5x4x4xf32>, tensor<1x9x2x6xf32>, tensor<1x9x2x6xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_c6_both(%q: tensor<1x5x4x6xf32>, %k: tensor<1x5x2x6xf32>) {
+  // expected-error @+1 {{expected either values or value_width, but got both}}
+  %o = linnet.attention %q, %k, %k {scale = 1.0 : f64, value_width = 6 : i64} : (tensor<1x5x4x6xf32>, tensor<1x5x2x6xf32>, tensor<1x5x2x6xf32>) -> tensor<1x5x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c6_neither(%q: tensor<1x5x4x6xf32>, %k: tensor<1x5x2x6xf32>) {
+  // expected-error @+1 {{expected either values or value_width, but got neither}}
+  %o = linnet.attention %q, %k {scale = 1.0 : f64} : (tensor<1x5x4x6xf32>, tensor<1x5x2x6xf32>) -> tensor<1x5x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c6_wide(%q: tensor<1x5x4x6xf32>, %k: tensor<1x5x2x6xf32>) {
+  // expected-error @+1 {{expected a value_width of at most the keys' width, but got 7 for 'tensor<1x5x2x6xf32>'}}
+  %o = linnet.attention %q, %k {scale = 1.0 : f64, value_width = 7 : i64} : (tensor<1x5x4x6xf32>, tensor<1x5x2x6xf32>) -> tensor<1x5x4x7xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c6_negative(%q: tensor<1x5x4x6xf32>, %k: tensor<1x5x2x6xf32>) {
+  // expected-error @+2 {{expected a value_width of 1 or more, but got -3}}
+  // expected-error @+1 {{failed to infer returned types}}
+  %o = linnet.attention %q, %k {scale = 1.0 : f64, value_width = -3 : i64} : (tensor<1x5x4x6xf32>, tensor<1x5x2x6xf32>) -> tensor<1x5x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c1_key_without_values(%q: tensor<1x5x4x6xf32>, %k: tensor<1x5x6xf32>) {
+  // expected-error @+1 {{expected query, key and value of rank 4, but got}}
+  %o = linnet.attention %q, %k {scale = 1.0 : f64, value_width = 6 : i64} : (tensor<1x5x4x6xf32>, tensor<1x5x6xf32>) -> tensor<1x5x4x6xf32>
+  return
+}

@@ -32,6 +32,30 @@ func.func @linear_c1_low_rank(%x: tensor<5x3xf32>, %u: tensor<4x2xf32>, %v: tens
 
 // -----
 
+func.func @linear_c1_blocks_rank(%x: tensor<5x6xf32>, %w: tensor<4x6xf32>) {
+  // expected-error @+1 {{expected factor 0 to be static matrices [n, out / n, in / n], but got 'tensor<4x6xf32>'}}
+  %y = linnet.linear #linnet.block_diagonal %x, %w : (tensor<5x6xf32>, tensor<4x6xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_no_blocks(%x: tensor<5x0xf32>, %w: tensor<0x2x3xf32>) {
+  // expected-error @+1 {{expected factor 0 to be static matrices [n, out / n, in / n], but got 'tensor<0x2x3xf32>'}}
+  %y = linnet.linear #linnet.block_diagonal %x, %w : (tensor<5x0xf32>, tensor<0x2x3xf32>) -> tensor<5x0xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2_blocks(%x: tensor<5x3xf32>, %w: tensor<2x4x3xf32>) {
+  // expected-error @+1 {{expected the input's last dimension to be 6, but got 'tensor<5x3xf32>'}}
+  %y = linnet.linear #linnet.block_diagonal %x, %w : (tensor<5x3xf32>, tensor<2x4x3xf32>) -> tensor<5x8xf32>
+  return
+}
+
+// -----
+
 func.func @linear_c2(%x: tensor<5x3xf32>, %w: tensor<3x4xf32>) {
   // expected-error @+1 {{expected the input's last dimension to be 4, but got 'tensor<5x3xf32>'}}
   %y = linnet.linear #linnet.dense %x, %w : (tensor<5x3xf32>, tensor<3x4xf32>) -> tensor<5x3xf32>

@@ -16,6 +16,15 @@ func.func @linear(%x: tensor<2x5x32xf32>, %w: tensor<40x32xf32>, %t: tensor<32x4
   return
 }
 
+// CHECK-LABEL: func.func @block_diagonal(
+func.func @block_diagonal(%x: tensor<?x?x32xf32>, %w: tensor<4x10x8xf32>, %t: tensor<4x8x10xbf16>, %b: tensor<40xf32>) {
+  // CHECK: linnet.linear #linnet.block_diagonal %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<4x10x8xf32>) -> tensor<?x?x40xf32>
+  %0 = linnet.linear #linnet.block_diagonal %x, %w : (tensor<?x?x32xf32>, tensor<4x10x8xf32>) -> tensor<?x?x40xf32>
+  // CHECK: linnet.linear #linnet.block_diagonal<in_out> %{{.*}}, %{{.*}} bias(%{{.*}}) : (tensor<?x?x32xf32>, tensor<4x8x10xbf16>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  %1 = linnet.linear #linnet.block_diagonal<in_out> %x, %t bias(%b) : (tensor<?x?x32xf32>, tensor<4x8x10xbf16>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  return
+}
+
 // The default storage is not printed.
 // CHECK-LABEL: func.func @default_storage(
 func.func @default_storage(%x: tensor<3xf32>, %w: tensor<4x3xf32>) {

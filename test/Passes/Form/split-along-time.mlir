@@ -25,6 +25,19 @@ func.func @attention_in_two_parts(%q: tensor<1x5x2x4xf32>) -> tensor<1x5x2x4xf32
   return %o : tensor<1x5x2x4xf32>
 }
 
+// Keys that are values as well are one state.
+// CHECK-LABEL: func @latent_attention_in_two_parts
+func.func @latent_attention_in_two_parts(%q: tensor<1x5x2x4xf32>, %k: tensor<1x5x1x4xf32>) -> tensor<1x5x2x3xf32> {
+  // CHECK: %[[A:.*]], %[[CACHE:.*]] = linnet.attention %{{.*}}, %{{[a-z_0-9]+}} cache(%{{[a-z_0-9]+}}) at %{{.*}} {causal, {{.*}}value_width = 3
+  // CHECK-SAME: -> (tensor<1x2x2x3xf32>, tensor<1x5x1x4xf32>)
+  // CHECK: linnet.attention {{.*}} cache(%[[CACHE]]) at %{{.*}} {causal
+  // CHECK-SAME: -> (tensor<1x3x2x3xf32>, tensor<1x5x1x4xf32>)
+  // CHECK: tensor.concat dim(1)
+  %o = linnet.attention %q, %k {causal, scale = 1.0 : f64, value_width = 3 : i64}
+    : (tensor<1x5x2x4xf32>, tensor<1x5x1x4xf32>) -> tensor<1x5x2x3xf32>
+  return %o : tensor<1x5x2x3xf32>
+}
+
 // CHECK-LABEL: func @convolution_in_two_parts
 func.func @convolution_in_two_parts(%x: tensor<1x5x2xf32>, %w: tensor<2x1x4xf32>) -> tensor<1x5x2xf32> {
   // CHECK-COUNT-2: linnet.short_conv {{.*}} tail(

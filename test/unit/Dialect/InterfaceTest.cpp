@@ -152,6 +152,15 @@ TEST_F(InterfaceTest, DenseMatricesOfStructures) {
   std::vector<int64_t> column{2, 1}, row{1, 3};
   EXPECT_EQ(lowRank.toDense({{column, u}, {row, v}}),
             std::vector<double>({3, 4, 5, 6, 8, 10}));
+  // One block after the other, each transposed where it is stored so.
+  std::vector<double> two{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  std::vector<int64_t> blocks{2, 2, 3};
+  EXPECT_EQ(BlockDiagonalStructureAttr::get(&context, Storage::OutIn)
+                .toDense({{blocks, two}}),
+            two);
+  EXPECT_EQ(BlockDiagonalStructureAttr::get(&context, Storage::InOut)
+                .toDense({{blocks, two}}),
+            std::vector<double>({1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12}));
 }
 
 TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
@@ -164,14 +173,24 @@ TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   auto outIn = DenseStructureAttr::get(&context, Storage::OutIn);
   auto inOut = DenseStructureAttr::get(&context, Storage::InOut);
   auto lowRank = LowRankStructureAttr::get(&context);
+  auto block = BlockDiagonalStructureAttr::get(&context, Storage::OutIn);
+  auto turned = BlockDiagonalStructureAttr::get(&context, Storage::InOut);
+  auto matrices = [&](int64_t rows, int64_t columns) -> std::vector<Type> {
+    return {
+        RankedTensorType::get({4, rows, columns}, Float32Type::get(&context))};
+  };
   for (auto [structure, types, flops] :
        {std::tuple(StructureAttrInterface(outIn), dense, 2 * 40 * 32),
         {StructureAttrInterface(inOut), stored, 2 * 40 * 32},
+        {StructureAttrInterface(block), matrices(10, 8), 2 * 40 * 8},
+        {StructureAttrInterface(turned), matrices(8, 10), 2 * 40 * 8},
         {StructureAttrInterface(lowRank), factors, 2 * 4 * (40 + 32)}}) {
     auto shape = structure.inferShape(types, noError);
     ASSERT_TRUE(succeeded(shape));
     EXPECT_EQ(shape->in, 32);
     EXPECT_EQ(shape->out, 40);
+    EXPECT_EQ(shape->blocks,
+              isa<BlockDiagonalStructureAttr>(structure) ? 4 : 1);
     EXPECT_EQ(structure.getFlops(types), flops);
     EXPECT_EQ(structure.getBytes(types), flops / 2 * 4);
   }
@@ -183,6 +202,8 @@ TEST_F(InterfaceTest, StatesOfStatefulOperations) {
                  %x: tensor<2x?x5xf32>, %w: tensor<5x1x4xf32>) {
       %a = linnet.attention %q, %k, %v {causal, scale = 1.0 : f64}
         : (tensor<2x?x4x6xf32>, tensor<2x?x2x6xf32>, tensor<2x?x2x8xf32>) -> tensor<2x?x4x8xf32>
+      %l = linnet.attention %q, %k {causal, scale = 1.0 : f64, value_width = 4 : i64}
+        : (tensor<2x?x4x6xf32>, tensor<2x?x2x6xf32>) -> tensor<2x?x4x4xf32>
       %c, %t = linnet.short_conv %x, %w : (tensor<2x?x5xf32>, tensor<5x1x4xf32>) -> (tensor<2x?x5xf32>, tensor<2x3x5xf32>)
       %o, %s = linnet.scan #linnet.none %k, %k, %v : (tensor<2x?x2x6xf32>, tensor<2x?x2x6xf32>, tensor<2x?x2x8xf32>) -> (tensor<2x?x2x8xf32>, tensor<2x2x6x8xf32>)
       return
@@ -198,9 +219,9 @@ TEST_F(InterfaceTest, StatesOfStatefulOperations) {
       found.push_back(text);
     }
   });
-  EXPECT_EQ(found,
-            std::vector<std::string>({"keys+ 2 64 2 6", "values+ 2 64 2 8",
-                                      "tail 2 3 5", "state 2 2 6 8"}));
+  EXPECT_EQ(found, std::vector<std::string>(
+                       {"keys+ 2 64 2 6", "values+ 2 64 2 8", "keys+ 2 64 2 6",
+                        "tail 2 3 5", "state 2 2 6 8"}));
 }
 
 TEST_F(InterfaceTest, ObstaclesNameTheReason) {

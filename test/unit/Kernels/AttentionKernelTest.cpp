@@ -10,6 +10,7 @@ namespace {
 
 struct AttentionCase {
   int64_t batch, queries, keys, heads, keyHeads, width, valueWidth;
+  bool valuesInKeys = false;
 };
 
 AttentionCase randomCase(Program &program) {
@@ -46,9 +47,15 @@ void addAttention(Program &program, const AttentionCase &c,
                   const std::string &extra = "") {
   std::vector<Value> operands = {
       program.input({c.batch, c.queries, c.heads, c.width}, -2, 2),
-      program.input({c.batch, c.keys, c.keyHeads, c.width}, -2, 2),
-      program.input({c.batch, c.keys, c.keyHeads, c.valueWidth})};
-  std::string text = "linnet.attention $0, $1, $2", attributes = extra;
+      program.input({c.batch, c.keys, c.keyHeads, c.width}, -2, 2)};
+  std::string text = "linnet.attention $0, $1", attributes = extra;
+  if (c.valuesInKeys) {
+    attributes += "value_width = " + std::to_string(c.valueWidth) + " : i64, ";
+  } else {
+    operands.push_back(
+        program.input({c.batch, c.keys, c.keyHeads, c.valueWidth}));
+    text += ", $2";
+  }
   if (program.chance(0.3)) {
     text += " bias($" + std::to_string(operands.size()) + ")";
     operands.push_back(
@@ -78,7 +85,7 @@ void addAttention(Program &program, const AttentionCase &c,
       program.apply(text, operands,
                     {{c.batch, c.queries, c.heads, c.valueWidth}}),
       text + " " + operands[0].type + " " + operands[1].type + " " +
-          operands[2].type);
+          std::to_string(c.valueWidth));
 }
 
 TEST(AttentionKernel, Random) {
@@ -97,6 +104,24 @@ TEST(AttentionKernel, OneQuery) {
     for (int64_t group = 1; group <= 8; ++group)
       addAttention(program, {2, 1, program.pick<int64_t>({1, 7, 65, 130}),
                              2 * group, 2, 16, 24});
+    program.check();
+  }
+}
+
+/// Keys of which a part is the values, one row in memory for both.
+TEST(AttentionKernel, ValuesInKeys) {
+  for (int round = 0; round < 2 * rounds(); ++round) {
+    Program program(6150 + round);
+    for (int i = 0; i < 12; ++i) {
+      AttentionCase c = randomCase(program);
+      c.valuesInKeys = true;
+      c.valueWidth =
+          program.chance(0.3) ? c.width : program.integer(1, c.width);
+      addAttention(program, c);
+    }
+    // As in latent attention: one key for many heads.
+    addAttention(program, {1, 1, 100, 9, 1, 72, 64, true});
+    addAttention(program, {2, 30, 30, 5, 1, 72, 64, true});
     program.check();
   }
 }

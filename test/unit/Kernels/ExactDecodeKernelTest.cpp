@@ -105,17 +105,16 @@ TEST_P(ExactDecode, OneSequence) { expectExact(1, "native"); }
 /// Narrower vectors, without fused multiply-adds.
 TEST_P(ExactDecode, ThreeSequencesOnAnyProcessor) { expectExact(3, "generic"); }
 
-INSTANTIATE_TEST_SUITE_P(Checkpoints, ExactDecode,
-                         testing::Values("llama", "gemma2", "mistral", "mamba",
-                                         "mamba2", "qwen3_next", "mixtral",
-                                         "recurrent_gemma", "rwkv",
-                                         "fla/models/gated_deltanet",
-                                         "fla/models/rwkv7", "fla/models/gsa",
-                                         "fla/models/kda"),
-                         [](const auto &info) {
-                           std::string name = info.param;
-                           return name.substr(name.rfind('/') + 1);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Checkpoints, ExactDecode,
+    testing::Values("llama", "gemma2", "mistral", "mamba", "mamba2",
+                    "qwen3_next", "mixtral", "recurrent_gemma", "rwkv",
+                    "deepseek_v3", "fla/models/gated_deltanet",
+                    "fla/models/rwkv7", "fla/models/gsa", "fla/models/kda"),
+    [](const auto &info) {
+      std::string name = info.param;
+      return name.substr(name.rfind('/') + 1);
+    });
 
 } // namespace
 } // namespace linnet::test

@@ -17,6 +17,14 @@ std::string describe(const std::string &what, const Shape &shape, int64_t in,
          std::to_string(out) + " " + type;
 }
 
+/// "[2, 3]".
+std::string listOf(const Shape &shape) {
+  std::string text;
+  for (int64_t size : shape)
+    text += (text.empty() ? "[" : ", ") + std::to_string(size);
+  return text + "]";
+}
+
 /// A dense map of random storage, rank, type and bias.
 void addDense(Program &program, Shape lead, int64_t in, int64_t out) {
   const std::string &type = program.pick(kTypes);
@@ -107,6 +115,63 @@ TEST(LinearKernel, LowRank) {
       }
       program.expectAll(program.apply(text, operands, {result}),
                         describe(text, shape, in, out, type));
+    }
+    program.check();
+  }
+}
+
+/// Blocks on the diagonal: stored as matrices, as some of the rows of each part
+/// of a weight, or computed.
+TEST(LinearKernel, BlockDiagonal) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(450 + round);
+    for (int i = 0; i < 24; ++i) {
+      const std::string &type = program.pick(kTypes);
+      int64_t blocks = program.pick<int64_t>({1, 2, 3, 8}),
+              in = program.pick<int64_t>({1, 12, 64, 65}),
+              out = program.pick<int64_t>({1, 16, 63, 130, 257});
+      bool inOut = program.chance(0.5);
+      Shape shape = leadOf(program), result = shape;
+      shape.push_back(blocks * in);
+      result.push_back(blocks * out);
+      int64_t rows = inOut ? in : out, columns = inOut ? out : in;
+      Shape matrices = {blocks, rows, columns};
+      Value w;
+      int64_t kind = program.integer(0, 3);
+      if (kind == 0) {
+        w = program.weight(matrices, -1, 1, type);
+      } else if (kind == 1) {
+        w = program.input(matrices);
+      } else {
+        // Rows [begin, begin + rows) of `each`.
+        int64_t begin = program.integer(0, 3),
+                each = begin + rows + program.integer(0, 2);
+        Shape whole = {blocks, each, columns};
+        std::string source = typeOf(whole, type);
+        w = kind == 2 ? program.weight(whole, -1, 1, type)
+                      : program.weight({blocks * each, columns}, -1, 1, type);
+        if (kind == 3)
+          w = program.raw("tensor.expand_shape $0 [[0, 1], [2]] output_shape " +
+                              listOf(whole) + " : " +
+                              typeOf({blocks * each, columns}, type) +
+                              " into " + source,
+                          {w}, whole, type);
+        w = program.raw("tensor.extract_slice $0[0, " + std::to_string(begin) +
+                            ", 0] " + listOf(matrices) + " [1, 1, 1] : " +
+                            source + " to " + typeOf(matrices, type),
+                        {w}, matrices, type);
+      }
+      std::vector<Value> operands = {program.input(shape), w};
+      std::string text = std::string("linnet.linear #linnet.block_diagonal") +
+                         (inOut ? "<in_out>" : "") + " $0, $1";
+      if (program.chance(0.5)) {
+        operands.push_back(program.weight({blocks * out}, -1, 1, type));
+        text += " bias($2)";
+      }
+      program.expectAll(program.apply(text, operands, {result}),
+                        describe(text + " " + std::to_string(blocks) +
+                                     " blocks, kind " + std::to_string(kind),
+                                 shape, in, out, type));
     }
     program.check();
   }

@@ -168,7 +168,7 @@ TEST_P(RollbackKernel, OtherModelsAreRefused) {
 /// Attention, recurrences, and both.
 INSTANTIATE_TEST_SUITE_P(Checkpoints, RollbackKernel,
                          testing::Values("llama", "mistral", "mamba", "mamba2",
-                                         "qwen3_5"),
+                                         "qwen3_5", "deepseek_v3"),
                          [](const auto &info) { return info.param; });
 
 } // namespace

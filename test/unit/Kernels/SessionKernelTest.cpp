@@ -306,7 +306,8 @@ TEST_P(SessionKernel, CloneSaveLoadReset) {
 INSTANTIATE_TEST_SUITE_P(Checkpoints, SessionKernel,
                          testing::Values("llama", "mistral", "qwen2", "qwen3",
                                          "gpt2", "mamba", "mamba2",
-                                         "mamba2-groups", "qwen3_5"),
+                                         "mamba2-groups", "qwen3_5",
+                                         "deepseek_v2"),
                          [](const auto &info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

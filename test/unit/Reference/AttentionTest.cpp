@@ -199,6 +199,40 @@ TEST(AttentionTest, CacheInPartsEqualsOnePass) {
   }
 }
 
+/// Values that are a part of the keys, against the same values by themselves.
+TEST(AttentionTest, ValuesInKeys) {
+  Inputs in(12);
+  for (int64_t width : {int64_t(1), int64_t(2), D}) {
+    in.v = slice(in.k, 3, 0, width);
+    Shape out{B, T, H, width};
+    for (std::string mask : {"causal, ", "", "causal, window = 3 : i64, "}) {
+      std::string shared = " {" + mask + "scale = 0.6 : f64, value_width = " +
+                           std::to_string(width) + " : i64}";
+      auto apart =
+          runOp("linnet.attention %0, %1, %2 {" + mask + "scale = 0.6 : f64}",
+                {in.q, in.k, in.v}, {out})[0];
+      auto one =
+          runOp("linnet.attention %0, %1" + shared, {in.q, in.k}, {out})[0];
+      EXPECT_EQ(one.values, apart.values) << mask << width;
+      if (mask.empty())
+        continue;
+      // In parts, with one cache.
+      HostTensor cache = HostTensor::filled({B, 9, Hk, D}, NAN);
+      HostTensor parts = HostTensor::filled({B, 0, H, width});
+      for (auto [begin, end] : {std::pair(0, 4), {4, 5}, {5, 7}}) {
+        auto results =
+            runOp("linnet.attention %0, %1 cache(%2) at %3" + shared,
+                  {slice(in.q, 1, begin, end), slice(in.k, 1, begin, end),
+                   cache, Operand::index(begin)},
+                  {{B, end - begin, H, width}, cache.shape});
+        cache = results[1];
+        parts = join(parts, results[0], 1);
+      }
+      EXPECT_LE(difference(parts, apart), 1e-14) << mask << width;
+    }
+  }
+}
+
 TEST(AttentionTest, RefusesMoreTokensThanTheCacheHolds) {
   Inputs in(10);
   HostTensor keys = HostTensor::filled({B, 9, Hk, D});

@@ -2,6 +2,7 @@
 
 #include "RunModule.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 using namespace linnet;
@@ -82,6 +83,32 @@ TEST(LinearTest, LowRankIsTwoProducts) {
   auto y = runOp("linnet.linear #linnet.low_rank %0, %1, %2 bias(%3)",
                  {x, u, v, b}, {{2, 3, 5}});
   EXPECT_LE(difference(y[0], multiply(multiply(x, v, nullptr), u, &b)), 1e-14);
+}
+
+TEST(LinearTest, BlockDiagonalIsAMatrixPerPart) {
+  Random random(6);
+  for (int64_t blocks : {1, 2, 5}) {
+    HostTensor x = random.tensor({2, 9, blocks * 7});
+    HostTensor w = random.tensor({blocks, 3, 7}), turned = w;
+    HostTensor bias = random.tensor({blocks * 3});
+    HostTensor expected = HostTensor::filled({2, 9, 0});
+    turned.shape = {blocks, 7, 3};
+    for (int64_t n = 0; n < blocks; ++n) {
+      HostTensor block = slice(w, 0, n, n + 1);
+      block.shape = {3, 7};
+      HostTensor offset = slice(bias, 0, n * 3, n * 3 + 3);
+      expected = join(
+          expected, multiply(slice(x, 2, n * 7, n * 7 + 7), block, &offset), 2);
+      std::ranges::copy(transpose(block).values,
+                        turned.values.begin() + n * 21);
+    }
+    auto y = runOp("linnet.linear #linnet.block_diagonal %0, %1 bias(%2)",
+                   {x, w, bias}, {{2, 9, blocks * 3}});
+    EXPECT_LE(difference(y[0], expected), 1e-14) << blocks;
+    y = runOp("linnet.linear #linnet.block_diagonal<in_out> %0, %1 bias(%2)",
+              {x, turned, bias}, {{2, 9, blocks * 3}});
+    EXPECT_LE(difference(y[0], expected), 1e-14) << blocks;
+  }
 }
 
 TEST(LinearTest, TakesAVectorAndNoRows) {

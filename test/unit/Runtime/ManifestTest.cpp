@@ -28,7 +28,10 @@ Manifest fullManifest() {
   WeightSlot rotary{
       "",         -1, DataType::F32,
       {64, 2, 3}, {}, WeightLayout::rotary({1.0f, 0.1f, 0.01f}, 64, 1.1f)};
-  manifest.slots = {raw, f32, panel, rotary};
+  WeightSlot heads{"kv",    0,  DataType::BF16,
+                   {12, 4}, {}, WeightLayout::panel(16)};
+  heads.layout.rowBlocks = {3, 1, 2};
+  manifest.slots = {raw, f32, panel, rotary, heads};
   return manifest;
 }
 
@@ -41,6 +44,7 @@ TEST(ManifestTest, RoundTrip) {
   // Everything the struct holds is in its JSON form.
   EXPECT_EQ(formatJson(read->toJson()), formatJson(manifest.toJson()));
   EXPECT_EQ(read->slots[3].layout, manifest.slots[3].layout);
+  EXPECT_EQ(read->slots[4].layout, manifest.slots[4].layout);
   EXPECT_EQ(read->slots[2].packedType, DataType::F32);
   EXPECT_EQ(read->slots[1].packedType, std::nullopt);
   EXPECT_EQ(read->bos, 1);
@@ -73,6 +77,8 @@ TEST(ManifestTest, MemoryOfSlots) {
   // Three matrices [7][4] stored transposed: N = 4 padded to a panel of 16.
   EXPECT_EQ(manifest.slots[2].memoryBytes(), 3 * 7 * 16 * 4);
   EXPECT_EQ(manifest.slots[3].memoryBytes(), 64 * 6 * 4);
+  // Two of each three rows of four: N = 2.
+  EXPECT_EQ(manifest.slots[4].memoryBytes(), 3 * 4 * 16 * 2);
   WeightSlot slot{"w",      0,  DataType::BF16,
                   {33, 10}, {}, WeightLayout::panel(16)};
   EXPECT_EQ(slot.memoryType(), DataType::BF16);
@@ -155,6 +161,23 @@ TEST(ManifestTest, EveryMemberIsChecked) {
        "weights.slots[2].layout.width: expected 1 to 4096, but got 0"},
       {"/weights/slots/2/layout/transposed", "1", "expected true or false"},
       {"/weights/slots/2/shape", "[4]", "expected at least 2 dimensions"},
+      {"/weights/slots/4/shape", "[4]", "expected at least 2 dimensions"},
+      {"/weights/slots/4/layout/row_blocks", "7",
+       "layout.row_blocks: expected an object, but got 7"},
+      {"/weights/slots/4/layout/row_blocks/count", "5",
+       "layout.row_blocks.count: expected a divisor of 12, but got 5"},
+      {"/weights/slots/4/layout/row_blocks/count", "0",
+       "layout.row_blocks.count: expected a divisor of 12, but got 0"},
+      {"/weights/slots/4/layout/row_blocks/begin", "-1",
+       "layout.row_blocks.begin: expected 0 to 4, but got -1"},
+      {"/weights/slots/4/layout/row_blocks/begin", "9223372036854775807",
+       "layout.row_blocks.begin: expected 0 to 4"},
+      {"/weights/slots/4/layout/row_blocks/rows", "4",
+       "layout.row_blocks.rows: expected 1 to 3, but got 4"},
+      {"/weights/slots/4/layout/row_blocks/rows", "0",
+       "layout.row_blocks.rows: expected 1 to 3, but got 0"},
+      {"/weights/slots/4/layout/row_blocks/step", "1",
+       "layout.row_blocks.step: expected no such key"},
       {"/weights/slots/2/packed_dtype", "\"BF16\"",
        "packed_dtype: expected F32, or the stored type"},
       {"/weights/slots/3/layout/inverse_frequencies", "[]",

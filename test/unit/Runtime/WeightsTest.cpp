@@ -154,6 +154,61 @@ TEST(WeightsTest, EveryLayout) {
   }
 }
 
+/// The same rows of each head, as one matrix per head.
+TEST(WeightsTest, RowBlocks) {
+  TemporaryDirectory files;
+  std::string path = files.file("w.safetensors");
+  constexpr int64_t kHeads = 5, kRows = 12, kColumns = 19;
+  for (DataType type : {DataType::F32, DataType::BF16}) {
+    StoredTensor tensor = randomTensor("w", type, {kHeads * kRows, kColumns});
+    StoredTensor stack = randomTensor("s", type, {2, 2 * kRows, kColumns});
+    writeTensors(path, {tensor, stack});
+    std::vector<WeightSlot> slots;
+    auto add = [&](const StoredTensor &of, bool transposed,
+                   WeightLayout::RowBlocks blocks) {
+      slots.push_back(slotOf(of, WeightLayout::panel(8, transposed)));
+      slots.back().layout.rowBlocks = blocks;
+    };
+    // Neighbours differ in one number each, and must not be taken for one.
+    add(tensor, true, {kHeads, 0, 7});
+    add(tensor, false, {kHeads, 7, 5});
+    add(tensor, false, {kHeads, 6, 5});
+    add(tensor, false, {kHeads, 6, 6});
+    add(tensor, false, {1, 6, 6});
+    add(stack, false, {2, 3, 9});
+    auto memory = dump(withWeights(path, slots), 2);
+    ASSERT_EQ(memory.size(), slots.size());
+    for (size_t s = 0; s < slots.size(); ++s) {
+      const WeightLayout &layout = slots[s].layout;
+      auto [count, rows, columns] = slots[s].matrices();
+      EXPECT_EQ(rows, layout.rowBlocks->rows);
+      EXPECT_EQ(count, s == 5 ? 4 : layout.rowBlocks->count);
+      const StoredTensor &of = s == 5 ? stack : tensor;
+      int64_t distance = of.shape.size() == 3
+                             ? of.shape[1] / layout.rowBlocks->count
+                             : of.shape[0] / layout.rowBlocks->count;
+      int64_t n = layout.transposed ? columns : rows,
+              k = layout.transposed ? rows : columns;
+      int64_t panels = (n + layout.width - 1) / layout.width, wrong = 0;
+      ASSERT_EQ(slots[s].memoryBytes(), count * panels * layout.width * k *
+                                            int64_t(dataTypeSize(type)));
+      for (int64_t place = 0; place < count * panels * k * layout.width;
+           ++place) {
+        int64_t lane = place % layout.width, i = place / layout.width % k;
+        int64_t panel = place / layout.width / k;
+        int64_t column = panel % panels * layout.width + lane;
+        int64_t row = panel / panels * distance + layout.rowBlocks->begin +
+                      (layout.transposed ? i : column);
+        double want =
+            column < n ? of.at(row * columns + (layout.transposed ? column : i))
+                       : 0;
+        wrong += loadAsDouble(memory[s].data(), type, place) != want;
+      }
+      EXPECT_EQ(wrong, 0) << "slot " << s;
+    }
+  }
+}
+
 TEST(WeightsTest, BuffersAreSharedAndAligned) {
   TemporaryDirectory files;
   std::string path = files.file("w.safetensors");

@@ -1,0 +1,19 @@
+//===- LinearPanels.h - where packed matrices come from -------*- C++ -*-===//
+
+#ifndef PASSES_CPU_LINEARPANELS_H
+#define PASSES_CPU_LINEARPANELS_H
+
+#include "dialects/Linnet/Linnet.h"
+#include "passes/CPU/FunctionLowering.h"
+
+namespace mlir::linnet {
+
+/// The panels [blocks N / NR][K][NR] of the factor of `op`, whose blocks are
+/// [N][K], or [K][N] if `transposed`: packed at load if it is a weight or a
+/// part of one, else on every call.
+Buffer panelsOf(FunctionLowering &f, LinearOp op, const LinearShape &shape,
+                bool transposed);
+
+} // namespace mlir::linnet
+
+#endif // PASSES_CPU_LINEARPANELS_H
