@@ -8,6 +8,8 @@ using namespace mlir;
 using namespace mlir::linnet;
 
 bool linnet::fitsByBroadcast(char letter, int64_t size, int64_t full) {
+  if (letter == 'm' && size == 0)
+    return false; // no rows make no block, not even of a state without rows
   if (size == full || size == 1 || ShapedType::isDynamic(size) ||
       ShapedType::isDynamic(full))
     return true;

@@ -44,8 +44,18 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
     `form` is how a target shall compute it; `linnet-select-form` chooses one
     where it is `auto`. It never changes the result but by rounding.
 
-    Corner cases: log decays of -inf erase (reset) exactly. T = 0 returns the
-    initial state.
+    Corner cases: a log decay of -inf, or one whose exponential is zero in the
+    target's precision, erases exactly, whatever stood there, as a reset does;
+    NaN and infinities too. In a product of operands 0 times -inf is NaN. A
+    positive log decay grows (the factor exp(g) exceeds one). beta may be any
+    number: with unit keys the eigenvalue along k is 1 - beta, so that values
+    outside [0, 2] are unstable. A NaN in an operand makes what it meets NaN
+    from its token on (a query only that token), in its head and row of the
+    batch only, until a reset or, where nothing read it before, an erasing
+    decay. An infinity makes results infinite or NaN, which may differ between
+    forms. In the convolution form both may reach earlier tokens of their
+    channel. B, T, H, K and V may be 0: T = 0 returns the initial state, K = 0
+    gives zeros; a block has at least one row (M >= 1).
 
     Constraints: C1: q and k agree. C2: each operand fits by the rule above.
     C3: the state is [B, H, K, V]. C4: bonus only with readout pre. C5: the
@@ -102,6 +112,8 @@ def Linnet_StepOp : Linnet_InferredOp<"step", [AttrSizedOperandSegments]> {
 
     Shapes: `q`, `k` `[B, Hq, K]`, `v` `[B, H, V]`, parameters without `T`,
     `initial`, `state` `[B, H, K, V]`; `o` `[B, H, V]`.
+
+    Corner cases: those of `linnet.scan`.
 
     Constraints: those of `linnet.scan`.
 

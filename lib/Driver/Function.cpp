@@ -74,6 +74,8 @@ Status fitInput(mlir::func::FuncOp function, unsigned number,
   stream << "a tensor of shape [";
   llvm::interleaveComma(given, stream);
   stream << "]";
+  if (llvm::is_contained(given, 0))
+    return complain("no dimension of size 0", shape);
   if (!fits())
     return complain(written, shape);
   for (auto [d, declared] : llvm::enumerate(tensor.getShape())) {

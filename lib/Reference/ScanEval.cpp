@@ -21,9 +21,7 @@ constexpr StringRef kLetters = "bthkvm";
 using Index = std::array<int64_t, 6>;
 
 /// Row r of the K/2 pairs of a complex state is rows r and K/2 + r.
-int64_t pairsOf(const Index &extents) {
-  return std::max<int64_t>(extents[3] / 2, 1);
-}
+int64_t pairsOf(const Index &extents) { return extents[3] / 2; }
 
 /// An operand read through its letters: a dimension of size 1 broadcasts, Hx
 /// heads serve head h with entry h / (H / Hx).
@@ -88,7 +86,7 @@ Result<Broadcast> Broadcast::create(StringRef name, const HostTensor &tensor,
     if (!fits || size == 1)
       continue;
     if (isPair) {
-      operand.pairs = full;
+      operand.pairs = std::max<int64_t>(full, 1);
       operand.pairStride = strides[d];
       continue;
     }
@@ -256,6 +254,10 @@ Result<ScanOutputs> runScan(const ScanTensors &in,
   recurrence.reverse = in.reverse;
   recurrence.microSteps = steps;
   Status status;
+  if (recurrence.form.hasPhase() && keyWidth % 2)
+    status = makeError("expected an even key width for a complex state, but "
+                       "got ",
+                       keyWidth);
   auto bind = [&](StringRef name, const HostTensor &operand, StringRef letters,
                   const Index &extents) {
     Result<Broadcast> bound =

@@ -17,8 +17,9 @@
 // the blocks.
 //
 // Decays are only ever multiplied, never divided: as i advances, every earlier
-// writer fades by the decay of token i. None exceeds one, no bound on the
-// decay is needed, and a zero (a reset) stays exact. See Yang et al. 2024,
+// writer fades by the decay of token i. No bound on the decay is needed. A
+// chunk in which a decay is zero goes token by token, for zero times what is no
+// number is none. See Yang et al. 2024,
 // "Parallelizing linear transformers with the delta rule", for the scores and
 // the triangular solve, which here is the loop over i.
 //
@@ -104,10 +105,35 @@ int64_t ScanKernel::tileRows() const {
 }
 
 void ScanKernel::emitChunk(Value start) {
-  prefetchChunk(k.add(start, k.cst(kChunkTokens)));
-  packChunk(start);
   emitScores();
   forBlocks([&] { emitBlockOfChunk(start); });
+}
+
+/// Whether a decay in the packed chunk is zero. Writers behind it must not see
+/// what stood before, not even that it is no number, which a product with zero
+/// would tell them. The size of a small complex decay may be rounded to zero:
+/// then the chunk goes token by token for nothing.
+Value ScanKernel::erasesInChunk() {
+  Value end = k.cst(decaysByRow() ? paddedGroups() : lanes);
+  Value most = k.loop(
+      k.cst(0), k.cst(kChunkTokens), k.cst(1), k.splat(-1.0, lanes),
+      [&](Value i, ValueRange outer) {
+        return k.loop(
+            k.cst(0), end, k.cst(lanes), outer,
+            [&](Value column, ValueRange carried) -> SmallVector<Value> {
+              SmallVector<Value> parts = loadParts(decays, i, column);
+              Value size = parts[0];
+              if (form.hasPhase())
+                size = k.fma(size, size, k.mul(parts[1], parts[1]));
+              Value negated = k.sub(k.splat(0.0, lanes), size);
+              // False for NaN, which erases nothing.
+              Value isMore = arith::CmpFOp::create(k, arith::CmpFPredicate::OGT,
+                                                   negated, carried[0]);
+              return {arith::SelectOp::create(k, isMore, negated, carried[0])};
+            });
+      })[0];
+  return arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, k.reduceMax(most),
+                               k.f32(0.0));
 }
 
 /// Fetches the rows of the chunk at `start`: a head's rows lie a page apart,
@@ -201,7 +227,7 @@ SmallVector<Value> ScanKernel::applyFade(ArrayRef<Value> row,
 /// other and the state from the cache.
 void ScanKernel::packChunk(Value start) {
   // A decay that is the same for all rows is computed once per token.
-  bool byRow = decayPlace() == DecayPlace::Row || form.hasPhase();
+  bool byRow = decaysByRow();
   k.loop(kChunkTokens, [&](Value i) {
     moveTo(k.add(start, i));
     SmallVector<Value> shared;
@@ -407,8 +433,7 @@ void ScanKernel::emitUpdate() {
               });
 }
 
-/// One vector of each row of a group, decayed over the chunk; exactly zero
-/// behind a reset.
+/// One vector of each row of a group, decayed over the chunk.
 SmallVector<Value> ScanKernel::fadeState(ArrayRef<Value> old, Value group) {
   if (!prefix)
     return SmallVector<Value>(old);
@@ -417,14 +442,5 @@ SmallVector<Value> ScanKernel::fadeState(ArrayRef<Value> old, Value group) {
     fade.push_back(k.splat(
         k.loadScalar(prefix, k.add(group, k.cst(part * paddedGroups()))),
         lanes));
-  if (!form.hasPhase())
-    return {applyDecay(fade[0], old[0])};
-  Value size = k.fma(fade[0], fade[0], k.mul(fade[1], fade[1]));
-  Value zero = k.splat(0.0, lanes);
-  Value erased =
-      arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, size, zero);
-  SmallVector<Value> kept;
-  for (Value part : old)
-    kept.push_back(arith::SelectOp::create(k, erased, zero, part));
-  return applyFade(kept, fade, /*transposed=*/false);
+  return applyFade(old, fade, /*transposed=*/false);
 }

@@ -130,18 +130,24 @@ void ScanKernel::emitItem(Value begin, Value end) {
   });
 }
 
-/// Chunks know no reset between their tokens: a chunk with one goes token by
-/// token.
+/// Chunks know no token that drops the state, whatever stands there: a chunk
+/// with a reset or a decay of zero goes token by token.
 void ScanKernel::emitChunkOrTokens(Value start) {
-  if (!in.resets)
-    return emitChunk(start);
-  Value any;
-  for (int64_t i = 0; i < kChunkTokens; ++i) {
+  prefetchChunk(k.add(start, k.cst(kChunkTokens)));
+  packChunk(start);
+  Value drops;
+  auto add = [&](Value found) {
+    drops = drops ? arith::OrIOp::create(k, drops, found).getResult() : found;
+  };
+  if (decays)
+    add(erasesInChunk());
+  for (int64_t i = 0; in.resets && i < kChunkTokens; ++i) {
     moveTo(k.add(start, k.cst(i)));
-    Value reset = isReset();
-    any = any ? arith::OrIOp::create(k, any, reset).getResult() : reset;
+    add(isReset());
   }
-  auto branch = scf::IfOp::create(k, any, /*withElseRegion=*/true);
+  if (!drops)
+    return emitChunk(start);
+  auto branch = scf::IfOp::create(k, drops, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(k);
   k.setInsertionPointToStart(branch.thenBlock());
   forBlocks([&] { emitTokens(start, k.add(start, k.cst(kChunkTokens))); });

@@ -103,6 +103,7 @@ private:
   void emitChunk(Value start);
   void prefetchChunk(Value start);
   void packChunk(Value start);
+  Value erasesInChunk();
   void emitBlockOfChunk(Value start);
   void emitScores();
   void emitScoresOf(int64_t i);
@@ -120,6 +121,9 @@ private:
   int64_t tileRows() const;
   int64_t paddedKeys() const;
   SmallVector<Value> fadeState(ArrayRef<Value> old, Value group);
+  bool decaysByRow() const {
+    return decayPlace() == DecayPlace::Row || form.hasPhase();
+  }
   int64_t paddedGroups() const;
   SmallVector<Value> emitFade(Value row, Value valid);
 

@@ -45,11 +45,14 @@ static int64_t countSegments(int64_t tokens) {
 std::string linnet::getAssociativeObstacle(ScanOp op) {
   if (op.getMicroSteps() > 1)
     return "it takes several steps per token";
-  for (Type type : op->getOperandTypes())
+  for (Type type : op->getOperandTypes()) {
     if (!cast<RankedTensorType>(type).hasStaticShape())
       return "its shapes are dynamic";
+    if (llvm::is_contained(cast<RankedTensorType>(type).getShape(), 0))
+      return "a dimension is zero";
+  }
   int64_t batch = shapeOf(op.getValue())[0], tokens = shapeOf(op.getValue())[1];
-  if (tokens == 0 || countSegments(tokens) == 1)
+  if (countSegments(tokens) <= 1)
     return "its number of tokens has no divisor up to " +
            std::to_string(kMostSegments);
   for (Value operand : op->getOperands()) {

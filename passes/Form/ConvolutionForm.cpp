@@ -40,6 +40,8 @@ std::string linnet::getConvolutionObstacle(ScanOp op) {
   // All but the value's batch and time.
   for (Value operand : op->getOperands()) {
     auto type = cast<RankedTensorType>(operand.getType());
+    if (llvm::is_contained(type.getShape(), 0))
+      return "a dimension is zero";
     if (llvm::any_of(type.getShape().drop_front(type == value ? 2 : 0),
                      ShapedType::isDynamic))
       return "its shapes are dynamic";

@@ -99,8 +99,9 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
     behind it were measured: see `SelectForm.cpp`.
 
     Declines: a scan whose form is set; with `form` one for which that form is
-    illegal, that is no convolution or has no segments of one length, or whose form has no kernel on the CPU (a
-    remark with the reason). With `exact-decode` a form other than `sequential`
+    illegal, that is no convolution or has no segments of one length, that has a
+    dimension of zero (such a scan is sequential unless asked otherwise), or
+    whose form has no kernel on the CPU (a remark with the reason). With `exact-decode` a form other than `sequential`
     that is set is an error.
 
     Exact or approximate: exact up to the order of f32 sums.

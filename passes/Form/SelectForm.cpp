@@ -167,6 +167,8 @@ private:
     if (shape.tokens == 0 || ShapedType::isDynamic(shape.keys) ||
         ShapedType::isDynamic(shape.values))
       return; // Without sizes a target decides.
+    if (shape.keys == 0 || shape.values == 0)
+      return take(op, ScanForm::Sequential, shape.tokens); // nothing to weigh
     std::string numbers;
     std::optional<ScanForm> best = findCheapest(op, shape, numbers);
     remark::passed(

@@ -105,6 +105,9 @@ TEST(Function, Errors) {
   EXPECT_EQ(error("add", {{{2, 3, 4}, {}}, {{2, 5, 4}, {}}}),
             "function @add, input 1: expected size 3 in dimension 1, as in "
             "another input, but got a tensor of shape [2, 5, 4]");
+  EXPECT_EQ(error("add", {{{2, 0, 4}, {}}, {{2, 0, 4}, {}}}),
+            "function @add, input 0: expected no dimension of size 0, but got "
+            "a tensor of shape [2, 0, 4]");
 }
 
 /// Sets LINNET_CACHE for the test.

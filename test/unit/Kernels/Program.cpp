@@ -394,12 +394,17 @@ void Program::check(int draws) {
       Evaluator::create(*whole, opened ? &*opened : nullptr);
   ASSERT_TRUE(bool(evaluator)) << evaluator.error().str();
 
-  if (splitAt) {
+  if (splitAt || !form.empty()) {
     mlir::PassManager passes(context.get());
     mlir::linnet::SplitAlongTimeOptions split;
     split.at = splitAt;
-    passes.addPass(mlir::linnet::createSplitAlongTime(split));
-    // What cannot be split is remarked upon.
+    if (splitAt)
+      passes.addPass(mlir::linnet::createSplitAlongTime(split));
+    mlir::linnet::SelectFormOptions select;
+    select.form = form;
+    if (!form.empty())
+      passes.addPass(mlir::linnet::createSelectForm(select));
+    // What cannot be split or has not the form is remarked upon.
     mlir::ScopedDiagnosticHandler quiet(context.get(),
                                         [](mlir::Diagnostic &) {});
     ASSERT_TRUE(mlir::succeeded(passes.run(*module)));

@@ -118,6 +118,13 @@ public:
     check();
   }
 
+  /// The same with every recurrence of form `auto` in this form, where it is
+  /// legal; the evaluator runs the function as it is.
+  void checkForm(const std::string &name) {
+    form = name;
+    check();
+  }
+
   /// The number of results so far.
   size_t size() const { return results.size(); }
 
@@ -139,7 +146,7 @@ private:
   int64_t splitAt = 0;
   double floor = 0;
   std::vector<std::string> cpus;
-  std::string before, functions, body, key;
+  std::string before, functions, body, key, form;
   Archive archive;
   std::vector<Value> arguments;
   std::vector<std::string> elements;

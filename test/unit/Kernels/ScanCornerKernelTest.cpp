@@ -1,0 +1,292 @@
+//===- ScanCornerKernelTest.cpp - recurrences at the edge of their domain -===//
+//
+// Operands that a model should not have but may: rates that grow, NaN,
+// infinities, dimensions of zero. What each gives is in the op's corner cases;
+// here the kernels have to agree with the evaluator, in every form that they
+// know, NaN for NaN.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Program.h"
+
+#include "dialects/Linnet/Linnet.h"
+#include "linnet/Driver/Input.h"
+
+#include "mlir/IR/MLIRContext.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+#include <limits>
+
+namespace ir = mlir::linnet;
+
+namespace linnet::test {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr int64_t kHeads = 2;
+/// Two whole chunks, and tokens behind them.
+constexpr int64_t kTokens = 19;
+
+/// A scan with operands per token whose values a test changes.
+class CornerScan {
+public:
+  CornerScan(Program &program, ir::TransitionAttrInterface transition,
+             int64_t keys, int64_t columns, int64_t tokens, int64_t batch)
+      : program(program), transition(transition),
+        form(transition.getNormalForm()), keys(keys), columns(columns),
+        batch(batch) {
+    add({batch, tokens, kHeads, keys}, -1, 1);
+    add({batch, tokens, kHeads, keys}, -0.4, 0.4);
+    add({batch, tokens, kHeads, columns}, -1, 1);
+    for (auto [number, dims] : llvm::enumerate(transition.getOperandDims())) {
+      Shape shape{batch};
+      for (char letter : dims)
+        shape.push_back(letter == 't'   ? tokens
+                        : letter == 'h' ? kHeads
+                        : letter == 'p' ? keys / 2
+                        : letter == 'v' ? columns
+                        : letter == 'm' ? std::max<int64_t>(keys, 1)
+                                        : keys);
+      // As in a trained model: rates below two, and what keeps a state bounded.
+      if (int(number) == form.beta)
+        add(shape, 0, 2);
+      else if (int(number) == form.phase)
+        add(shape, -4, 4);
+      else if (isRate(int(number)))
+        add(shape, -1, 0);
+      else if (isDecay(int(number)))
+        add(shape, 0, 1);
+      else
+        add(shape, -0.9 / double(keys), 0.9 / double(keys));
+    }
+    initial = program.values({batch, kHeads, keys, columns}, -1, 1);
+  }
+
+  bool isDecay(int number) const {
+    return llvm::any_of(form.logDecay, [&](llvm::ArrayRef<int> term) {
+      return llvm::is_contained(term, number);
+    });
+  }
+  /// The first factor of a product, whose sign is the logarithm's.
+  bool isRate(int number) const {
+    return llvm::any_of(form.logDecay, [&](llvm::ArrayRef<int> term) {
+      return term[0] == number;
+    });
+  }
+  bool hasDecay() const { return !form.logDecay.empty(); }
+  size_t size() const { return values.size(); }
+
+  /// Sets all entries of operand `number` for one token of one head.
+  void set(size_t number, int64_t b, int64_t t, int64_t h, double value) {
+    int64_t row = rowSize(number);
+    int64_t first = ((b * shapes[number][1] + t) * kHeads + h) * row;
+    std::fill_n(values[number].begin() + first, row, value);
+  }
+  /// Sets one of them.
+  void setEntry(size_t number, int64_t b, int64_t t, int64_t h, double value) {
+    int64_t row = rowSize(number);
+    values[number]
+          [size_t(((b * shapes[number][1] + t) * kHeads + h) * row + row / 2)] =
+              value;
+  }
+  void setState(int64_t b, int64_t h, double value) {
+    std::fill_n(initial.begin() + (b * kHeads + h) * keys * columns,
+                keys * columns, value);
+  }
+  void resetAt(int64_t t) { resets.push_back(t); }
+
+  /// Appends the scan in every form that has a kernel.
+  void expectAll(const std::string &what) {
+    std::vector<Value> operands;
+    for (size_t i = 0; i < values.size(); ++i)
+      operands.push_back(operand(shapes[i], values[i]));
+    std::string text = "linnet.scan " + print(transition), list;
+    for (size_t i = 3; i < values.size(); ++i)
+      list += (i > 3 ? ", $" : "$") + std::to_string(i);
+    text += (list.empty() ? "" : "(" + list + ")") + " $0, $1, $2 initial($" +
+            std::to_string(operands.size()) + ")";
+    Shape state{batch, kHeads, keys, columns};
+    operands.push_back(operand(state, initial));
+    if (!resets.empty()) {
+      text += " resets($" + std::to_string(operands.size()) + ")";
+      Shape shape{batch, shapes[2][1]};
+      std::vector<double> ends(size_t(shape[0] * shape[1]));
+      for (int64_t t : resets)
+        for (int64_t b = 0; b < batch; ++b)
+          ends[size_t(b * shape[1] + t)] = 1;
+      operands.push_back(program.input(shape, ends, "i32"));
+    }
+    for (ir::ScanForm chosen :
+         {ir::ScanForm::Sequential, ir::ScanForm::Chunkwise})
+      if (llvm::is_contained(transition.getLegalForms(), chosen)) {
+        std::string name = ir::stringifyScanForm(chosen).str();
+        for (const Value &result :
+             program.apply(text + " {form = #linnet.form<" + name + ">}",
+                           operands, {shapes[2], state}))
+          program.expect(result, what + ", " + print(transition) + " " + name,
+                         1e-5, /*special=*/true);
+      }
+  }
+
+private:
+  static std::string print(mlir::Attribute attribute) {
+    std::string text;
+    llvm::raw_string_ostream(text) << attribute;
+    return text;
+  }
+  /// Arguments have no dimensions of zero: cut from one that has none.
+  Value operand(const Shape &shape, const std::vector<double> &entries) {
+    if (!llvm::is_contained(shape, 0))
+      return program.input(shape, entries);
+    Shape whole = shape;
+    std::string offsets, sizes, strides;
+    for (int64_t &size : whole) {
+      std::string comma = offsets.empty() ? "" : ", ";
+      offsets += comma + "0";
+      sizes += comma + std::to_string(size);
+      strides += comma + "1";
+      size = std::max<int64_t>(size, 1);
+    }
+    Value from = program.input(whole);
+    return program.raw("tensor.extract_slice $0[" + offsets + "] [" + sizes +
+                           "] [" + strides + "] : " + from.type + " to " +
+                           typeOf(shape),
+                       {from}, shape);
+  }
+  void add(const Shape &shape, double low, double high) {
+    shapes.push_back(shape);
+    values.push_back(program.values(shape, low, high));
+  }
+  int64_t rowSize(size_t number) const {
+    int64_t row = 1;
+    for (size_t d = 3; d < shapes[number].size(); ++d)
+      row *= shapes[number][d];
+    return row;
+  }
+
+  Program &program;
+  ir::TransitionAttrInterface transition;
+  ir::NormalForm form;
+  int64_t keys, columns, batch;
+  std::vector<Shape> shapes;
+  std::vector<std::vector<double>> values;
+  std::vector<double> initial;
+  std::vector<int64_t> resets;
+};
+
+class ScanCorner : public testing::Test {
+protected:
+  /// Calls body(scan, transition) for every transition at widths of which the
+  /// larger ones have a chunk form on every processor.
+  void forAll(llvm::function_ref<void(CornerScan &)> body,
+              std::vector<std::pair<int64_t, int64_t>> widths = {{4, 5},
+                                                                 {18, 20}},
+              int64_t tokens = kTokens, int64_t batch = 2) {
+    auto transitions =
+        context->getOrLoadDialect<ir::LinnetDialect>()->getTransitions();
+    ASSERT_GE(transitions.size(), 15u);
+    for (ir::TransitionAttrInterface transition : transitions)
+      for (auto [keys, columns] : widths) {
+        CornerScan scan(program, transition, keys, columns, tokens, batch);
+        body(scan);
+      }
+    program.check();
+  }
+
+  std::unique_ptr<mlir::MLIRContext> context = makeContext();
+  Program program{8100};
+};
+
+/// exp of a positive log decay exceeds one: the state grows.
+TEST_F(ScanCorner, PositiveLogDecaysGrow) {
+  forAll([](CornerScan &scan) {
+    for (size_t i = 3; i < scan.size(); ++i)
+      if (scan.isRate(int(i) - 3))
+        for (int64_t t = 0; t < kTokens; ++t)
+          scan.set(i, 1, t, 1, 0.3);
+    scan.expectAll("growing");
+  });
+}
+
+/// In each operand in turn, in a chunk and behind the last one.
+TEST_F(ScanCorner, NaNStaysInItsHead) {
+  forAll(
+      [](CornerScan &scan) {
+        for (size_t i = 0; i < scan.size(); ++i)
+          for (int64_t t : {int64_t(3), kTokens - 2}) {
+            CornerScan changed = scan;
+            changed.setEntry(i, 1, t, 0, NAN);
+            changed.expectAll("NaN in operand " + std::to_string(i) + " at " +
+                              std::to_string(t));
+          }
+      },
+      {{18, 20}});
+}
+
+TEST_F(ScanCorner, ResetsClearNaN) {
+  forAll(
+      [](CornerScan &scan) {
+        for (size_t i = 0; i < scan.size(); ++i) {
+          CornerScan changed = scan;
+          changed.setState(1, 1, NAN);
+          changed.setEntry(i, 0, 2, 0, NAN);
+          changed.resetAt(5);
+          changed.expectAll("reset behind NaN in operand " + std::to_string(i));
+        }
+      },
+      {{18, 20}});
+}
+
+/// What a log decay of -inf drops does not matter.
+TEST_F(ScanCorner, NegativeInfinityClearsNaNAndInfinity) {
+  forAll([](CornerScan &scan) {
+    if (!scan.hasDecay())
+      return;
+    for (double special : {double(NAN), kInfinity}) {
+      CornerScan changed = scan;
+      changed.setState(1, 0, special);
+      changed.setEntry(2, 0, 2, 1, special);
+      changed.setEntry(1, 1, 9, 1, special);
+      for (size_t i = 3; i < scan.size(); ++i)
+        if (scan.isRate(int(i) - 3))
+          for (int64_t t : {5, 11})
+            for (int64_t b : {0, 1})
+              for (int64_t h = 0; h < kHeads; ++h)
+                changed.set(i, b, t, h, -kInfinity);
+      changed.expectAll("erased");
+    }
+  });
+}
+
+/// A rate outside [0, 2] is unstable but defined.
+TEST_F(ScanCorner, RatesOutsideTheirRange) {
+  forAll(
+      [](CornerScan &scan) {
+        for (size_t i = 3; i < scan.size(); ++i)
+          if (!scan.isDecay(int(i) - 3))
+            for (int64_t t = 0; t < kTokens; ++t)
+              scan.set(i, 0, t, 0, t % 2 ? -1.5 : 3.5);
+        scan.expectAll("unstable");
+      },
+      {{4, 5}, {16, 20}});
+}
+
+/// Sums of nothing are zero, and states of nothing are empty.
+TEST_F(ScanCorner, WidthsOfZero) {
+  forAll([](CornerScan &scan) { scan.expectAll("empty"); },
+         {{0, 20}, {18, 0}, {0, 0}});
+}
+
+TEST_F(ScanCorner, NoTokens) {
+  forAll([](CornerScan &scan) { scan.expectAll("no tokens"); },
+         {{4, 5}, {18, 20}}, 0);
+}
+
+TEST_F(ScanCorner, NoRowsOfTheBatch) {
+  forAll([](CornerScan &scan) { scan.expectAll("no batch"); },
+         {{4, 5}, {18, 20}}, kTokens, 0);
+}
+
+} // namespace
+} // namespace linnet::test
