@@ -45,7 +45,7 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
     outside [0, 2] are unstable. A NaN in an operand makes what it meets NaN
     from its token on (a query only that token), in its head and row of the
     batch only, until a reset or, where nothing read it before, an erasing
-    decay. An infinity makes results infinite or NaN, which may differ between
+    decay; an entry of zero in a block reads nothing. An infinity makes results infinite or NaN, which may differ between
     forms. In the convolution form both may reach earlier tokens of their
     channel. B, T, H, K and V may be 0: T = 0 returns the initial state, K = 0
     gives zeros; a block has at least one row (M >= 1).
