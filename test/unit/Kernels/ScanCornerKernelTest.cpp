@@ -265,6 +265,28 @@ TEST_F(ScanCorner, NegativeInfinityClearsNaNAndInfinity) {
   });
 }
 
+/// The kernel of a step, which has the state in its place.
+TEST_F(ScanCorner, OneTokenErases) {
+  forAll(
+      [](CornerScan &scan) {
+        for (double special : {double(NAN), kInfinity}) {
+          CornerScan changed = scan;
+          changed.setState(0, 0, special);
+          changed.setState(1, 1, special);
+          CornerScan reset = changed;
+          reset.resetAt(0);
+          reset.expectAll("reset");
+          if (!scan.hasDecay())
+            continue;
+          for (size_t i = 3; i < scan.size(); ++i)
+            if (scan.isRate(int(i) - 3))
+              changed.set(i, 0, 0, 0, -kInfinity);
+          changed.expectAll("erased");
+        }
+      },
+      {{4, 5}, {18, 20}}, /*tokens=*/1);
+}
+
 /// A rate outside [0, 2] is unstable but defined.
 TEST_F(ScanCorner, RatesOutsideTheirRange) {
   forAll(
