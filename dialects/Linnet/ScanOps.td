@@ -42,7 +42,8 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
     1 there drops it.
 
     `form` is how a target shall compute it; `linnet-select-form` chooses one
-    where it is `auto`. It never changes the result but by rounding.
+    where it is `auto`. It never changes the result but by rounding. Tokens that
+    fill no chunk go one by one.
 
     Corner cases: a log decay of -inf, or one whose exponential is zero in the
     target's precision, erases exactly, whatever stood there, as a reset does;
@@ -52,10 +53,11 @@ def Linnet_ScanOp : Linnet_InferredOp<"scan", [
     outside [0, 2] are unstable. A NaN in an operand makes what it meets NaN
     from its token on (a query only that token), in its head and row of the
     batch only, until a reset or, where nothing read it before, an erasing
-    decay. An infinity makes results infinite or NaN, which may differ between
-    forms. In the convolution form both may reach earlier tokens of their
-    channel. B, T, H, K and V may be 0: T = 0 returns the initial state, K = 0
-    gives zeros; a block has at least one row (M >= 1).
+    decay; an entry of zero in a block reads nothing. An infinity makes results
+    infinite or NaN, which may differ between forms. In the convolution form
+    both may reach earlier tokens of their channel. B, T, H, K and V may be 0:
+    T = 0 returns the initial state, K = 0 gives zeros; a block has at least one
+    row (M >= 1).
 
     Constraints: C1: q and k agree. C2: each operand fits by the rule above.
     C3: the state is [B, H, K, V]. C4: bonus only with readout pre. C5: the

@@ -136,7 +136,8 @@ void Recurrence::turn(Index at, double *state) const {
     }
 }
 
-/// S = A_t S, block by block.
+/// S = A_t S, block by block; an entry of zero reads nothing, whatever is
+/// there.
 void Recurrence::mix(Index at, double *state) const {
   std::vector<double> column(mixed);
   for (int64_t first = 0; first < extents[3]; first += mixed)
@@ -146,7 +147,8 @@ void Recurrence::mix(Index at, double *state) const {
       for (at[3] = first; at[3] < first + mixed; ++at[3]) {
         double sum = 0;
         for (at[5] = 0; at[5] < mixed; ++at[5])
-          sum += parameters[form.mixing].at(at) * column[at[5]];
+          if (double factor = parameters[form.mixing].at(at); factor != 0)
+            sum += factor * column[at[5]];
         state[at[3] * extents[4] + at[4]] = sum;
       }
       at[5] = 0;

@@ -507,11 +507,16 @@ void ScanKernel::mixState() {
             at.mixed = j;
             Value factor = rowOf(matrix, k.add(first, r)),
                   row = k.add(first, j);
+            // An entry of zero reads nothing, whatever is there.
+            Value skips = arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ,
+                                                factor, zeros[0]);
             SmallVector<Value> next, decays = decaysOf(row);
-            for (auto [i, c] : llvm::enumerate(columns))
-              next.push_back(k.fma(factor,
-                                   applyDecay(decays[i], loadState(row, c)),
-                                   carried[i]));
+            for (auto [i, c] : llvm::enumerate(columns)) {
+              Value sum = k.fma(
+                  factor, applyDecay(decays[i], loadState(row, c)), carried[i]);
+              next.push_back(
+                  arith::SelectOp::create(k, skips, carried[i], sum));
+            }
             return next;
           });
       for (auto [sum, c] : llvm::zip(sums, columns))

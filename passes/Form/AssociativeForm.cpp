@@ -205,10 +205,35 @@ private:
     return TransitionTerms::find(matrix, {"thkm"}, b.getContext());
   }
 
+  /// factors * state, zero for a factor of zero: a segment with a reset keeps
+  /// nothing of what stood before it, be it no number.
+  Value scaled(Value state, Value factors) {
+    auto body = [](OpBuilder &nested, Location loc, ValueRange args) {
+      Value zero = arith::ConstantOp::create(
+          nested, loc, nested.getZeroAttr(args[0].getType()));
+      Value erased = arith::CmpFOp::create(
+          nested, loc, arith::CmpFPredicate::OEQ, args[1], zero);
+      Value product = arith::MulFOp::create(nested, loc, args[0], args[1]);
+      linalg::YieldOp::create(nested, loc,
+                              ValueRange(arith::SelectOp::create(
+                                  nested, loc, erased, zero, product)));
+    };
+    AffineMap identity = b.getMultiDimIdentityMap(4);
+    Value empty = tensor::EmptyOp::create(b, shapeOf(state),
+                                          typeOf(state).getElementType());
+    return linalg::GenericOp::create(b, state.getType(),
+                                     ValueRange{state, factors}, empty,
+                                     SmallVector<AffineMap>(3, identity),
+                                     SmallVector<utils::IteratorType>(
+                                         4, utils::IteratorType::parallel),
+                                     body)
+        .getResult(0);
+  }
+
   /// A S for the transition A of a segment.
   Value applyTransition(Value transition, Value state) {
     if (scalesEntries())
-      return arith::MulFOp::create(b, transition, state);
+      return scaled(state, transition);
     // One token of a recurrence of matrices.
     Value row = filled({1, 1, 1, keys}, 0),
           matrix = tensor::ExpandShapeOp::create(

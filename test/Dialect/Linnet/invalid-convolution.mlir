@@ -102,3 +102,27 @@ func.func @ssm_kernel_c5(%q: tensor<3x7xf32>, %k: tensor<3x7xf32>, %g: tensor<3x
   %0 = linnet.ssm_kernel #linnet.complex(%g, %g) %q, %k : (tensor<3x7xf32>, tensor<3x7xf32>, tensor<3x3xf32>, tensor<3x3xf32>) -> tensor<3x50xf32>
   return
 }
+
+// -----
+
+func.func @ssm_kernel_c1_query(%q: tensor<6x7xf32>, %k: tensor<6x8xf32>) {
+  // expected-error @+1 {{expected the query of shape [H, K] (or a size that broadcasts), but got 'tensor<6x7xf32>'}}
+  %0 = linnet.ssm_kernel #linnet.none %q, %k : (tensor<6x7xf32>, tensor<6x8xf32>) -> tensor<6x50xf32>
+  return
+}
+
+// -----
+
+func.func @ssm_kernel_c4_dynamic(%q: tensor<6x8xf32>) {
+  // expected-error @+1 {{expected a filter [H 1, L], L >= 1, but got 'tensor<6x?xf32>'}}
+  %0 = linnet.ssm_kernel #linnet.none %q, %q : (tensor<6x8xf32>, tensor<6x8xf32>) -> tensor<6x?xf32>
+  return
+}
+
+// -----
+
+func.func @ssm_kernel_c4_width(%q: tensor<3x8xf32>, %g: tensor<3x0xf32>) {
+  // expected-error @+1 {{expected transition operand 0 of shape [H, V] (or a size that broadcasts), but got 'tensor<3x0xf32>'}}
+  %0 = linnet.ssm_kernel #linnet.value_diagonal(%g) %q, %q : (tensor<3x8xf32>, tensor<3x8xf32>, tensor<3x0xf32>) -> tensor<3x50xf32>
+  return
+}

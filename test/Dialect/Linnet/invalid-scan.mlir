@@ -357,3 +357,133 @@ func.func @micro_steps_state(%q: tensor<2x7x4x3xf32>, %v: tensor<2x7x8x3xf32>, %
   %0, %s0 = linnet.scan #linnet.none %q, %v, %v initial(%s) {micro_steps = 2 : i64} : (tensor<2x7x4x3xf32>, tensor<2x7x8x3xf32>, tensor<2x7x8x3xf32>, tensor<2x8x3x3xf32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
   return
 }
+
+// -----
+
+func.func @resets_rank(%q: tensor<2x7x4x3xf32>, %r: tensor<7xi32>) {
+  // expected-error @below {{2D tensor of signless integer values, but got 'tensor<7xi32>'}}
+  %0, %s0 = linnet.scan #linnet.none %q, %q, %q resets(%r) : (tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<2x7x4x3xf32>, tensor<7xi32>) -> (tensor<2x7x4x3xf32>, tensor<2x4x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @block_of_no_rows(%q: tensor<2x7x3x0xf32>, %v: tensor<2x7x3x5xf32>, %a: tensor<2x7x3x0x0xf32>) {
+  // expected-error @+1 {{expected transition operand 0 of shape [B, T, H, K, M] (or a size that broadcasts), but got 'tensor<2x7x3x0x0xf32>'}}
+  %o, %s = linnet.scan #linnet.block(%a) %q, %q, %v : (tensor<2x7x3x0xf32>, tensor<2x7x3x0xf32>, tensor<2x7x3x5xf32>, tensor<2x7x3x0x0xf32>) -> (tensor<2x7x3x5xf32>, tensor<2x3x0x5xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c2_rate(%q: tensor<2x5x2x3xf32>, %b: tensor<2x5x3xf32>) {
+  // expected-error @+1 {{expected transition operand 0 of shape [B, T, H] (or a size that broadcasts), but got 'tensor<2x5x3xf32>'}}
+  %o, %s = linnet.scan #linnet.delta<none>(%b) %q, %q, %q : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x3xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c2_writer(%q: tensor<2x5x2x3xf32>, %b: tensor<2x5x2x4xf32>) {
+  // expected-error @+1 {{expected transition operand 1 of shape [B, T, H, K] (or a size that broadcasts), but got 'tensor<2x5x2x4xf32>'}}
+  %o, %s = linnet.scan #linnet.rank_one<none>(%q, %b) %q, %q, %q : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x4xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c7_quadratic(%q: tensor<2x5x2x3xf32>, %b: tensor<2x5x2xf32>) {
+  // expected-error @+1 {{expected a form out of step, sequential, associative, chunkwise for its transition, but got quadratic}}
+  %o, %s = linnet.scan #linnet.delta<none>(%b) %q, %q, %q {form = #linnet.form<quadratic>} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c7_block(%q: tensor<2x5x2x3xf32>, %a: tensor<2x5x2x3x3xf32>) {
+  // expected-error @+1 {{expected a form out of step, sequential, associative for its transition, but got chunkwise}}
+  %o, %s = linnet.scan #linnet.block(%a) %q, %q, %q {form = #linnet.form<chunkwise>} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3x3xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @scan_c7_turned_columns(%q: tensor<2x5x2x4xf32>) {
+  // expected-error @+1 {{expected a form out of step, sequential for its transition, but got associative}}
+  %o, %s = linnet.scan #linnet.complex_value(%q, %q) %q, %q, %q {form = #linnet.form<associative>} : (tensor<2x5x2x4xf32>, tensor<2x5x2x4xf32>, tensor<2x5x2x4xf32>, tensor<2x5x2x4xf32>, tensor<2x5x2x4xf32>) -> (tensor<2x5x2x4xf32>, tensor<2x2x4x4xf32>)
+  return
+}
+
+// -----
+
+// A convolution is other operations, not a form that a scan keeps.
+func.func @scan_c7_convolution(%q: tensor<2x5x2x3xf32>) {
+  // expected-error @+1 {{expected a form out of step, sequential, associative, chunkwise, quadratic for its transition, but got convolution}}
+  %o, %s = linnet.scan #linnet.none %q, %q, %q {form = #linnet.form<convolution>} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c1_width(%q: tensor<2x2x4xf32>, %k: tensor<2x2x3xf32>, %v: tensor<2x4x6xf32>, %a: tensor<2x4x3x6xf32>) {
+  // expected-error @+1 {{expected the query of shape [B, H, K] (or a size that broadcasts), but got 'tensor<2x2x4xf32>'}}
+  %o, %s = linnet.step #linnet.none %q, %k, %v initial(%a) : (tensor<2x2x4xf32>, tensor<2x2x3xf32>, tensor<2x4x6xf32>, tensor<2x4x3x6xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+// A parameter of a scan, with its dimension of time.
+func.func @step_c2_parameter(%q: tensor<2x2x3xf32>, %v: tensor<2x4x6xf32>, %g: tensor<2x1x4xf32>, %a: tensor<2x4x3x6xf32>) {
+  // expected-error @+1 {{expected transition operand 0 of shape [B, H] (or a size that broadcasts), but got 'tensor<2x1x4xf32>'}}
+  %o, %s = linnet.step #linnet.scalar(%g) %q, %q, %v initial(%a) : (tensor<2x2x3xf32>, tensor<2x2x3xf32>, tensor<2x4x6xf32>, tensor<2x1x4xf32>, tensor<2x4x3x6xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c3_batch(%q: tensor<2x2x3xf32>, %v: tensor<2x4x6xf32>, %a: tensor<3x4x3x6xf32>) {
+  // expected-error @+1 {{expected a state [B, 4, 3, 6], but got 'tensor<3x4x3x6xf32>'}}
+  %o, %s = linnet.step #linnet.none %q, %q, %v initial(%a) : (tensor<2x2x3xf32>, tensor<2x2x3xf32>, tensor<2x4x6xf32>, tensor<3x4x3x6xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c3_result(%q: tensor<2x2x3xf32>, %v: tensor<2x4x6xf32>, %a: tensor<2x4x3x6xf32>) {
+  // expected-error @+1 {{expected a state [B, 4, 3, 6], but got 'tensor<2x4x6x3xf32>'}}
+  %o, %s = linnet.step #linnet.none %q, %q, %v initial(%a) : (tensor<2x2x3xf32>, tensor<2x2x3xf32>, tensor<2x4x6xf32>, tensor<2x4x3x6xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x6x3xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c4(%q: tensor<2x2x3xf32>, %v: tensor<2x4x6xf32>, %u: tensor<1x4x3xf32>, %a: tensor<2x4x3x6xf32>) {
+  // expected-error @+1 {{expected readout pre with a bonus}}
+  %o, %s = linnet.step #linnet.none %q, %q, %v bonus(%u) initial(%a) : (tensor<2x2x3xf32>, tensor<2x2x3xf32>, tensor<2x4x6xf32>, tensor<1x4x3xf32>, tensor<2x4x3x6xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c4_shape(%q: tensor<2x2x3xf32>, %v: tensor<2x4x6xf32>, %u: tensor<1x4x6xf32>, %a: tensor<2x4x3x6xf32>) {
+  // expected-error @+1 {{expected the bonus of shape [B, H, K] (or a size that broadcasts), but got 'tensor<1x4x6xf32>'}}
+  %o, %s = linnet.step #linnet.none %q, %q, %v bonus(%u) initial(%a) {readout = #linnet.readout<pre>} : (tensor<2x2x3xf32>, tensor<2x2x3xf32>, tensor<2x4x6xf32>, tensor<1x4x6xf32>, tensor<2x4x3x6xf32>) -> (tensor<2x4x6xf32>, tensor<2x4x3x6xf32>)
+  return
+}
+
+// -----
+
+func.func @step_c6_complex(%q: tensor<2x2x3xf32>, %g: tensor<2x2x1xf32>, %a: tensor<2x2x3x3xf32>) {
+  // expected-error @+1 {{expected an even key width for a complex state, but got 3}}
+  %o, %s = linnet.step #linnet.complex(%g, %g) %q, %q, %q initial(%a) : (tensor<2x2x3xf32>, tensor<2x2x3xf32>, tensor<2x2x3xf32>, tensor<2x2x1xf32>, tensor<2x2x1xf32>, tensor<2x2x3x3xf32>) -> (tensor<2x2x3xf32>, tensor<2x2x3x3xf32>)
+  return
+}
+
+// -----
+
+func.func @short_conv_c3_batch(%x: tensor<2x5x3xf32>, %w: tensor<3x1x4xf32>, %s: tensor<1x3x3xf32>) {
+  // expected-error @+1 {{expected a tail 'tensor<2x3x3xf32>', but got 'tensor<1x3x3xf32>'}}
+  %y, %t = linnet.short_conv %x, %w tail(%s) : (tensor<2x5x3xf32>, tensor<3x1x4xf32>, tensor<1x3x3xf32>) -> (tensor<2x5x3xf32>, tensor<2x3x3xf32>)
+  return
+}

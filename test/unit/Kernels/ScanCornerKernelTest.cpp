@@ -74,6 +74,8 @@ public:
       return term[0] == number;
     });
   }
+  bool hasBeta() const { return form.tied; }
+  size_t beta() const { return size_t(3 + form.beta); }
   bool hasDecay() const { return !form.logDecay.empty(); }
   size_t size() const { return values.size(); }
 
@@ -96,8 +98,10 @@ public:
   }
   void resetAt(int64_t t) { resets.push_back(t); }
 
-  /// Appends the scan in every form that has a kernel.
-  void expectAll(const std::string &what) {
+  /// Appends the scan in those of these forms that are legal.
+  void expectAll(const std::string &what,
+                 llvm::ArrayRef<ir::ScanForm> forms = {
+                     ir::ScanForm::Sequential, ir::ScanForm::Chunkwise}) {
     std::vector<Value> operands;
     for (size_t i = 0; i < values.size(); ++i)
       operands.push_back(operand(shapes[i], values[i]));
@@ -117,13 +121,15 @@ public:
           ends[size_t(b * shape[1] + t)] = 1;
       operands.push_back(program.input(shape, ends, "i32"));
     }
-    for (ir::ScanForm chosen :
-         {ir::ScanForm::Sequential, ir::ScanForm::Chunkwise})
+    // What is left without a form becomes associative.
+    for (ir::ScanForm chosen : forms)
       if (llvm::is_contained(transition.getLegalForms(), chosen)) {
-        std::string name = ir::stringifyScanForm(chosen).str();
+        std::string name = ir::stringifyScanForm(chosen).str(),
+                    attribute = " {form = #linnet.form<" + name + ">}";
+        if (chosen == ir::ScanForm::Associative)
+          attribute.clear();
         for (const Value &result :
-             program.apply(text + " {form = #linnet.form<" + name + ">}",
-                           operands, {shapes[2], state}))
+             program.apply(text + attribute, operands, {shapes[2], state}))
           program.expect(result, what + ", " + print(transition) + " " + name,
                          1e-5, /*special=*/true);
       }
@@ -191,7 +197,7 @@ protected:
         CornerScan scan(program, transition, keys, columns, tokens, batch);
         body(scan);
       }
-    program.check();
+    program.checkForm("associative");
   }
 
   std::unique_ptr<mlir::MLIRContext> context = makeContext();
@@ -259,17 +265,70 @@ TEST_F(ScanCorner, NegativeInfinityClearsNaNAndInfinity) {
   });
 }
 
+/// The kernel of a step, which has the state in its place.
+TEST_F(ScanCorner, OneTokenErases) {
+  forAll(
+      [](CornerScan &scan) {
+        for (double special : {double(NAN), kInfinity}) {
+          CornerScan changed = scan;
+          changed.setState(0, 0, special);
+          changed.setState(1, 1, special);
+          CornerScan reset = changed;
+          reset.resetAt(0);
+          reset.expectAll("reset");
+          if (!scan.hasDecay())
+            continue;
+          for (size_t i = 3; i < scan.size(); ++i)
+            if (scan.isRate(int(i) - 3))
+              changed.set(i, 0, 0, 0, -kInfinity);
+          changed.expectAll("erased");
+        }
+      },
+      {{4, 5}, {18, 20}}, /*tokens=*/1);
+}
+
 /// A rate outside [0, 2] is unstable but defined.
 TEST_F(ScanCorner, RatesOutsideTheirRange) {
   forAll(
       [](CornerScan &scan) {
-        for (size_t i = 3; i < scan.size(); ++i)
-          if (!scan.isDecay(int(i) - 3))
-            for (int64_t t = 0; t < kTokens; ++t)
-              scan.set(i, 0, t, 0, t % 2 ? -1.5 : 3.5);
+        if (!scan.hasBeta())
+          return;
+        for (int64_t t = 0; t < kTokens; ++t)
+          scan.set(scan.beta(), 0, t, 0, t % 2 ? -1.5 : 3.5);
         scan.expectAll("unstable");
       },
       {{4, 5}, {16, 20}});
+}
+
+/// Segments of two tokens: what a segment drops of the state before it does
+/// not matter either.
+TEST_F(ScanCorner, SegmentsDropNaNAndInfinity) {
+  forAll(
+      [](CornerScan &scan) {
+        for (size_t i = 0; i < scan.size(); ++i) {
+          CornerScan changed = scan;
+          changed.setEntry(i, 1, 1, 0, NAN);
+          changed.expectAll("NaN in operand " + std::to_string(i),
+                            ir::ScanForm::Associative);
+        }
+        for (double special : {double(NAN), kInfinity}) {
+          CornerScan reset = scan;
+          reset.setState(1, 1, special);
+          reset.setEntry(2, 0, 1, 0, special);
+          CornerScan erased = reset;
+          reset.resetAt(3);
+          reset.expectAll("reset", ir::ScanForm::Associative);
+          if (!scan.hasDecay())
+            continue;
+          for (size_t i = 3; i < scan.size(); ++i)
+            if (scan.isRate(int(i) - 3))
+              for (int64_t b : {0, 1})
+                for (int64_t h = 0; h < kHeads; ++h)
+                  erased.set(i, b, 3, h, -kInfinity);
+          erased.expectAll("erased", ir::ScanForm::Associative);
+        }
+      },
+      {{4, 5}}, /*tokens=*/4);
 }
 
 /// Sums of nothing are zero, and states of nothing are empty.
