@@ -38,9 +38,7 @@ linnet::deriveLegalForms(const NormalForm &form,
       return forms;
   if (form.hasPhase() && variesByColumn(form.phase))
     return forms;
-  forms.push_back(ScanForm::Chunkwise);
-  if (!form.hasPerturbation() && !form.hasPhase())
-    forms.push_back(ScanForm::Quadratic);
+  forms.append({ScanForm::Chunkwise, ScanForm::Quadratic});
   return forms;
 }
 
@@ -65,7 +63,9 @@ double linnet::deriveCost(const NormalForm &normalForm, ScanForm form,
                       2 * v + (matrix ? k : v), chunk);
   }
   case ScanForm::Quadratic:
-    return 2.0 * chunk * (k + v);
+    // A chunk that never meets the state.
+    return deriveCost(normalForm, ScanForm::Chunkwise, k, v, chunk) -
+           (perturbed ? 6 : 4) * kv;
   case ScanForm::Convolution:
     // The filter, and three transforms of twice the length per column.
     return 4.0 * k + 15.0 * v * std::log2(2.0 * double(chunk));

@@ -39,25 +39,26 @@ using namespace mlir::linnet;
 /// Below these, the scores cost more than the state's traffic.
 static constexpr int64_t kMinKeys = 16;
 
+int64_t ScanKernel::mostSteps() {
+  return k.argumentType(in.value.argument).getDimSize(1) * in.steps;
+}
+
 bool ScanKernel::isChunkwise() {
-  if (op.getForm() != ScanForm::Auto
-          ? op.getForm() != ScanForm::Chunkwise
-          : !llvm::is_contained(op.getTransition().getLegalForms(),
-                                ScanForm::Chunkwise))
-    return false;
-  DecayPlace place = decayPlace();
-  if (place == DecayPlace::Column || place == DecayPlace::Entry)
-    return false;
   // A row that is the same for all keys is not worth a vector.
   SmallVector<const ScanOperand *> rows{&in.query, &in.key};
   if (form.hasReader())
     rows.append({&in.parameters[form.reader], &in.parameters[form.writer]});
-  int64_t most = k.argumentType(in.value.argument).getDimSize(1) * in.steps;
-  return most >= 2 * kChunkTokens && in.keys >= kMinKeys &&
-         in.values >= lanes &&
-         llvm::all_of(rows, [](const ScanOperand *operand) {
-           return operand->varies('k');
-         });
+  if (!llvm::all_of(rows, [](const ScanOperand *operand) {
+        return operand->varies('k');
+      }))
+    return false;
+  ScanForm asked = op.getForm();
+  if (asked == ScanForm::Chunkwise || asked == ScanForm::Quadratic)
+    return mostSteps() >= kChunkTokens && in.keys > 0 && in.values > 0;
+  return asked == ScanForm::Auto && mostSteps() >= 2 * kChunkTokens &&
+         in.keys >= kMinKeys && in.values >= lanes &&
+         llvm::is_contained(op.getTransition().getLegalForms(),
+                            ScanForm::Chunkwise);
 }
 
 /// Groups of rows rounded up to whole vectors, and the length of all rows of
@@ -90,6 +91,8 @@ void ScanKernel::reserveChunk() {
     for (size_t r = 0; r < readers.size(); ++r)
       writer.scores.push_back(k.scratch({kChunkTokens, kChunkTokens}, f32));
   }
+  if (isQuadratic())
+    reserveKept();
   if (decayPlace() == DecayPlace::None)
     return;
   decays = k.scratch({kChunkTokens, paddedKeys()}, f32);
@@ -106,7 +109,11 @@ int64_t ScanKernel::tileRows() const {
 
 void ScanKernel::emitChunk(Value start) {
   emitScores();
+  if (isQuadratic())
+    scoreKept();
   forBlocks([&] { emitBlockOfChunk(start); });
+  if (isQuadratic())
+    keepRows();
 }
 
 /// Whether a decay in the packed chunk is zero. Writers behind it must not see
@@ -172,7 +179,7 @@ void ScanKernel::emitBlockOfChunk(Value start) {
   });
   emitReads();
   emitOutputs(start);
-  emitUpdate();
+  isQuadratic() ? keepBlock() : emitUpdate();
 }
 
 /// What a token multiplies rows by: the decay, or real and imaginary part.
@@ -323,6 +330,7 @@ void ScanKernel::fadeReaders(Value token, Value column, ArrayRef<Value> fade,
 void ScanKernel::emitReads() {
   int64_t rows = tileRows(), perToken = readers.size(), group = rows / perToken;
   unsigned vectors = columns.size();
+  Value end = isQuadratic() ? stateGroups() : k.cst(rowGroups());
   k.loop(k.cst(0), k.cst(kChunkTokens), k.cst(group), [&](Value firstToken) {
     TileAccumulators sums(rows * vectors, k.splat(0.0, lanes));
     auto tokenOf = [&](unsigned r) {
@@ -333,8 +341,7 @@ void ScanKernel::emitReads() {
     };
     for (int64_t part = 0; part < rowsOfGroup(); ++part)
       sums = multiplyTile(
-          k, rows, vectors, k.cst(0), k.cst(rowGroups()),
-          rowGroups() % 2 ? 1 : 2, sums,
+          k, rows, vectors, k.cst(0), end, rowGroups() % 2 ? 1 : 2, sums,
           [&](unsigned r, Value inner) {
             return k.loadScalar(
                 readerOf(r).rows,
@@ -344,6 +351,8 @@ void ScanKernel::emitReads() {
             return loadState(k.add(inner, k.cst(part * rowGroups())),
                              columns[v]);
           });
+    if (isQuadratic())
+      sums = readKept(sums, rows, tokenOf);
     for (unsigned r = 0; r < rows; ++r)
       for (unsigned v = 0; v < vectors; ++v)
         k.store(sums[r * vectors + v], readerOf(r).reads,
@@ -396,41 +405,56 @@ void ScanKernel::emitOutputs(Value start) {
 
 /// The state after the chunk.
 void ScanKernel::emitUpdate() {
+  updateState(
+      /*fades=*/true, k.cst(kChunkTokens),
+      [&](ChunkWriter &writer, Value group, int64_t part, Value inner) {
+        return k.loadScalar(
+            writer.rows, {inner, k.add(group, k.cst(part * paddedGroups()))});
+      },
+      [&](ChunkWriter &writer, const ColumnVector &c, Value inner) {
+        return k.load(writer.written, {inner, c.offset}, lanes);
+      });
+}
+
+void ScanKernel::updateState(
+    bool fades, Value count,
+    llvm::function_ref<Value(ChunkWriter &, Value, int64_t, Value)> left,
+    llvm::function_ref<Value(ChunkWriter &, const ColumnVector &, Value)>
+        right) {
   unsigned vectors = columns.size(), parts = rowsOfGroup();
-  forRowTiles(k, k.cst(0), k.cst(rowGroups()), tileRows() / parts,
-              [&](Value first, unsigned groups) {
-                // Row r of the tile is part r % parts of group r / parts.
-                unsigned rows = groups * parts;
-                auto rowAt = [&](unsigned r, int64_t partSize) {
-                  return k.add(first, k.cst(r / parts + r % parts * partSize));
-                };
-                TileAccumulators sums(rows * vectors);
-                for (unsigned g = 0; g < groups; ++g)
-                  for (unsigned v = 0; v < vectors; ++v) {
-                    SmallVector<Value> old;
-                    for (unsigned part = 0; part < parts; ++part)
-                      old.push_back(loadState(
-                          rowAt(g * parts + part, rowGroups()), columns[v]));
-                    for (auto [part, s] : llvm::enumerate(
-                             fadeState(old, k.add(first, k.cst(g)))))
-                      sums[(g * parts + part) * vectors + v] = s;
-                  }
-                for (ChunkWriter &writer : writers)
-                  sums = multiplyTile(
-                      k, rows, vectors, k.cst(0), k.cst(kChunkTokens),
-                      kChunkTokens, sums,
-                      [&](unsigned r, Value inner) {
-                        return k.loadScalar(writer.rows,
-                                            {inner, rowAt(r, paddedGroups())});
-                      },
-                      [&](unsigned v, Value inner) {
-                        return k.load(writer.written,
-                                      {inner, columns[v].offset}, lanes);
-                      });
-                for (unsigned r = 0; r < rows; ++r)
-                  for (auto [v, c] : llvm::enumerate(columns))
-                    storeState(sums[r * vectors + v], rowAt(r, rowGroups()), c);
+  forRowTiles(
+      k, k.cst(0), k.cst(rowGroups()), tileRows() / parts,
+      [&](Value first, unsigned groups) {
+        // Row r of the tile is part r % parts of group r / parts.
+        unsigned rows = groups * parts;
+        TileAccumulators sums(rows * vectors);
+        auto rowAt = [&](unsigned r) {
+          return k.add(first, k.cst(r / parts + r % parts * rowGroups()));
+        };
+        for (unsigned g = 0; g < groups; ++g)
+          for (unsigned v = 0; v < vectors; ++v) {
+            SmallVector<Value> old;
+            for (unsigned part = 0; part < parts; ++part)
+              old.push_back(loadState(rowAt(g * parts + part), columns[v]));
+            if (fades)
+              old = fadeState(old, k.add(first, k.cst(g)));
+            for (auto [part, s] : llvm::enumerate(old))
+              sums[(g * parts + part) * vectors + v] = s;
+          }
+        for (ChunkWriter &writer : writers)
+          sums = multiplyTile(
+              k, rows, vectors, k.cst(0), count, kChunkTokens, sums,
+              [&](unsigned r, Value inner) {
+                return left(writer, k.add(first, k.cst(r / parts)), r % parts,
+                            inner);
+              },
+              [&](unsigned v, Value inner) {
+                return right(writer, columns[v], inner);
               });
+        for (unsigned r = 0; r < rows; ++r)
+          for (auto [v, c] : llvm::enumerate(columns))
+            storeState(sums[r * vectors + v], rowAt(r), c);
+      });
 }
 
 /// One vector of each row of a group, decayed over the chunk.

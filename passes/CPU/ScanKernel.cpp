@@ -10,7 +10,6 @@
 #include "passes/CPU/RowLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -45,7 +44,7 @@ ScanKernel::ScanKernel(KernelBuilder &k, ScanOp op,
 }
 
 void ScanKernel::emit() {
-  if (k.argumentType(in.value.argument).getDimSize(1) * in.steps > 1)
+  if (mostSteps() > 1)
     scratch = k.scratch({blocksPerItem * in.keys, width}, k.getF32Type());
   if (decayPlace() == DecayPlace::Row)
     rowDecays = k.scratch({rowGroups()}, k.getF32Type());
@@ -63,7 +62,8 @@ void ScanKernel::emit() {
                            k.cst(groups)};
   Value items = k.mul(k.mul(sizes[0], sizes[1]), sizes[2]);
   // Every item keeps its thread, so that blocks of tokens need no barrier.
-  Value block = k.cst(kBlockTokens);
+  // What the quadratic form keeps is one item's.
+  Value block = k.cst(isQuadratic() ? mostSteps() : kBlockTokens);
   k.loop(k.cst(0), steps, block, [&](Value begin) {
     Value end = k.minimum(k.add(begin, block), steps);
     k.share(items, [&](Value item) {
@@ -82,8 +82,8 @@ void ScanKernel::emit() {
 
 void ScanKernel::selectBlock(Value block, int64_t valid) {
   first = k.mul(block, k.cst(width));
-  firstRow =
-      k.mul(k.sub(block, k.mul(group, k.cst(blocksPerItem))), k.cst(in.keys));
+  blockInItem = k.sub(block, k.mul(group, k.cst(blocksPerItem)));
+  firstRow = k.mul(blockInItem, k.cst(in.keys));
   columns.clear();
   for (int64_t offset = 0; offset < valid; offset += lanes)
     columns.push_back(
@@ -119,11 +119,20 @@ void ScanKernel::emitItem(Value begin, Value end) {
       moveState(/*toScratch=*/false);
     });
   forBlocks([&] { moveState(/*toScratch=*/true); });
+  if (isQuadratic())
+    startKept();
   Value length = k.cst(kChunkTokens);
   Value rest = arith::RemUIOp::create(k, k.sub(end, begin), length);
   Value chunked = k.sub(end, rest);
   k.loop(begin, chunked, length,
          [&](Value start) { emitChunkOrTokens(start); });
+  if (isQuadratic()) {
+    // A state that nobody reads need not be complete.
+    if (!op.getState().use_empty())
+      foldKept();
+    else
+      k.onlyIf(k.less(chunked, end), [&] { foldKept(); });
+  }
   forBlocks([&] {
     emitTokens(chunked, end);
     moveState(/*toScratch=*/false);
@@ -150,6 +159,8 @@ void ScanKernel::emitChunkOrTokens(Value start) {
   auto branch = scf::IfOp::create(k, drops, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(k);
   k.setInsertionPointToStart(branch.thenBlock());
+  if (isQuadratic())
+    foldKept();
   forBlocks([&] { emitTokens(start, k.add(start, k.cst(kChunkTokens))); });
   k.setInsertionPointToStart(branch.elseBlock());
   emitChunk(start);
@@ -174,161 +185,6 @@ void ScanKernel::clearState() {
     for (const ColumnVector &c : columns)
       storeState(k.splat(0.0, lanes), row, c);
   });
-}
-
-//===----------------------------------------------------------------------===//
-// Decays
-//===----------------------------------------------------------------------===//
-
-bool ScanKernel::varies(char letter) const {
-  return llvm::any_of(form.logDecay, [&](ArrayRef<int> term) {
-    return llvm::any_of(term, [&](int operand) {
-      return in.parameters[operand].varies(letter);
-    });
-  });
-}
-
-ScanKernel::DecayPlace ScanKernel::decayPlace() const {
-  if (form.logDecay.empty())
-    return DecayPlace::None;
-  if (varies(groupLetter()))
-    return varies('v') ? DecayPlace::Entry : DecayPlace::Row;
-  return varies('v') ? DecayPlace::Column : DecayPlace::Token;
-}
-
-/// exp of the log decay at (row, column): a scalar, or a vector along the
-/// letter `along`.
-Value ScanKernel::emitDecay(Value row, Value column, char along, Value valid) {
-  // One of two operands may be the same for the whole vector.
-  auto widened = [&](Value value, Value other) {
-    return !isa<VectorType>(value.getType()) && isa<VectorType>(other.getType())
-               ? k.splat(value, lanes)
-               : value;
-  };
-  Value log;
-  for (ArrayRef<int> term : form.logDecay) {
-    Value product;
-    for (int operand : term) {
-      Value factor =
-          in.parameters[operand].load(k, at, row, column, along, valid);
-      product = product
-                    ? k.mul(widened(product, factor), widened(factor, product))
-                    : factor;
-    }
-    log = log ? k.add(widened(log, product), widened(product, log)) : product;
-  }
-  return math::ExpOp::create(k, log);
-}
-
-/// decay * s, exactly zero for a zero decay whatever s is.
-Value ScanKernel::applyDecay(Value decay, Value s) {
-  if (!decay)
-    return s;
-  Value zero = k.splat(0.0, lanes);
-  Value erased =
-      arith::CmpFOp::create(k, arith::CmpFPredicate::OEQ, decay, zero);
-  return arith::SelectOp::create(k, erased, zero, k.mul(decay, s));
-}
-
-void ScanKernel::prepareDecays() {
-  tokenDecays.assign(columns.size(), Value());
-  Value zero = k.cst(0);
-  switch (decayPlace()) {
-  case DecayPlace::Token: {
-    Value decay = k.splat(emitDecay(zero, zero, 0, Value()), lanes);
-    tokenDecays.assign(columns.size(), decay);
-    break;
-  }
-  case DecayPlace::Column:
-    for (auto [decay, c] : llvm::zip(tokenDecays, columns))
-      decay = emitDecay(zero, c.column, 'v', c.valid);
-    break;
-  case DecayPlace::Row:
-    prepareRows(rowDecays, [&](Value row, Value valid) {
-      return emitDecay(row, zero, groupLetter(), valid);
-    });
-    break;
-  case DecayPlace::None:
-  case DecayPlace::Entry:
-    break;
-  }
-  if (!rowCosines)
-    return;
-  auto angle = [&](Value row, Value valid) {
-    return emitAngle(row, zero, groupLetter(), valid);
-  };
-  prepareRows(rowCosines, [&](Value row, Value valid) {
-    return math::CosOp::create(k, angle(row, valid));
-  });
-  prepareRows(rowSines, [&](Value row, Value valid) {
-    return math::SinOp::create(k, angle(row, valid));
-  });
-}
-
-/// Fills a list with one entry per group of rows. Entries that lie one behind
-/// the other come as vectors, else (or if all are the same) as scalars.
-void ScanKernel::prepareRows(Value list,
-                             llvm::function_ref<Value(Value, Value)> entry) {
-  k.forColumns(rowGroups(), [&](Value row, Value valid) {
-    Value entries = entry(row, valid);
-    if (isa<VectorType>(entries.getType()))
-      return k.storeColumns(entries, list, row, valid);
-    Value end = k.add(row, valid ? valid : k.cst(lanes));
-    k.loop(row, end, k.cst(1),
-           [&](Value one) { k.storeScalar(entry(one, Value()), list, one); });
-  });
-}
-
-Value ScanKernel::emitAngle(Value row, Value column, char along, Value valid) {
-  return in.parameters[form.phase].load(k, at, row, column, along, valid);
-}
-
-/// Cosine and sine of the turn of a complex row, one pair per column vector;
-/// empty without.
-SmallVector<std::pair<Value, Value>> ScanKernel::turnsOf(Value row) {
-  SmallVector<std::pair<Value, Value>> result(columns.size());
-  if (!form.hasPhase())
-    return result;
-  if (rowCosines) {
-    auto load = [&](Value list) {
-      return k.splat(k.loadScalar(list, row), lanes);
-    };
-    result.assign(columns.size(), {load(rowCosines), load(rowSines)});
-    return result;
-  }
-  for (auto [turn, c] : llvm::zip(result, columns)) {
-    Value angle = emitAngle(row, c.column, 'v', c.valid);
-    turn = {math::CosOp::create(k, angle), math::SinOp::create(k, angle)};
-  }
-  return result;
-}
-
-/// The rows of a group after decay and turn.
-SmallVector<Value> ScanKernel::applyTransition(ArrayRef<Value> old, Value decay,
-                                               std::pair<Value, Value> turn) {
-  SmallVector<Value> rows;
-  for (Value row : old)
-    rows.push_back(applyDecay(decay, row));
-  if (!form.hasPhase())
-    return rows;
-  auto [cosine, sine] = turn;
-  return {k.sub(k.mul(cosine, rows[0]), k.mul(sine, rows[1])),
-          k.fma(sine, rows[0], k.mul(cosine, rows[1]))};
-}
-
-/// The decays of one row, one vector (or null) per column vector.
-SmallVector<Value> ScanKernel::decaysOf(Value row) {
-  if (isMixed)
-    return SmallVector<Value>(columns.size());
-  if (decayPlace() == DecayPlace::Row)
-    return SmallVector<Value>(columns.size(),
-                              k.splat(k.loadScalar(rowDecays, row), lanes));
-  if (decayPlace() != DecayPlace::Entry)
-    return tokenDecays;
-  SmallVector<Value> result;
-  for (const ColumnVector &c : columns)
-    result.push_back(emitDecay(row, c.column, 'v', c.valid));
-  return result;
 }
 
 //===----------------------------------------------------------------------===//

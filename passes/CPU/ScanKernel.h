@@ -10,6 +10,7 @@
 #ifndef PASSES_CPU_SCANKERNEL_H
 #define PASSES_CPU_SCANKERNEL_H
 
+#include "passes/CPU/RegisterTile.h"
 #include "passes/CPU/ScanOperands.h"
 
 namespace mlir::linnet {
@@ -21,8 +22,8 @@ public:
 
   ScanKernel(KernelBuilder &k, ScanOp op, const ScanOperands &operands);
 
-  /// Emits the kernel: chunks where the form allows and pays, and the
-  /// remaining tokens one by one.
+  /// Emits the kernel: chunks where the form allows and pays (in the quadratic
+  /// form with the tokens before them), and the remaining tokens one by one.
   void emit();
 
 private:
@@ -43,16 +44,25 @@ private:
     Value rows = {}, reads = {};
   };
   /// What writes it: rows [C][K], what they write [C][block], and their
-  /// products with each reader [C][C].
+  /// products with each reader [C][C]. In the quadratic form also the same of
+  /// the tokens before the chunk: rows [K][T], blocks [blocks * T][block] and
+  /// products [C][T].
   struct ChunkWriter {
     const ScanOperand *source;
     Value rows = {}, written = {};
     SmallVector<Value> scores = {};
+    Value keptRows = {}, keptWritten = {};
+    SmallVector<Value> keptScores = {};
   };
 
   bool varies(char letter) const;
   DecayPlace decayPlace() const;
   bool isChunkwise();
+  bool isQuadratic() {
+    return op.getForm() == ScanForm::Quadratic && isChunkwise();
+  }
+  /// Steps of the longest call.
+  int64_t mostSteps();
 
   // One item, and one block.
   void emitItem(Value begin, Value end);
@@ -118,6 +128,16 @@ private:
   SmallVector<Value> readChunk(unsigned number, int64_t i, int64_t end);
   void emitOutputs(Value start);
   void emitUpdate();
+  /// Adds to the state, decayed over the chunk if `fades`, the products over
+  /// `count` tokens of what `left` loads of a writer's rows for a row's group
+  /// and part, and `right` of what it wrote.
+  void updateState(bool fades, Value count,
+                   llvm::function_ref<Value(ChunkWriter &, Value group,
+                                            int64_t part, Value inner)>
+                       left,
+                   llvm::function_ref<Value(ChunkWriter &, const ColumnVector &,
+                                            Value inner)>
+                       right);
   int64_t tileRows() const;
   int64_t paddedKeys() const;
   SmallVector<Value> fadeState(ArrayRef<Value> old, Value group);
@@ -126,6 +146,20 @@ private:
   }
   int64_t paddedGroups() const;
   SmallVector<Value> emitFade(Value row, Value valid);
+
+  // The tokens before a chunk (QuadraticScanKernel.cpp).
+  void reserveKept();
+  void startKept();
+  void scoreKept();
+  TileAccumulators readKept(TileAccumulators sums, unsigned rows,
+                            llvm::function_ref<Value(unsigned)> tokenOf);
+  void keepBlock();
+  void keepRows();
+  void foldKept();
+  Value keptRow(Value token);
+  Value keptTokens();
+  Value stateGroups();
+  void setKept(Value tokens, Value groups);
 
   KernelBuilder &k;
   ScanOp op;
@@ -144,9 +178,9 @@ private:
   /// for all columns.
   Value rowCosines, rowSines;
   ScanPlace at;
-  /// The item's group and, of the selected block, the first column and the
-  /// first row in the scratch.
-  Value group, first, firstRow;
+  /// The item's group and, of the selected block, its number within the item,
+  /// the first column and the first row in the scratch.
+  Value group, blockInItem, first, firstRow;
   /// Tokens and steps; which of a token's steps the place is at, null if there
   /// is only one.
   Value tokens, steps, microStep;
@@ -160,6 +194,9 @@ private:
   SmallVector<ChunkReader> readers;
   SmallVector<ChunkWriter> writers;
   Value decays, prefix;
+  /// The quadratic form's counts [2]: tokens kept, and groups of rows of the
+  /// state that may not be zero.
+  Value kept;
 };
 
 } // namespace mlir::linnet

@@ -84,9 +84,11 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
 
     Effect: every `linnet.scan` without a form gets the cheapest of those that
     are legal for its transition and that the CPU has a kernel for:
-    `sequential` (token by token, the state in registers and cache) or
-    `chunkwise`; or it becomes a `linnet.ssm_kernel` and a `linnet.long_conv`
-    (`convolution`), which needs a time-invariant transition, key and query and
+    `sequential` (token by token, the state in registers and cache),
+    `chunkwise`, or `quadratic` (readers meet the writers of all earlier tokens,
+    and the state only where it is given or used: pays where it is neither, for
+    up to about as many tokens as it has keys); or it becomes a
+    `linnet.ssm_kernel` and a `linnet.long_conv` (`convolution`), which needs a time-invariant transition, key and query and
     a state that is neither given nor used.
 
     On request only, as it pays with many threads and few heads and their
@@ -99,10 +101,12 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
     behind it were measured: see `SelectForm.cpp`.
 
     Declines: a scan whose form is set; with `form` one for which that form is
-    illegal, that is no convolution or has no segments of one length, that has a
-    dimension of zero (such a scan is sequential unless asked otherwise), or
-    whose form has no kernel on the CPU (a remark with the reason). With `exact-decode` a form other than `sequential`
-    that is set is an error.
+    illegal, that is no convolution or has no segments of one length, that is
+    shorter than a chunk or has rows that are the same for all keys (chunkwise,
+    quadratic), that has a dimension of zero (such a scan is sequential unless
+    asked otherwise), or whose form has no kernel on the CPU (a remark with the
+    reason). With `exact-decode` a form other than `sequential` that is set is an
+    error.
 
     Exact or approximate: exact up to the order of f32 sums.
 

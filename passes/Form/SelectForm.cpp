@@ -25,6 +25,9 @@ static constexpr int64_t kChunkTokens = 8;
 /// and 128 on one core of a Zen 4: token by token the state passes through the
 /// cache twice for every token, in chunks twice for every chunk.
 static constexpr double kSequentialShare = 0.15, kChunkwiseShare = 0.5;
+/// The same where all tokens meet, at T = 16 to 512 on a Xeon with AVX-512: it
+/// is as fast as chunks at T = K = V, without a state.
+static constexpr double kQuadraticShare = 0.25;
 /// The same for a filter and the convolution with it, whose lanes are channels,
 /// from H = 512, V = 1, T = 32 to 4096 and H = 16, V = 64, T = 2048 in 16
 /// lanes.
@@ -33,8 +36,8 @@ static constexpr double kConvolutionShare = 0.3;
 static constexpr int64_t kLanes = 16;
 
 /// What the CPU has kernels for, besides convolutions.
-static constexpr ScanForm kKernelForms[] = {ScanForm::Sequential,
-                                            ScanForm::Chunkwise};
+static constexpr ScanForm kKernelForms[] = {
+    ScanForm::Sequential, ScanForm::Chunkwise, ScanForm::Quadratic};
 
 namespace {
 /// What the choice depends on; sizes are upper bounds.
@@ -42,6 +45,39 @@ struct ScanShape {
   int64_t tokens, keys, values, steps;
 };
 } // namespace
+
+/// Multiply-adds per step and head where all tokens meet: half of all pairs,
+/// and what the state costs if it is there before and is read after.
+static double countQuadratic(ScanOp op, const ScanShape &shape) {
+  int64_t count = shape.tokens * shape.steps;
+  auto cost = [&](ScanForm form) {
+    return op.getTransition().getCost(form, shape.keys, shape.values, count);
+  };
+  double pairs = cost(ScanForm::Quadratic),
+         state = cost(ScanForm::Chunkwise) - pairs;
+  int uses = (op.getInitial() ? 1 : 0) + (op.getState().use_empty() ? 0 : 1);
+  return (pairs + state * uses) / 4;
+}
+
+/// Why chunks, which put the keys of whole tokens into vectors, do not pay;
+/// empty if they may.
+static std::string getChunkObstacle(ScanOp op, int64_t steps) {
+  if (steps && steps < kChunkTokens)
+    return "it has " + std::to_string(steps) +
+           " steps, fewer than the chunk's " + std::to_string(kChunkTokens);
+  NormalForm form = op.getTransition().getNormalForm();
+  SmallVector<Value> rows{op.getQuery(), op.getKey()};
+  if (form.hasReader())
+    rows.append(
+        {op.getParameters()[form.reader], op.getParameters()[form.writer]});
+  for (Value row : rows)
+    if (cast<RankedTensorType>(row.getType()).getShape().back() == 1)
+      return "a row is the same for all keys";
+  auto state = cast<RankedTensorType>(op.getState().getType());
+  if (llvm::is_contained(state.getShape().take_back(2), 0))
+    return "it has no keys or no values";
+  return "";
+}
 
 /// Multiply-adds per step and head that the processor could do in the time.
 static double estimate(ScanOp op, ScanForm form, const ScanShape &shape) {
@@ -56,20 +92,26 @@ static double estimate(ScanOp op, ScanForm form, const ScanShape &shape) {
     return op.getTransition().getCost(form, shape.keys, shape.values,
                                       shape.tokens) /
            2 / kConvolutionShare;
+  double perStep =
+      form == ScanForm::Quadratic ? countQuadratic(op, shape) : flops / 2;
   // What is behind the last whole chunk follows step by step.
   int64_t count = std::max<int64_t>(shape.tokens * shape.steps, 1);
   double whole = double(count / kChunkTokens * kChunkTokens) / double(count);
   double chunked =
-      flops / 2 / kChunkwiseShare / (used(shape.keys) * used(shape.values));
+      perStep /
+      (form == ScanForm::Quadratic ? kQuadraticShare : kChunkwiseShare) /
+      (used(shape.keys) * used(shape.values));
   return whole * chunked +
          (1 - whole) * estimate(op, ScanForm::Sequential, shape);
 }
 
 /// The forms that the CPU has a kernel for.
-static SmallVector<ScanForm> candidatesOf(ScanOp op) {
+static SmallVector<ScanForm> candidatesOf(ScanOp op, const ScanShape &shape) {
   SmallVector<ScanForm> legal = op.getTransition().getLegalForms(), forms;
+  bool chunks = getChunkObstacle(op, shape.tokens * shape.steps).empty();
   for (ScanForm form : kKernelForms)
-    if (llvm::is_contained(legal, form))
+    if (llvm::is_contained(legal, form) &&
+        (chunks || form == ScanForm::Sequential))
       forms.push_back(form);
   if (getConvolutionObstacle(op).empty())
     forms.push_back(ScanForm::Convolution);
@@ -80,7 +122,7 @@ static std::optional<ScanForm> findCheapest(ScanOp op, const ScanShape &shape,
                                             std::string &numbers) {
   std::optional<ScanForm> best;
   double bestCost = 0;
-  for (ScanForm form : candidatesOf(op)) {
+  for (ScanForm form : candidatesOf(op, shape)) {
     double cost = double(shape.steps) * estimate(op, form, shape);
     numbers += (numbers.empty() ? "" : ", ") + stringifyScanForm(form).str() +
                " " + std::to_string(int64_t(cost));
@@ -100,7 +142,8 @@ struct SelectForm : linnet::impl::SelectFormBase<SelectForm> {
     std::optional<ScanForm> asked = symbolizeScanForm(form);
     if (!form.empty() && (!asked || *asked == ScanForm::Auto)) {
       getOperation().emitError("expected form to be sequential, chunkwise, "
-                               "associative or convolution, but got ")
+                               "quadratic, associative or convolution, but "
+                               "got ")
           << form;
       return signalPassFailure();
     }
@@ -204,6 +247,8 @@ private:
       obstacle = getAssociativeObstacle(op);
     } else if (!llvm::is_contained(kKernelForms, asked)) {
       obstacle = "the CPU has no kernel for it";
+    } else if (asked != ScanForm::Sequential) {
+      obstacle = getChunkObstacle(op, length * int64_t(op.getMicroSteps()));
     }
     if (obstacle.empty())
       return take(op, asked, length);

@@ -392,9 +392,9 @@ func.func @scan_c2_writer(%q: tensor<2x5x2x3xf32>, %b: tensor<2x5x2x4xf32>) {
 
 // -----
 
-func.func @scan_c7_quadratic(%q: tensor<2x5x2x3xf32>, %b: tensor<2x5x2xf32>) {
-  // expected-error @+1 {{expected a form out of step, sequential, associative, chunkwise for its transition, but got quadratic}}
-  %o, %s = linnet.scan #linnet.delta<none>(%b) %q, %q, %q {form = #linnet.form<quadratic>} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
+func.func @scan_c7_quadratic(%q: tensor<2x5x2x3xf32>) {
+  // expected-error @+1 {{expected a form out of step, sequential, associative for its transition, but got quadratic}}
+  %o, %s = linnet.scan #linnet.value_diagonal(%q) %q, %q, %q {form = #linnet.form<quadratic>} : (tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>, tensor<2x5x2x3xf32>) -> (tensor<2x5x2x3xf32>, tensor<2x2x3x3xf32>)
   return
 }
 

@@ -8,7 +8,7 @@
 !pair = tensor<1x1x3x32xf32>
 
 // Long and time-invariant: one filter per head serves its five columns.
-// REMARK: took convolution for 4096 tokens; multiply-adds per token: sequential {{[0-9]+}}, chunkwise {{[0-9]+}}, convolution {{[0-9]+}}
+// REMARK: took convolution for 4096 tokens; multiply-adds per token: sequential {{[0-9]+}}, chunkwise {{[0-9]+}}, quadratic {{[0-9]+}}, convolution {{[0-9]+}}
 // CHECK-LABEL: func.func @complex(
 // CHECK-DAG: %[[G:.*]] = tensor.collapse_shape %arg2 {{\[\[}}0, 1, 2], [3]]
 // CHECK-DAG: %[[Q:.*]] = tensor.collapse_shape %arg0

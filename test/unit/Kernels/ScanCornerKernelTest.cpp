@@ -101,7 +101,8 @@ public:
   /// Appends the scan in those of these forms that are legal.
   void expectAll(const std::string &what,
                  llvm::ArrayRef<ir::ScanForm> forms = {
-                     ir::ScanForm::Sequential, ir::ScanForm::Chunkwise}) {
+                     ir::ScanForm::Sequential, ir::ScanForm::Chunkwise,
+                     ir::ScanForm::Quadratic}) {
     std::vector<Value> operands;
     for (size_t i = 0; i < values.size(); ++i)
       operands.push_back(operand(shapes[i], values[i]));

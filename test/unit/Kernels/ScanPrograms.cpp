@@ -217,8 +217,9 @@ private:
       attributes += "reverse, ";
     auto legal = transition.getLegalForms();
     for (ir::ScanForm forced :
-         {ir::ScanForm::Sequential, ir::ScanForm::Chunkwise})
-      if (llvm::is_contained(legal, forced) && program.chance(0.4)) {
+         {ir::ScanForm::Sequential, ir::ScanForm::Chunkwise,
+          ir::ScanForm::Quadratic})
+      if (llvm::is_contained(legal, forced) && program.chance(0.35)) {
         attributes += "form = #linnet.form<" +
                       ir::stringifyScanForm(forced).str() + ">, ";
         break;

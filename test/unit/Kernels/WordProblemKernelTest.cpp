@@ -128,7 +128,7 @@ TEST_P(WordProblemForm, PermutationsByBlocks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, WordProblemForm,
-                         testing::Values("sequential", "chunkwise",
+                         testing::Values("sequential", "chunkwise", "quadratic",
                                          "associative"),
                          [](const auto &info) { return info.param; });
 
