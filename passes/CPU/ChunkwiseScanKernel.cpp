@@ -36,6 +36,10 @@
 using namespace mlir;
 using namespace mlir::linnet;
 
+/// What one prefetch is for: two lines, as processors fetch the other of a
+/// pair.
+static constexpr int64_t kPrefetchedFloats = 32;
+
 /// Below these, the scores cost more than the state's traffic.
 static constexpr int64_t kMinKeys = 16;
 
@@ -143,32 +147,48 @@ Value ScanKernel::erasesInChunk() {
                                k.f32(0.0));
 }
 
-/// Fetches the rows of the chunk at `start`: a head's rows lie a page apart,
-/// further than processors prefetch by themselves. Into the second level: rows
-/// a power of two apart share few sets of the first.
-void ScanKernel::prefetchChunk(Value start) {
-  int64_t line = 64 / int64_t(sizeof(float));
-  Value last = k.sub(steps, k.cst(1));
+/// Fetches a share of the rows of the chunk at `start`, that of `count` of the
+/// state's groups of rows from `group` on: a head's rows lie a page apart,
+/// further than processors prefetch by themselves, and all at once they would
+/// wait for each other. Into the second level: rows a power of two apart share
+/// few sets of the first.
+void ScanKernel::prefetchShare(Value start, Value group, unsigned count) {
+  int64_t spans =
+      llvm::divideCeil(std::max(in.keys, in.values), kPrefetchedFloats);
+  Value shares = k.cst(blocksPerItem * rowGroups()),
+        all = k.cst(kChunkTokens * spans);
+  auto before = [&](Value share) {
+    return Value(arith::DivUIOp::create(k, k.mul(share, all), shares));
+  };
+  Value share = k.add(k.mul(blockInItem, k.cst(rowGroups())), group);
+  k.loop(before(share), before(k.add(share, k.cst(count))), k.cst(1),
+         [&](Value span) {
+           Value token = arith::DivUIOp::create(k, span, k.cst(spans));
+           Value column = arith::RemUIOp::create(k, span, k.cst(spans));
+           moveTo(k.minimum(k.add(start, token), k.sub(steps, k.cst(1))));
+           prefetchRows(k.mul(column, k.cst(kPrefetchedFloats)));
+         });
+}
+
+/// Fetches what begins at `column` of all rows of the place.
+void ScanKernel::prefetchRows(Value column) {
   auto fetch = [&](const ScanOperand &operand, int64_t count) {
     if (!operand.varies('t') || !operand.varies(operand.letters.back()))
       return;
-    for (int64_t column = 0; column < count; column += line)
-      memref::PrefetchOp::create(
-          k, k.argument(operand.argument),
-          operand.indices(k, at, k.cst(column), k.cst(column)),
-          /*isWrite=*/false, /*localityHint=*/2, /*isDataCache=*/true);
+    Value within = k.minimum(column, k.cst(count - 1));
+    memref::PrefetchOp::create(k, k.argument(operand.argument),
+                               operand.indices(k, at, within, within),
+                               /*isWrite=*/false, /*localityHint=*/2,
+                               /*isDataCache=*/true);
   };
-  k.loop(kChunkTokens, [&](Value i) {
-    moveTo(k.minimum(k.add(start, i), last));
-    for (ChunkReader &reader : readers)
-      fetch(*reader.source, in.keys);
-    for (ChunkWriter &writer : writers)
-      fetch(*writer.source, in.keys);
-    for (ArrayRef<int> term : form.logDecay)
-      for (int operand : term)
-        fetch(in.parameters[operand], in.keys);
-    fetch(in.value, in.values);
-  });
+  for (ChunkReader &reader : readers)
+    fetch(*reader.source, in.keys);
+  for (ChunkWriter &writer : writers)
+    fetch(*writer.source, in.keys);
+  for (ArrayRef<int> term : form.logDecay)
+    for (int operand : term)
+      fetch(in.parameters[operand], rowGroups());
+  fetch(in.value, in.values);
 }
 
 void ScanKernel::emitBlockOfChunk(Value start) {
@@ -179,7 +199,7 @@ void ScanKernel::emitBlockOfChunk(Value start) {
   });
   emitReads();
   emitOutputs(start);
-  isQuadratic() ? keepBlock() : emitUpdate();
+  isQuadratic() ? keepBlock() : emitUpdate(start);
 }
 
 /// What a token multiplies rows by: the decay, or real and imaginary part.
@@ -404,9 +424,11 @@ void ScanKernel::emitOutputs(Value start) {
 }
 
 /// The state after the chunk.
-void ScanKernel::emitUpdate() {
+void ScanKernel::emitUpdate(Value start) {
+  Value next = k.add(start, k.cst(kChunkTokens));
   updateState(
       /*fades=*/true, k.cst(kChunkTokens),
+      [&](Value group, unsigned count) { prefetchShare(next, group, count); },
       [&](ChunkWriter &writer, Value group, int64_t part, Value inner) {
         return k.loadScalar(
             writer.rows, {inner, k.add(group, k.cst(part * paddedGroups()))});
@@ -418,6 +440,7 @@ void ScanKernel::emitUpdate() {
 
 void ScanKernel::updateState(
     bool fades, Value count,
+    llvm::function_ref<void(Value, unsigned)> beforeTile,
     llvm::function_ref<Value(ChunkWriter &, Value, int64_t, Value)> left,
     llvm::function_ref<Value(ChunkWriter &, const ColumnVector &, Value)>
         right) {
@@ -427,6 +450,7 @@ void ScanKernel::updateState(
       [&](Value first, unsigned groups) {
         // Row r of the tile is part r % parts of group r / parts.
         unsigned rows = groups * parts;
+        beforeTile(first, groups);
         TileAccumulators sums(rows * vectors);
         auto rowAt = [&](unsigned r) {
           return k.add(first, k.cst(r / parts + r % parts * rowGroups()));

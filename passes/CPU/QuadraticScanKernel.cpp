@@ -182,7 +182,7 @@ void ScanKernel::foldKept() {
   k.onlyIf(k.less(k.cst(0), end), [&] {
     forBlocks([&] {
       updateState(
-          /*fades=*/false, end,
+          /*fades=*/false, end, [](Value, unsigned) {},
           [&](ChunkWriter &writer, Value group, int64_t part, Value inner) {
             return k.loadScalar(
                 writer.keptRows,

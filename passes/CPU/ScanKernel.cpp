@@ -142,7 +142,6 @@ void ScanKernel::emitItem(Value begin, Value end) {
 /// Chunks know no token that drops the state, whatever stands there: a chunk
 /// with a reset or a decay of zero goes token by token.
 void ScanKernel::emitChunkOrTokens(Value start) {
-  prefetchChunk(k.add(start, k.cst(kChunkTokens)));
   packChunk(start);
   Value drops;
   auto add = [&](Value found) {

@@ -111,7 +111,8 @@ private:
   // One chunk (ChunkwiseScanKernel.cpp).
   void reserveChunk();
   void emitChunk(Value start);
-  void prefetchChunk(Value start);
+  void prefetchShare(Value start, Value group, unsigned count);
+  void prefetchRows(Value column);
   void packChunk(Value start);
   Value erasesInChunk();
   void emitBlockOfChunk(Value start);
@@ -127,11 +128,13 @@ private:
   void emitReads();
   SmallVector<Value> readChunk(unsigned number, int64_t i, int64_t end);
   void emitOutputs(Value start);
-  void emitUpdate();
-  /// Adds to the state, decayed over the chunk if `fades`, the products over
-  /// `count` tokens of what `left` loads of a writer's rows for a row's group
-  /// and part, and `right` of what it wrote.
+  void emitUpdate(Value start);
+  /// Adds to the state, decayed over the chunk if `fades`, tile by tile (first
+  /// group of rows, groups) the products over `count` tokens of what `left`
+  /// loads of a writer's rows for a row's group and part, and `right` of what
+  /// it wrote.
   void updateState(bool fades, Value count,
+                   llvm::function_ref<void(Value, unsigned)> beforeTile,
                    llvm::function_ref<Value(ChunkWriter &, Value group,
                                             int64_t part, Value inner)>
                        left,
