@@ -1,6 +1,6 @@
-//===- Lapack.h - the LAPACK routines in use ------------------*- C++ -*-===//
+//===- Lapack.h - the BLAS and LAPACK routines in use ---------*- C++ -*-===//
 //
-// LAPACK's Fortran interface is the one that all its implementations share.
+// The Fortran interface is the one that all implementations share.
 // Matrices are column major.
 //
 //===----------------------------------------------------------------------===//
@@ -29,6 +29,39 @@ void dgelsy_(const int *m, const int *n, const int *nrhs, double *a,
              const int *lda, double *b, const int *ldb, int *jpvt,
              const double *rcond, int *rank, double *work, const int *lwork,
              int *info);
+/// The same by singular values.
+void dgelsd_(const int *m, const int *n, const int *nrhs, double *a,
+             const int *lda, double *b, const int *ldb, double *s,
+             const double *rcond, int *rank, double *work, const int *lwork,
+             int *iwork, int *info);
+/// Eigenvalues and vectors of a symmetric matrix, by division.
+void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a,
+             const int *lda, double *w, double *work, const int *lwork,
+             int *iwork, const int *liwork, int *info);
+/// Singular values and vectors, by division.
+void dgesdd_(const char *jobz, const int *m, const int *n, double *a,
+             const int *lda, double *s, double *u, const int *ldu, double *vt,
+             const int *ldvt, double *work, const int *lwork, int *iwork,
+             int *info);
+/// A factorisation Q R with column pivoting.
+void dgeqp3_(const int *m, const int *n, double *a, const int *lda, int *jpvt,
+             double *tau, double *work, const int *lwork, int *info);
+/// Cholesky: the factor, systems and the inverse from it.
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda,
+             int *info);
+void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a,
+             const int *lda, double *b, const int *ldb, int *info);
+void dpotri_(const char *uplo, const int *n, double *a, const int *lda,
+             int *info);
+/// c = alpha op(a) op(b) + beta c.
+void dgemm_(const char *transa, const char *transb, const int *m, const int *n,
+            const int *k, const double *alpha, const double *a, const int *lda,
+            const double *b, const int *ldb, const double *beta, double *c,
+            const int *ldc);
+/// Triangular systems.
+void dtrsm_(const char *side, const char *uplo, const char *transa,
+            const char *diag, const int *m, const int *n, const double *alpha,
+            const double *a, const int *lda, double *b, const int *ldb);
 }
 
 #endif // LIB_NUMERICS_LAPACK_H
