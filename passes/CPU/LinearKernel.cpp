@@ -17,6 +17,10 @@ using namespace mlir;
 using namespace mlir::linnet;
 
 namespace {
+/// Inner indices of a part of a panel that few rows share: little enough for
+/// the first-level cache to hold it, the next one and the rows.
+static constexpr int64_t kFewRowsPart = 16;
+
 /// Emits y = W x + bias for packed W.
 class LinearEmitter {
 public:
@@ -51,7 +55,13 @@ private:
   TileAccumulators initial(unsigned rows, const Panel &panel);
   /// Accumulators so far, from the output.
   TileAccumulators partial(unsigned rows, Value batch, Value firstRow,
-                           const Panel &panel);
+                           bool rowsAreBatch, const Panel &panel);
+  /// Where row `number` has `column`.
+  SmallVector<Value> placeOfRow(Value batch, Value number, bool rowsAreBatch,
+                                Value column) {
+    return rowsAreBatch ? place(number, k.cst(0), column)
+                        : place(batch, number, column);
+  }
   void storeTile(const TileAccumulators &sums, unsigned rows, Value batch,
                  Value firstRow, bool rowsAreBatch, const Panel &panel);
   /// One panel, inner indices [begin, begin + size).
@@ -61,6 +71,10 @@ private:
   /// Few rows against panels of one block, all streamed at once.
   void emitStreams(ArrayRef<Panel> panels, int64_t rows, int64_t tile,
                    bool rowsAreBatch);
+  /// More rows than a tile has against a panel, part after part.
+  void emitParts(const Panel &panel, int64_t rows, bool rowsAreBatch);
+  void emitPartOfRows(const Panel &panel, int64_t rows, bool rowsAreBatch,
+                      Value begin, Value end);
 
   KernelBuilder &k;
   /// Blocks on the diagonal, and the widths of one.
@@ -124,13 +138,15 @@ TileAccumulators LinearEmitter::initial(unsigned rows, const Panel &panel) {
 }
 
 TileAccumulators LinearEmitter::partial(unsigned rows, Value batch,
-                                        Value firstRow, const Panel &panel) {
+                                        Value firstRow, bool rowsAreBatch,
+                                        const Panel &panel) {
   TileAccumulators sums;
   for (unsigned r = 0; r < rows; ++r)
     for (int64_t v = 0; v < vectors; ++v) {
       Value column = k.add(panel.first, k.cst(v * k.target.lanes));
       sums.push_back(k.loadColumns(
-          k.argument(Y), place(batch, k.add(firstRow, k.cst(r)), column),
+          k.argument(Y),
+          placeOfRow(batch, k.add(firstRow, k.cst(r)), rowsAreBatch, column),
           validLanes(panel, column)));
     }
   return sums;
@@ -143,10 +159,8 @@ void LinearEmitter::storeTile(const TileAccumulators &sums, unsigned rows,
     for (int64_t v = 0; v < vectors; ++v) {
       Value column = k.add(panel.first, k.cst(v * k.target.lanes));
       Value number = k.add(firstRow, k.cst(r));
-      SmallVector<Value> indices = rowsAreBatch
-                                       ? place(number, k.cst(0), column)
-                                       : place(batch, number, column);
-      k.storeColumns(sums[r * vectors + v], k.argument(Y), indices,
+      k.storeColumns(sums[r * vectors + v], k.argument(Y),
+                     placeOfRow(batch, number, rowsAreBatch, column),
                      validLanes(panel, column));
     }
 }
@@ -168,8 +182,8 @@ void LinearEmitter::emitPart(const Panel &panel, Value batch, Value lower,
     });
   forRowTiles(
       k, lower, upper, k.target.tileRows(), [&](Value row, unsigned rows) {
-        TileAccumulators sums =
-            first ? initial(rows, panel) : partial(rows, batch, row, panel);
+        TileAccumulators sums = first ? initial(rows, panel)
+                                      : partial(rows, batch, row, false, panel);
         sums = multiplyTile(
             k, rows, vectors, k.cst(0), k.cst(size), 1, sums,
             [&](unsigned r, Value inner) {
@@ -273,6 +287,67 @@ void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
   }
 }
 
+/// Each part of the panel is read once from memory: the rows' tiles that come
+/// after the first find it in the first-level cache. While they compute, the
+/// next part is fetched.
+void LinearEmitter::emitParts(const Panel &panel, int64_t rows,
+                              bool rowsAreBatch) {
+  for (int64_t row = 0; row < rows; ++row)
+    storeTile(initial(1, panel), 1, k.cst(0), k.cst(row), rowsAreBatch, panel);
+  Value end = k.cst(in), part = k.cst(kFewRowsPart);
+  k.loop(k.cst(0), end, part, [&](Value begin) {
+    emitPartOfRows(panel, rows, rowsAreBatch, begin,
+                   in % kFewRowsPart ? k.minimum(k.add(begin, part), end)
+                                     : k.add(begin, part));
+  });
+}
+
+void LinearEmitter::emitPartOfRows(const Panel &panel, int64_t rows,
+                                   bool rowsAreBatch, Value begin, Value end) {
+  auto weights = k.argumentType(W);
+  int64_t lineWidth = 64 / (weights.getElementTypeBitWidth() / 8);
+  int64_t tiles = llvm::divideCeil(rows, k.target.tileRows());
+  int64_t tile = llvm::divideCeil(rows, tiles);
+  // The part after this one may be the next panel's first.
+  Value isLast =
+      arith::CmpIOp::create(k, arith::CmpIPredicate::uge, end, k.cst(in));
+  Value nextPanel =
+      arith::SelectOp::create(k, isLast,
+                              k.minimum(k.add(panel.number, k.cst(1)),
+                                        k.cst(weights.getDimSize(0) - 1)),
+                              panel.number);
+  Value nextBegin = arith::SelectOp::create(k, isLast, k.cst(0), end);
+  for (int64_t number = 0; number < tiles; ++number) {
+    int64_t firstRow = number * tile;
+    unsigned now = std::min(tile, rows - firstRow);
+    TileAccumulators sums =
+        partial(now, k.cst(0), k.cst(firstRow), rowsAreBatch, panel);
+    sums = multiplyTile(
+        k, now, vectors, begin, end, in % 4 == 0 ? 4 : 1, sums,
+        [&](unsigned r, Value inner) {
+          return k.loadScalar(k.argument(X),
+                              placeOfRow(k.cst(0), k.cst(firstRow + r),
+                                         rowsAreBatch, inputOf(panel, inner)));
+        },
+        [&](unsigned v, Value inner) {
+          if (v == 0)
+            for (int64_t line = number; line * lineWidth < width; line += tiles)
+              memref::PrefetchOp::create(
+                  k, k.argument(W),
+                  ValueRange{nextPanel,
+                             k.minimum(k.add(nextBegin, k.sub(inner, begin)),
+                                       k.cst(in - 1)),
+                             k.cst(line * lineWidth)},
+                  /*isWrite=*/false, /*localityHint=*/3,
+                  /*isDataCache=*/true);
+          return k.load(k.argument(W),
+                        {panel.number, inner, k.cst(v * k.target.lanes)},
+                        k.target.lanes);
+        });
+    storeTile(sums, now, k.cst(0), k.cst(firstRow), rowsAreBatch, panel);
+  }
+}
+
 void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
   // Rows per pass over the weights: all of them if their accumulators fit.
   int64_t tile = std::min<int64_t>(rows, k.target.tileRows());
@@ -283,6 +358,8 @@ void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
     for (int64_t s = 0; s < count; ++s)
       panels.push_back(
           panelAt(s ? k.add(first, k.mul(distance, k.cst(s))) : first));
+    if (rows > tile)
+      return emitParts(panels[0], rows, rowsAreBatch);
     emitStreams(panels, rows, tile, rowsAreBatch);
   };
   if (blocks > 1) {

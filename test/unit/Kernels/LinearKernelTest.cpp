@@ -95,6 +95,18 @@ TEST(LinearKernel, DenseRows) {
   }
 }
 
+/// Sequences of one token: more of them than a tile has rows go part by part
+/// of the inner indices, here whole parts, a part and a rest, and a rest.
+TEST(LinearKernel, DenseSequences) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(350 + round);
+    for (int64_t rows : {6, 7, 8, 13})
+      for (int64_t in : {7, 48, 53})
+        addDense(program, {rows}, in, 70);
+    program.check();
+  }
+}
+
 TEST(LinearKernel, LowRank) {
   for (int round = 0; round < rounds(); ++round) {
     Program program(400 + round);
