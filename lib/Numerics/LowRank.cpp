@@ -1,0 +1,270 @@
+//===- LowRank.cpp - matrices of low rank ---------------------------------===//
+
+#include "linnet/Numerics/LowRank.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace linnet {
+namespace {
+
+/// What keeps a fit from `weight`, `moment` and `rank`; empty if nothing does.
+std::optional<Error> findObstacle(const Matrix &weight, const Matrix *moment,
+                                  int64_t rank) {
+  if (moment && (moment->rows() != weight.columns() ||
+                 moment->columns() != weight.columns()))
+    return makeError("expected a second moment of ", weight.columns(), " x ",
+                     weight.columns(), ", but got ", moment->rows(), " x ",
+                     moment->columns());
+  int64_t most = std::min(weight.rows(), weight.columns());
+  if (rank < 0 || rank > most)
+    return makeError("expected a rank of 0 to ", most, ", but got ", rank);
+  return std::nullopt;
+}
+
+/// R^(1/2) and its inverse; both empty without a metric.
+struct MetricRoots {
+  Matrix root, inverse;
+  Matrix weigh(const Matrix &a) const { return apply(root, a); }
+  Matrix undo(const Matrix &a) const { return apply(inverse, a); }
+
+private:
+  static Matrix apply(const Matrix &by, const Matrix &a) {
+    if (by.size() == 0)
+      return a;
+    if (by.rows() == 1 && a.rows() != 1)
+      return scaleRows(a, std::vector<double>(by.row(0), by.row(1)));
+    return multiply(by, a);
+  }
+};
+
+Result<MetricRoots> rootsOf(const OutputMetric *metric, int64_t outputs) {
+  if (!metric || metric->metric.size() == 0)
+    return MetricRoots();
+  const Matrix &r = metric->metric;
+  if (r.columns() != outputs || (r.rows() != outputs && r.rows() != 1))
+    return makeError("expected a metric of ", outputs, " x ", outputs,
+                     " or 1 x ", outputs, ", but got ", r.rows(), " x ",
+                     r.columns());
+  bool isDiagonal = r.rows() == 1;
+  double mean =
+      (isDiagonal ? std::accumulate(r.row(0), r.row(1), 0.0) : trace(r)) /
+      double(outputs);
+  // A metric of zeros tells nothing.
+  if (!(mean > 0))
+    return MetricRoots();
+  double least = metric->ridge * mean;
+  if (isDiagonal) {
+    MetricRoots roots{r, r};
+    for (int64_t o = 0; o < outputs; ++o) {
+      roots.root.at(0, o) = std::sqrt(std::max(r.at(0, o), 0.0) + least);
+      roots.inverse.at(0, o) = 1 / roots.root.at(0, o);
+    }
+    return roots;
+  }
+  auto eigen = symmetricEigen(r);
+  if (!eigen)
+    return eigen.error();
+  std::vector<double> up = eigen->values, down = eigen->values;
+  for (size_t i = 0; i < up.size(); ++i) {
+    up[i] = std::sqrt(std::max(up[i], 0.0) + least);
+    down[i] = 1 / up[i];
+  }
+  const Matrix &v = eigen->vectors;
+  return MetricRoots{
+      multiply(scaleColumns(v, up), v, Side::AsIs, Side::Transposed),
+      multiply(scaleColumns(v, down), v, Side::AsIs, Side::Transposed)};
+}
+
+/// The first `rank` left singular vectors of `a`. Of a wide matrix they are
+/// eigenvectors of a a^T: the directions that rounding blurs are those of small
+/// singular values, which cost nothing either way.
+Result<Matrix> leadingVectors(const Matrix &a, int64_t rank) {
+  if (a.rows() <= a.columns()) {
+    auto eigen = symmetricEigen(multiply(a, a, Side::AsIs, Side::Transposed));
+    if (!eigen)
+      return eigen.error();
+    return eigen->vectors.columnRange(0, rank);
+  }
+  auto svd = singularValues(a);
+  if (!svd)
+    return svd.error();
+  return svd->u.columnRange(0, rank);
+}
+
+} // namespace
+
+double outputLoss(const Matrix &difference, const Matrix &moment) {
+  return dot(multiply(difference, moment), difference);
+}
+
+Result<std::vector<double>> lossSpectrum(const Matrix &weight,
+                                         const Matrix &moment,
+                                         const OutputMetric *metric) {
+  if (auto obstacle = findObstacle(weight, &moment, 0))
+    return *obstacle;
+  auto root = takeRoot(moment);
+  if (!root)
+    return root.error();
+  auto roots = rootsOf(metric, weight.rows());
+  if (!roots)
+    return roots.error();
+  auto svd = singularValues(multiply(roots->weigh(weight), *root));
+  if (!svd)
+    return svd.error();
+  for (double &value : svd->values)
+    value *= value;
+  return std::move(svd->values);
+}
+
+Result<Matrix> takeRoot(const Matrix &moment) {
+  auto eigen = symmetricEigen(moment);
+  if (!eigen)
+    return eigen.error();
+  std::vector<double> roots = std::move(eigen->values);
+  for (double &value : roots)
+    value = std::sqrt(std::max(value, 0.0));
+  return scaleColumns(std::move(eigen->vectors), roots);
+}
+
+Result<LowRankFactors> fitLowRank(const Matrix &weight, const Matrix &moment,
+                                  int64_t rank, const OutputMetric *metric) {
+  if (auto obstacle = findObstacle(weight, &moment, rank))
+    return *obstacle;
+  auto root = takeRoot(moment);
+  if (!root)
+    return root.error();
+  return fitLowRankToRoot(weight, *root, rank, metric);
+}
+
+Result<LowRankFactors> fitLowRankToRoot(const Matrix &weight,
+                                        const Matrix &root, int64_t rank,
+                                        const OutputMetric *metric) {
+  if (auto obstacle = findObstacle(weight, &root, rank))
+    return *obstacle;
+  auto roots = rootsOf(metric, weight.rows());
+  if (!roots)
+    return roots.error();
+  Matrix weighed = roots->weigh(weight);
+  auto p = leadingVectors(multiply(weighed, root), rank);
+  if (!p)
+    return p.error();
+  return LowRankFactors{roots->undo(*p),
+                        multiply(*p, weighed, Side::Transposed)};
+}
+
+Result<LowRankFactors> truncateSingularValues(const Matrix &weight,
+                                              int64_t rank) {
+  if (auto obstacle = findObstacle(weight, nullptr, rank))
+    return *obstacle;
+  auto p = leadingVectors(weight, rank);
+  if (!p)
+    return p.error();
+  return LowRankFactors{*p, multiply(*p, weight, Side::Transposed)};
+}
+
+Result<LowRankFactors>
+truncateScaledSingularValues(const Matrix &weight,
+                             const std::vector<double> &meanMagnitudes,
+                             int64_t rank, double alpha) {
+  if (int64_t(meanMagnitudes.size()) != weight.columns())
+    return makeError("expected ", weight.columns(), " magnitudes, but got ",
+                     meanMagnitudes.size());
+  std::vector<double> up(meanMagnitudes.size()), down(meanMagnitudes.size());
+  for (size_t j = 0; j < up.size(); ++j) {
+    up[j] = std::pow(std::abs(meanMagnitudes[j]), alpha) + 1e-6;
+    down[j] = 1 / up[j];
+  }
+  auto factors = truncateSingularValues(scaleColumns(weight, up), rank);
+  if (factors)
+    factors->right = scaleColumns(std::move(factors->right), down);
+  return factors;
+}
+
+Result<Matrix> refitTarget(const Matrix &weight, const Matrix &cross,
+                           const Matrix &moment, double trust, double ridge) {
+  if (auto obstacle = findObstacle(weight, &moment, 0))
+    return *obstacle;
+  if (cross.rows() != weight.rows() || cross.columns() != weight.columns())
+    return makeError("expected a cross moment of ", weight.rows(), " x ",
+                     weight.columns(), ", but got ", cross.rows(), " x ",
+                     cross.columns());
+  int64_t inputs = weight.columns();
+  double least = inputs ? ridge * trace(moment) / double(inputs) : 0;
+  Matrix right = trust * cross + least * weight;
+  addProduct(right, weight, moment, 1 - trust);
+  // X A = B with a symmetric A.
+  auto solution = solvePositive(moment + least * Matrix::identity(inputs),
+                                right.transposed());
+  if (!solution)
+    return solution.error();
+  return solution->transposed();
+}
+
+//===----------------------------------------------------------------------===//
+// The pivoted storage
+//===----------------------------------------------------------------------===//
+
+Matrix PivotedLowRank::toDense() const {
+  Matrix rest = multiply(columns, coefficients);
+  Matrix result(columns.rows(), int64_t(kept.size() + others.size()));
+  for (int64_t r = 0; r < result.rows(); ++r) {
+    for (size_t c = 0; c < kept.size(); ++c)
+      result.at(r, kept[c]) = columns.at(r, int64_t(c));
+    for (size_t c = 0; c < others.size(); ++c)
+      result.at(r, others[c]) = rest.at(r, int64_t(c));
+  }
+  return result;
+}
+
+Result<PivotedLowRank> pivotLowRank(const LowRankFactors &factors) {
+  if (factors.left.columns() != factors.right.rows())
+    return makeError("expected both factors to have the same rank, but got ",
+                     factors.left.columns(), " and ", factors.right.rows());
+  int64_t rank = factors.right.rows();
+  if (rank > factors.right.columns())
+    return makeError("expected a rank of 0 to ", factors.right.columns(),
+                     ", but got ", rank);
+  // Columns of left right are independent where those of right are. The
+  // products are of the factors of smaller condition if left has orthonormal
+  // columns, as the fits above give it.
+  auto qr = pivotedQr(factors.right);
+  if (!qr)
+    return qr.error();
+  Matrix square = qr->r.columnRange(0, rank);
+  // A rank below `rank`: trailing rows of R vanish, and any solution does.
+  double most = rank ? std::abs(square.at(0, 0)) : 0;
+  int64_t found = 0;
+  while (found < rank && std::abs(square.at(found, found)) > 1e-13 * most)
+    ++found;
+  Matrix tail = qr->r.columnRange(rank, factors.right.columns() - rank);
+  Matrix solved = solveUpper(square.columnRange(0, found).rowRange(0, found),
+                             tail.rowRange(0, found));
+  // Sorted, so that gathers run forward.
+  std::vector<int64_t> byPlace(rank), rest(tail.columns());
+  std::iota(byPlace.begin(), byPlace.end(), 0);
+  std::iota(rest.begin(), rest.end(), 0);
+  auto less = [&](int64_t offset) {
+    return [&, offset](int64_t a, int64_t b) {
+      return qr->order[offset + a] < qr->order[offset + b];
+    };
+  };
+  std::sort(byPlace.begin(), byPlace.end(), less(0));
+  std::sort(rest.begin(), rest.end(), less(rank));
+  PivotedLowRank result;
+  result.coefficients = Matrix(rank, tail.columns());
+  for (int64_t place : byPlace)
+    result.kept.push_back(qr->order[place]);
+  for (int64_t place : rest)
+    result.others.push_back(qr->order[rank + place]);
+  for (int64_t r = 0; r < rank; ++r)
+    for (int64_t c = 0; c < tail.columns(); ++c)
+      result.coefficients.at(r, c) =
+          byPlace[r] < found ? solved.at(byPlace[r], rest[c]) : 0;
+  result.columns =
+      multiply(factors.left, factors.right.takeColumns(result.kept));
+  return result;
+}
+
+} // namespace linnet
