@@ -1,0 +1,245 @@
+//===- QuantizationTest.cpp - weights as small integers -------------------===//
+
+#include "linnet/Numerics/Quantization.h"
+
+#include "SparseCases.h"
+
+#include <algorithm>
+
+using namespace linnet;
+using namespace linnet::test;
+
+namespace {
+
+using Range = QuantizationFormat::Range;
+
+QuantizedMatrix taken(Result<QuantizedMatrix> result) {
+  EXPECT_TRUE(bool(result)) << (result ? "" : result.error().str());
+  return result ? result.take() : QuantizedMatrix();
+}
+
+struct Case {
+  std::string name;
+  QuantizationFormat format;
+};
+
+/// Whether the published code fits the group around a weight: its symmetric
+/// range is too short by half where no weight is negative.
+bool isFitted(const Matrix &w, int64_t r, int64_t j, const Case &c) {
+  if (c.format.range != Range::Centered)
+    return true;
+  int64_t width = c.format.group ? c.format.group : w.columns();
+  const double *group = w.row(r) + j / width * width;
+  return *std::min_element(group, group + width) < 0 ||
+         *std::max_element(group, group + width) == 0;
+}
+
+/// The share of codes that are the oracle's.
+double shareOfCodes(const QuantizedMatrix &matrix,
+                    const CompressionOracle &oracle, const std::string &name) {
+  std::vector<int64_t> codes = oracle.integers(name + "_q");
+  EXPECT_EQ(codes.size(), matrix.codes.size());
+  int64_t same = 0;
+  for (size_t i = 0; i < codes.size(); ++i)
+    same += codes[i] == matrix.codes[i];
+  return double(same) / double(codes.size());
+}
+
+const Range kRanges[] = {Range::Signed, Range::Centered, Range::Offset};
+
+TEST(QuantizationTest, RoundsAsPublished) {
+  CompressionOracle oracle("rtn");
+  Matrix w = oracle.matrix("W");
+  for (auto &[name, format] :
+       std::vector<Case>{{"int4_g64_sym", {4, 64, Range::Centered}},
+                         {"int4_g64_sym_absmax", {4, 64, Range::Signed}},
+                         {"int4_g64_asym", {4, 64, Range::Offset}},
+                         {"int4_g32_sym", {4, 32, Range::Centered}},
+                         {"int4_g32_sym_absmax", {4, 32, Range::Signed}},
+                         {"int8_row_sym", {8, 0, Range::Centered}},
+                         {"int8_row_sym_absmax", {8, 0, Range::Signed}},
+                         {"int8_row_asym", {8, 0, Range::Offset}}}) {
+    QuantizedMatrix matrix = taken(roundToNearest(w, format));
+    Matrix dense = matrix.toDense(), published = oracle.matrix(name + "_W"),
+           scales = oracle.matrix(name + "_scale");
+    std::vector<int64_t> codes = oracle.integers(name + "_q");
+    int64_t width = format.group ? format.group : w.columns(), unfitted = 0;
+    for (int64_t r = 0; r < w.rows(); ++r)
+      for (int64_t j = 0; j < w.columns(); ++j) {
+        if (!isFitted(w, r, j, {name, format})) {
+          ++unfitted;
+          EXPECT_LE(std::abs(dense.at(r, j) - w.at(r, j)),
+                    std::abs(published.at(r, j) - w.at(r, j)) +
+                        matrix.scales.at(r, j / width));
+          continue;
+        }
+        EXPECT_EQ(matrix.codes[r * w.columns() + j], codes[r * w.columns() + j])
+            << name;
+        EXPECT_NEAR(dense.at(r, j), published.at(r, j), 1e-12) << name;
+        EXPECT_NEAR(matrix.scales.at(r, j / width), scales.at(r, j / width),
+                    1e-15);
+      }
+    EXPECT_LE(unfitted, w.columns()) << name;
+    if (format.range == Range::Offset)
+      EXPECT_EQ(largestDifference(matrix.zeros, oracle.matrix(name + "_zero")),
+                0)
+          << name;
+  }
+}
+
+TEST(QuantizationTest, FeedsErrorsBackAsPublished) {
+  CompressionOracle oracle("gptq");
+  Matrix w = oracle.matrix("W"), x = oracle.matrix("X"), g = momentOf(x);
+  for (auto &[name, format] :
+       std::vector<Case>{{"int4_g64_sym", {4, 64, Range::Centered}},
+                         {"int4_g64_asym", {4, 64, Range::Offset}},
+                         {"int8_row_sym", {8, 0, Range::Centered}}}) {
+    QuantizedMatrix matrix = taken(quantizeWithFeedback(w, g, format));
+    EXPECT_GE(shareOfCodes(matrix, oracle, name), 0.99) << name;
+    auto lossIn = [&](const Matrix &other) {
+      return std::sqrt(double(x.columns()) * lossOf(other, w, g));
+    };
+    const auto &known = oracle.meta["cases"][name];
+    EXPECT_NEAR(lossIn(matrix.toDense()) / double(known["loss"]), 1, 1e-3);
+    EXPECT_NEAR(lossIn(taken(roundToNearest(w, format)).toDense()) /
+                    double(known["loss_rtn"]),
+                1, 1e-9);
+  }
+}
+
+TEST(QuantizationTest, RoundsToHalfAStep) {
+  Matrix w = randomMatrix(5, 37, 1);
+  for (int64_t bits = 2; bits <= 8; ++bits)
+    for (int64_t group : {0, 1, 7, 37, 100})
+      for (Range range : kRanges) {
+        QuantizedMatrix matrix = taken(roundToNearest(w, {bits, group, range}));
+        Matrix dense = matrix.toDense();
+        int64_t width = group ? group : 37;
+        EXPECT_EQ(matrix.scales.columns(), (37 + width - 1) / width);
+        double share = range == Range::Offset ? 1 : 0.5;
+        for (int64_t r = 0; r < 5; ++r)
+          for (int64_t j = 0; j < 37; ++j)
+            EXPECT_LE(std::abs(dense.at(r, j) - w.at(r, j)),
+                      matrix.scales.at(r, j / width) * (share + 1e-12));
+      }
+}
+
+TEST(QuantizationTest, CodesStayInTheirRange) {
+  Matrix w = randomMatrix(4, 40, 2);
+  for (int64_t bits = 2; bits <= 8; ++bits)
+    for (Range range : kRanges) {
+      int64_t levels = 1 << bits;
+      int64_t most = range == Range::Signed ? levels / 2 - 1 : levels - 1;
+      int64_t least = range == Range::Signed ? -most : 0;
+      QuantizedMatrix matrix = taken(roundToNearest(w, {bits, 8, range}));
+      for (int16_t code : matrix.codes) {
+        EXPECT_GE(code, least);
+        EXPECT_LE(code, most);
+      }
+    }
+}
+
+TEST(QuantizationTest, IsExactOnItsGrid) {
+  Matrix w(1, 5, {-7, 3, 0, 7, 1});
+  EXPECT_EQ(largestDifference(
+                taken(roundToNearest(w, {4, 0, Range::Signed})).toDense(), w),
+            0);
+  // Ties go to the even code.
+  Matrix ties(1, 4, {0.5, 1.5, 2.5, 7});
+  EXPECT_EQ(taken(roundToNearest(ties, {4, 0, Range::Signed})).codes,
+            (std::vector<int16_t>{0, 2, 2, 7}));
+}
+
+TEST(QuantizationTest, ZerosStayZero) {
+  for (Range range : kRanges) {
+    EXPECT_EQ(
+        norm(taken(roundToNearest(Matrix(2, 6), {4, 3, range})).toDense()), 0);
+    Matrix w = randomMatrix(3, 9, 1);
+    w.at(1, 4) = 0;
+    EXPECT_EQ(taken(roundToNearest(w, {4, 0, range})).toDense().at(1, 4), 0);
+  }
+}
+
+TEST(QuantizationTest, FeedbackLosesLessThanRounding) {
+  for (unsigned seed = 0; seed < 5; ++seed)
+    for (Range range : kRanges) {
+      Matrix w = randomMatrix(11, 29, seed),
+             g = correlatedMoment(29, 40 + seed);
+      QuantizationFormat format{3, 10, range};
+      EXPECT_LT(
+          lossOf(taken(quantizeWithFeedback(w, g, format)).toDense(), w, g),
+          lossOf(taken(roundToNearest(w, format)).toDense(), w, g));
+    }
+}
+
+/// Inputs that have nothing to do with each other cannot help each other.
+TEST(QuantizationTest, FeedbackOfIndependentInputsIsRounding) {
+  Matrix w = randomMatrix(4, 23, 1);
+  for (Range range : kRanges) {
+    QuantizationFormat format{4, 5, range};
+    EXPECT_EQ(
+        taken(quantizeWithFeedback(w, Matrix::identity(23), format)).codes,
+        taken(roundToNearest(w, format)).codes);
+  }
+}
+
+TEST(QuantizationTest, BlocksChangeNothing) {
+  Matrix w = randomMatrix(6, 48, 1), g = correlatedMoment(48, 2);
+  for (int64_t group : {0, 8, 10, 32}) {
+    QuantizationFormat format{4, group, Range::Signed};
+    QuantizedMatrix whole =
+        taken(quantizeWithFeedback(w, g, format, {.block = 48}));
+    for (int64_t block : {1, 5, 8, 16, 20, 128}) {
+      QuantizedMatrix matrix =
+          taken(quantizeWithFeedback(w, g, format, {.block = block}));
+      EXPECT_LE(largestDifference(matrix.scales, whole.scales), 1e-10)
+          << group << " " << block;
+      EXPECT_EQ(matrix.codes, whole.codes) << group << " " << block;
+    }
+  }
+}
+
+TEST(QuantizationTest, DeadInputsBecomeZero) {
+  Matrix w = randomMatrix(3, 6, 1), x = randomMatrix(6, 30, 2);
+  std::fill_n(x.row(4), 30, 0.0);
+  Matrix dense = taken(quantizeWithFeedback(w, momentOf(x), {})).toDense();
+  for (int64_t r = 0; r < 3; ++r)
+    EXPECT_EQ(dense.at(r, 4), 0);
+}
+
+TEST(QuantizationTest, CountsItsBits) {
+  Matrix w = randomMatrix(3, 10, 1);
+  // 30 codes; 3 groups in each of 3 rows.
+  EXPECT_EQ(taken(roundToNearest(w, {4, 4, Range::Signed})).bits(), 264);
+  EXPECT_EQ(taken(roundToNearest(w, {4, 4, Range::Offset})).bits(), 300);
+  EXPECT_EQ(taken(roundToNearest(w, {8, 0, Range::Centered})).bits(32), 336);
+}
+
+TEST(QuantizationTest, SizesOfNothing) {
+  EXPECT_EQ(taken(roundToNearest(Matrix(0, 4), {})).toDense().columns(), 4);
+  EXPECT_EQ(taken(roundToNearest(Matrix(3, 0), {})).toDense().rows(), 3);
+  EXPECT_EQ(taken(quantizeWithFeedback(Matrix(3, 0), Matrix(0, 0), {})).rows,
+            3);
+}
+
+TEST(QuantizationTest, Refuses) {
+  expectRefusesOperands([](const Matrix &w, const Matrix &g) {
+    return quantizeWithFeedback(w, g, {});
+  });
+  Matrix w = randomMatrix(3, 4, 1), g = Matrix::identity(4);
+  for (int64_t bits : {1, 9})
+    EXPECT_EQ(roundToNearest(w, {.bits = bits}).error().str(),
+              "expected 2 to 8 bits, but got " + std::to_string(bits));
+  EXPECT_EQ(quantizeWithFeedback(w, g, {.group = -1}).error().str(),
+            "expected groups of at least 1 input, or 0 for rows, but got -1");
+  EXPECT_EQ(quantizeWithFeedback(w, g, {}, {.damping = -1}).error().str(),
+            "expected a damping of at least 0, but got -1");
+  EXPECT_EQ(quantizeWithFeedback(w, g, {}, {.block = 0}).error().str(),
+            "expected a block of at least 1 column, but got 0");
+  Matrix bad = w;
+  bad.at(2, 3) = kNaN;
+  EXPECT_EQ(roundToNearest(bad, {}).error().str(),
+            "expected finite weights, but got NaN or infinity");
+}
+
+} // namespace
