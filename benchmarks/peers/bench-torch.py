@@ -43,9 +43,11 @@ def prefill():
 
 def decode():
     out = model(input_ids=short, use_cache=True, logits_to_keep=1)
+    # State-space models call their cache by another name.
+    cache = next(name for name in ("past_key_values", "cache_params") if hasattr(out, name))
     start = time.perf_counter()
     for _ in range(a.generate):
-        out = model(input_ids=out.logits[:, -1:].argmax(-1), past_key_values=out.past_key_values,
+        out = model(input_ids=out.logits[:, -1:].argmax(-1), **{cache: getattr(out, cache)},
                     use_cache=True, logits_to_keep=1)
     return time.perf_counter() - start
 
