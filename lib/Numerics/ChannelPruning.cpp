@@ -1,0 +1,248 @@
+//===- ChannelPruning.cpp - fewer inputs of a linear map ------------------===//
+
+#include "linnet/Numerics/ChannelPruning.h"
+
+#include "SparseOperands.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace linnet {
+namespace {
+
+Status checkUnits(int64_t channels, int64_t count, int64_t unit) {
+  if (unit < 1 || channels % unit != 0)
+    return makeError("expected a unit that divides ", channels,
+                     " channels, but got ", unit);
+  if (count < 0 || count > channels / unit)
+    return makeError("expected to keep 0 to ", channels / unit,
+                     " units, but got ", count);
+  return Status();
+}
+
+Status checkMeans(const std::vector<double> &means, int64_t channels) {
+  if (int64_t(means.size()) != channels)
+    return makeError("expected ", channels, " means, but got ", means.size());
+  for (double mean : means)
+    if (!std::isfinite(mean))
+      return makeError("expected finite means, but got ", mean);
+  return Status();
+}
+
+Status checkKept(const std::vector<int64_t> &kept, int64_t channels) {
+  int64_t least = 0;
+  for (int64_t channel : kept) {
+    if (channel < least || channel >= channels)
+      return makeError("expected ascending channels below ", channels,
+                       ", but got ", channel);
+    least = channel + 1;
+  }
+  return Status();
+}
+
+/// The channels of units, which need not be in order.
+std::vector<int64_t> expandUnits(std::vector<int64_t> units, int64_t unit) {
+  std::sort(units.begin(), units.end());
+  std::vector<int64_t> channels;
+  for (int64_t u : units)
+    for (int64_t c = 0; c < unit; ++c)
+      channels.push_back(u * unit + c);
+  return channels;
+}
+
+std::vector<double> multiplyVector(const Matrix &a,
+                                   const std::vector<double> &x) {
+  std::vector<double> y(a.rows());
+  for (int64_t r = 0; r < a.rows(); ++r)
+    y[r] = std::inner_product(x.begin(), x.end(), a.row(r), 0.0);
+  return y;
+}
+
+template <typename T>
+std::vector<T> gather(const std::vector<T> &from,
+                      const std::vector<int64_t> &which) {
+  std::vector<T> result;
+  for (int64_t i : which)
+    result.push_back(from[i]);
+  return result;
+}
+
+/// The units that are left, with W refitted to them and the inverse of their
+/// moment. The last unit takes the place of one that is dropped.
+class RemainingUnits {
+public:
+  RemainingUnits(Matrix weights, Matrix inverse, int64_t unit)
+      : weights(std::move(weights)), inverse(std::move(inverse)), unit(unit),
+        units(this->weights.columns() / unit) {
+    std::iota(units.begin(), units.end(), 0);
+  }
+
+  int64_t count() const { return int64_t(units.size()); }
+  std::vector<int64_t> channels() const { return expandUnits(units, unit); }
+
+  Status dropCheapest() {
+    int64_t best = -1;
+    double least = 0;
+    for (int64_t u = 0; u < count(); ++u) {
+      auto loss = lossOf(u);
+      if (!loss)
+        return loss.error();
+      if (best < 0 || *loss < least ||
+          (*loss == least && units[u] > units[best])) {
+        best = u;
+        least = *loss;
+      }
+    }
+    return drop(best);
+  }
+
+private:
+  Matrix blockOf(int64_t u) const {
+    return inverse.rowRange(u * unit, unit).columnRange(u * unit, unit);
+  }
+
+  Result<double> lossOf(int64_t u) const {
+    Matrix part = weights.columnRange(u * unit, unit);
+    auto solved = solvePositive(blockOf(u), part.transposed());
+    if (!solved)
+      return solved.error();
+    return dot(part.transposed(), *solved);
+  }
+
+  /// W -= W_u (P_uu)^-1 P_u: and P -= P_:u (P_uu)^-1 P_u:.
+  Status drop(int64_t u) {
+    Matrix rows = inverse.rowRange(u * unit, unit);
+    auto solved = solvePositive(blockOf(u), rows);
+    if (!solved)
+      return solved.error();
+    addProduct(weights, weights.columnRange(u * unit, unit), *solved, -1);
+    addProduct(inverse, rows, *solved, -1, Side::Transposed);
+    std::vector<int64_t> left(weights.columns() - unit);
+    std::iota(left.begin(), left.end(), 0);
+    int64_t last = count() - 1;
+    if (u != last)
+      std::iota(left.begin() + u * unit, left.begin() + (u + 1) * unit,
+                last * unit);
+    weights = weights.takeColumns(left);
+    inverse = inverse.takeColumns(left).takeRows(left);
+    units[u] = units[last];
+    units.pop_back();
+    return Status();
+  }
+
+  Matrix weights, inverse;
+  int64_t unit;
+  std::vector<int64_t> units;
+};
+
+} // namespace
+
+std::vector<double> scoreEnergy(const Matrix &moment) {
+  std::vector<double> scores(moment.rows());
+  for (int64_t j = 0; j < moment.rows(); ++j)
+    scores[j] = std::sqrt(std::max(moment.at(j, j), 0.0));
+  return scores;
+}
+
+Result<std::vector<double>> scoreFluctuation(const Matrix &weights,
+                                             const Matrix &moment,
+                                             const std::vector<double> &means) {
+  for (Status status : {checkSparseOperands(weights, moment),
+                        checkMeans(means, weights.columns())})
+    if (!status)
+      return status.error();
+  std::vector<double> scores(weights.columns());
+  for (int64_t r = 0; r < weights.rows(); ++r)
+    for (int64_t j = 0; j < weights.columns(); ++j)
+      scores[j] += weights.at(r, j) * weights.at(r, j);
+  for (int64_t j = 0; j < weights.columns(); ++j)
+    scores[j] *= std::max(moment.at(j, j) - means[j] * means[j], 0.0);
+  return scores;
+}
+
+Result<std::vector<int64_t>> keepLargest(const std::vector<double> &scores,
+                                         int64_t count, int64_t unit) {
+  int64_t channels = int64_t(scores.size());
+  if (Status status = checkUnits(channels, count, unit); !status)
+    return status.error();
+  std::vector<double> sums(channels / unit);
+  for (int64_t j = 0; j < channels; ++j) {
+    if (std::isnan(scores[j]))
+      return makeError("expected scores that are numbers, but got NaN at ", j);
+    sums[j / unit] += scores[j];
+  }
+  std::vector<int64_t> units(sums.size());
+  std::iota(units.begin(), units.end(), 0);
+  partitionLargest(sums.data(), units, count);
+  units.resize(count);
+  return expandUnits(std::move(units), unit);
+}
+
+Result<std::vector<int64_t>> keepByBrainSurgeon(const Matrix &weights,
+                                                const Matrix &moment,
+                                                int64_t count, int64_t unit,
+                                                double damping) {
+  for (Status status :
+       {checkSparseOperands(weights, moment), checkDamping(damping),
+        checkUnits(weights.columns(), count, unit)})
+    if (!status)
+      return status.error();
+  auto inverse = invertPositive(dampMoment(moment, damping));
+  if (!inverse)
+    return inverse.error();
+  RemainingUnits remaining(clearDeadInputs(weights, moment), inverse.take(),
+                           unit);
+  while (remaining.count() > count)
+    if (Status status = remaining.dropCheapest(); !status)
+      return status.error();
+  return remaining.channels();
+}
+
+Result<PrunedInputs> refitKept(const Matrix &weights, const Matrix &moment,
+                               const std::vector<int64_t> &kept,
+                               const std::vector<double> &means,
+                               double damping) {
+  int64_t n = weights.columns();
+  for (Status status :
+       {checkSparseOperands(weights, moment), checkDamping(damping),
+        checkKept(kept, n), means.empty() ? Status() : checkMeans(means, n)})
+    if (!status)
+      return status.error();
+  Matrix spread = moment;
+  for (int64_t i = 0; i < n && !means.empty(); ++i)
+    for (int64_t j = 0; j < n; ++j)
+      spread.at(i, j) -= means[i] * means[j];
+  Matrix ofKept = spread.takeRows(kept);
+  double added = n ? damping * trace(moment) / double(n) : 0;
+  auto solved = solvePositive(
+      ofKept.takeColumns(kept) + added * Matrix::identity(int64_t(kept.size())),
+      multiply(ofKept, weights, Side::AsIs, Side::Transposed));
+  if (!solved)
+    return solved.error();
+  PrunedInputs pruned{solved->transposed(), {}};
+  if (means.empty())
+    return pruned;
+  pruned.bias = multiplyVector(weights, means);
+  std::vector<double> held =
+      multiplyVector(pruned.weights, gather(means, kept));
+  for (size_t r = 0; r < held.size(); ++r)
+    pruned.bias[r] -= held[r];
+  return pruned;
+}
+
+Result<PrunedInputs> shiftDropped(const Matrix &weights,
+                                  const std::vector<int64_t> &kept,
+                                  const std::vector<double> &means) {
+  for (Status status : {checkKept(kept, weights.columns()),
+                        checkMeans(means, weights.columns())})
+    if (!status)
+      return status.error();
+  std::vector<double> dropped = means;
+  for (int64_t channel : kept)
+    dropped[channel] = 0;
+  return PrunedInputs{weights.takeColumns(kept),
+                      multiplyVector(weights, dropped)};
+}
+
+} // namespace linnet
