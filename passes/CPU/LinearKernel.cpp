@@ -68,9 +68,8 @@ private:
   void emitPart(const Panel &panel, Value batch, Value lower, Value upper,
                 Value begin, int64_t size, bool first);
   void emitPanel(const Panel &panel, Value batch, Value lower, Value upper);
-  /// Few rows against panels of one block, all streamed at once.
-  void emitStreams(ArrayRef<Panel> panels, int64_t rows, int64_t tile,
-                   bool rowsAreBatch);
+  /// A tile of rows against panels of one block, all streamed at once.
+  void emitStreams(ArrayRef<Panel> panels, int64_t rows, bool rowsAreBatch);
   /// More rows than a tile has against a panel, part after part.
   void emitParts(const Panel &panel, int64_t rows, bool rowsAreBatch);
   void emitPartOfRows(const Panel &panel, int64_t rows, bool rowsAreBatch,
@@ -250,40 +249,36 @@ void LinearEmitter::emitManyRows() {
 }
 
 void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
-                                int64_t tile, bool rowsAreBatch) {
+                                bool rowsAreBatch) {
   const int64_t count = panels.size();
-  for (int64_t begin = 0; begin < rows; begin += tile) {
-    unsigned now = std::min(tile, rows - begin);
-    TileAccumulators sums;
-    SmallVector<TileAccumulators> starts;
-    for (const Panel &panel : panels)
-      starts.push_back(initial(now, panel));
-    // Row-major over rows, then streams, then vectors.
-    for (unsigned r = 0; r < now; ++r)
-      for (int64_t s = 0; s < count; ++s)
-        for (int64_t v = 0; v < vectors; ++v)
-          sums.push_back(starts[s][r * vectors + v]);
-    auto left = [&](unsigned r, Value inner) {
-      Value number = k.cst(begin + r), input = inputOf(panels[0], inner);
-      return k.loadScalar(k.argument(X), rowsAreBatch
-                                             ? place(number, k.cst(0), input)
-                                             : place(k.cst(0), number, input));
-    };
-    auto right = [&](unsigned v, Value inner) {
-      Value lane = k.cst((v % vectors) * k.target.lanes);
-      return k.load(k.argument(W), {panels[v / vectors].number, inner, lane},
-                    k.target.lanes);
-    };
-    unsigned unroll = in % 4 == 0 ? 4 : in % 2 == 0 ? 2 : 1;
-    sums = multiplyTile(k, now, vectors * count, k.cst(0), k.cst(in), unroll,
-                        sums, left, right);
-    for (int64_t s = 0; s < count; ++s) {
-      TileAccumulators part;
-      for (unsigned r = 0; r < now; ++r)
-        for (int64_t v = 0; v < vectors; ++v)
-          part.push_back(sums[(r * count + s) * vectors + v]);
-      storeTile(part, now, k.cst(0), k.cst(begin), rowsAreBatch, panels[s]);
-    }
+  TileAccumulators sums;
+  SmallVector<TileAccumulators> starts;
+  for (const Panel &panel : panels)
+    starts.push_back(initial(rows, panel));
+  // Row-major over rows, then streams, then vectors.
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t s = 0; s < count; ++s)
+      for (int64_t v = 0; v < vectors; ++v)
+        sums.push_back(starts[s][r * vectors + v]);
+  auto left = [&](unsigned r, Value inner) {
+    return k.loadScalar(k.argument(X),
+                        placeOfRow(k.cst(0), k.cst(r), rowsAreBatch,
+                                   inputOf(panels[0], inner)));
+  };
+  auto right = [&](unsigned v, Value inner) {
+    Value lane = k.cst((v % vectors) * k.target.lanes);
+    return k.load(k.argument(W), {panels[v / vectors].number, inner, lane},
+                  k.target.lanes);
+  };
+  unsigned unroll = in % 4 == 0 ? 4 : in % 2 == 0 ? 2 : 1;
+  sums = multiplyTile(k, rows, vectors * count, k.cst(0), k.cst(in), unroll,
+                      sums, left, right);
+  for (int64_t s = 0; s < count; ++s) {
+    TileAccumulators part;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t v = 0; v < vectors; ++v)
+        part.push_back(sums[(r * count + s) * vectors + v]);
+    storeTile(part, rows, k.cst(0), k.cst(0), rowsAreBatch, panels[s]);
   }
 }
 
@@ -360,7 +355,7 @@ void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
           panelAt(s ? k.add(first, k.mul(distance, k.cst(s))) : first));
     if (rows > tile)
       return emitParts(panels[0], rows, rowsAreBatch);
-    emitStreams(panels, rows, tile, rowsAreBatch);
+    emitStreams(panels, rows, rowsAreBatch);
   };
   if (blocks > 1) {
     // Streams share their input, so they are of one block.
