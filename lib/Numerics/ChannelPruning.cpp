@@ -172,11 +172,8 @@ Result<std::vector<int64_t>> keepLargest(const std::vector<double> &scores,
       return makeError("expected scores that are numbers, but got NaN at ", j);
     sums[j / unit] += scores[j];
   }
-  std::vector<int64_t> units(sums.size());
-  std::iota(units.begin(), units.end(), 0);
-  partitionLargest(sums.data(), units, count);
-  units.resize(count);
-  return expandUnits(std::move(units), unit);
+  return expandUnits(findLargest(sums.data(), int64_t(sums.size()), count),
+                     unit);
 }
 
 Result<std::vector<int64_t>> keepByBrainSurgeon(const Matrix &weights,

@@ -22,13 +22,6 @@ double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 } // namespace
 
-std::vector<double> measureInputScales(const Matrix &moment) {
-  std::vector<double> scales(moment.rows());
-  for (int64_t j = 0; j < moment.rows(); ++j)
-    scales[j] = std::sqrt(moment.at(j, j));
-  return scales;
-}
-
 Result<LowRankPlusSparse> decomposeByThresholding(
     const Matrix &weights, int64_t rank, const SparsityPattern &pattern,
     const std::vector<double> &inputScales, int64_t iterations) {
@@ -53,6 +46,7 @@ Result<LowRankPlusSparse> decomposeByThresholding(
     inverses[j] = scales[j] > 0 ? 1 / scales[j] : 0;
   }
   Matrix scaled = scaleColumns(weights, scales);
+  double whole = norm(scaled);
   LowRankPlusSparse result;
   result.sparse = Matrix(m, n);
   for (int64_t i = 0; i < iterations; ++i) {
@@ -63,7 +57,7 @@ Result<LowRankPlusSparse> decomposeByThresholding(
     Matrix rest = scaled - result.low.toDense();
     result.mask = selectInColumns(scoreMagnitude(rest), pattern, 0);
     result.sparse = applyMask(rest, result.mask);
-    result.history.push_back(ratio(norm(rest - result.sparse), norm(scaled)));
+    result.history.push_back(ratio(norm(rest - result.sparse), whole));
   }
   result.low.right = scaleColumns(std::move(result.low.right), inverses);
   result.sparse = scaleColumns(std::move(result.sparse), inverses);

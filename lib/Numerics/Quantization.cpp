@@ -2,7 +2,7 @@
 
 #include "linnet/Numerics/Quantization.h"
 
-#include "SparseOperands.h"
+#include "ColumnFeedback.h"
 
 #include <algorithm>
 #include <cmath>
@@ -53,12 +53,6 @@ Grid fitGrid(const double *weights, int64_t count,
   return {};
 }
 
-Status checkBlock(int64_t block) {
-  if (block < 1)
-    return makeError("expected a block of at least 1 column, but got ", block);
-  return Status();
-}
-
 /// One pass over columns, of which a block is at hand.
 class RoundingPass {
 public:
@@ -88,7 +82,8 @@ public:
     else if (width < result.columns && width % block != 0)
       block = width;
     for (int64_t c = 0; c < result.columns; c += block)
-      roundBlock(factor, c, std::min(block, result.columns - c));
+      replaceColumns(weights, factor, c, std::min(block, result.columns - c),
+                     [&](int64_t r, int64_t j) { return round(r, j); });
     return std::move(result);
   }
 
@@ -104,24 +99,6 @@ private:
     double code = grids[r].codeOf(weights.at(r, j));
     result.codes[r * result.columns + j] = int16_t(code);
     return grids[r].valueOf(code);
-  }
-
-  void roundBlock(const Matrix &factor, int64_t first, int64_t count) {
-    Matrix errors(result.rows, count);
-    int64_t end = first + count;
-    for (int64_t r = 0; r < result.rows; ++r)
-      for (int64_t j = first; j < end; ++j) {
-        double error = (weights.at(r, j) - round(r, j)) / factor.at(j, j);
-        errors.at(r, j - first) = error;
-        for (int64_t k = j + 1; k < end; ++k)
-          weights.at(r, k) -= error * factor.at(j, k);
-      }
-    Matrix later = multiply(
-        errors,
-        factor.rowRange(first, count).columnRange(end, result.columns - end));
-    for (int64_t r = 0; r < result.rows; ++r)
-      for (int64_t k = 0; k < later.columns(); ++k)
-        weights.at(r, end + k) -= later.at(r, k);
   }
 
   Matrix weights;
@@ -174,13 +151,10 @@ quantizeWithFeedback(const Matrix &weights, const Matrix &moment,
                      const QuantizationFeedback &options) {
   for (Status status :
        {checkFormat(format), checkSparseOperands(weights, moment),
-        checkDamping(options.damping), checkBlock(options.block)})
+        checkDamping(options.damping), checkFeedbackBlock(options.block)})
     if (!status)
       return status.error();
-  auto inverse = invertPositive(dampMoment(moment, options.damping));
-  if (!inverse)
-    return inverse.error();
-  auto factor = choleskyFactor(inverse.take());
+  auto factor = factorFeedback(moment, options.damping);
   if (!factor)
     return factor.error();
   return RoundingPass(clearDeadInputs(weights, moment), format)

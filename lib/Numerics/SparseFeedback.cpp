@@ -2,7 +2,7 @@
 
 #include "linnet/Numerics/SparseFit.h"
 
-#include "SparseOperands.h"
+#include "ColumnFeedback.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,14 +10,6 @@
 
 namespace linnet {
 namespace {
-
-/// U with G^-1 = U^T U.
-Result<Matrix> factorInverse(Matrix moment) {
-  auto inverse = invertPositive(std::move(moment));
-  if (!inverse)
-    return inverse;
-  return choleskyFactor(inverse.take());
-}
 
 /// `width` rounded up to whole groups or blocks; at most `columns`.
 int64_t roundUpBlock(int64_t width, int64_t columns,
@@ -77,25 +69,11 @@ private:
     bool inGroups = pattern.kind == SparsityPattern::Kind::OfInputs;
     if (!inGroups)
       selectInBlock(first, count);
-    Matrix errors(weights.rows(), count);
-    int64_t end = first + count;
-    for (int64_t r = 0; r < weights.rows(); ++r)
-      for (int64_t j = first; j < end; ++j) {
-        if (inGroups && j % pattern.groupSize == 0)
-          selectInGroup(r, j);
-        if (mask.keeps(r, j))
-          continue;
-        double error = weights.at(r, j) / factor.at(j, j);
-        errors.at(r, j - first) = error;
-        for (int64_t k = j + 1; k < end; ++k)
-          weights.at(r, k) -= error * factor.at(j, k);
-      }
-    Matrix later =
-        multiply(errors, factor.rowRange(first, count)
-                             .columnRange(end, weights.columns() - end));
-    for (int64_t r = 0; r < weights.rows(); ++r)
-      for (int64_t k = 0; k < later.columns(); ++k)
-        weights.at(r, end + k) -= later.at(r, k);
+    replaceColumns(weights, factor, first, count, [&](int64_t r, int64_t j) {
+      if (inGroups && j % pattern.groupSize == 0)
+        selectInGroup(r, j);
+      return mask.keeps(r, j) ? weights.at(r, j) : 0;
+    });
   }
 
   Matrix weights, factor;
@@ -113,13 +91,11 @@ Result<SparseWeights> sparsifyWithFeedback(const Matrix &weights,
                                            const FeedbackOptions &options) {
   for (Status status :
        {checkSparseOperands(weights, moment), checkDamping(options.damping),
-        checkPattern(pattern, weights.rows(), weights.columns())})
+        checkPattern(pattern, weights.rows(), weights.columns()),
+        checkFeedbackBlock(options.block)})
     if (!status)
       return status.error();
-  if (options.block < 1)
-    return makeError("expected a block of at least 1 column, but got ",
-                     options.block);
-  auto factor = factorInverse(dampMoment(moment, options.damping));
+  auto factor = factorFeedback(moment, options.damping);
   if (!factor)
     return factor.error();
   return FeedbackPass(clearDeadInputs(weights, moment), factor.take(), pattern)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace linnet {
 
@@ -80,6 +81,15 @@ void partitionLargest(const double *scores, std::vector<int64_t> &indices,
                      return scores[a] != scores[b] ? scores[a] > scores[b]
                                                    : a < b;
                    });
+}
+
+std::vector<int64_t> findLargest(const double *scores, int64_t size,
+                                 int64_t kept) {
+  std::vector<int64_t> indices(size);
+  std::iota(indices.begin(), indices.end(), 0);
+  partitionLargest(scores, indices, kept);
+  indices.resize(kept);
+  return indices;
 }
 
 } // namespace linnet

@@ -26,6 +26,9 @@ Matrix clearDeadInputs(Matrix weights, const Matrix &moment);
 /// lower index. Neither part is in order.
 void partitionLargest(const double *scores, std::vector<int64_t> &indices,
                       int64_t kept);
+/// The indices of the `kept` largest of `size` scores, not in order.
+std::vector<int64_t> findLargest(const double *scores, int64_t size,
+                                 int64_t kept);
 /// selectMask of the columns [first, first + scores.columns()) of `columns`,
 /// without its checks. What consecutive ranges keep adds up to countKept. A
 /// range must not split groups or blocks.

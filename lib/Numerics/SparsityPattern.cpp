@@ -156,23 +156,17 @@ Matrix scoreMagnitude(const Matrix &weights) {
   return scores;
 }
 
+std::vector<double> measureInputScales(const Matrix &moment) {
+  std::vector<double> scales(moment.rows());
+  for (int64_t j = 0; j < moment.rows(); ++j)
+    scales[j] = std::sqrt(moment.at(j, j));
+  return scales;
+}
+
 Result<Matrix> scoreActivations(const Matrix &weights, const Matrix &moment) {
   if (Status status = checkSparseOperands(weights, moment); !status)
     return status.error();
-  std::vector<double> roots(weights.columns());
-  for (int64_t j = 0; j < weights.columns(); ++j)
-    roots[j] = std::sqrt(moment.at(j, j));
-  return scaleColumns(scoreMagnitude(weights), roots);
-}
-
-/// Keeps the best `kept` of `scores`, `size` of them.
-static std::vector<int64_t> findLargest(const double *scores, int64_t size,
-                                        int64_t kept) {
-  std::vector<int64_t> indices(size);
-  std::iota(indices.begin(), indices.end(), 0);
-  partitionLargest(scores, indices, kept);
-  indices.resize(kept);
-  return indices;
+  return scaleColumns(scoreMagnitude(weights), measureInputScales(moment));
 }
 
 static Mask selectBlocks(const Matrix &scores, const SparsityPattern &pattern,

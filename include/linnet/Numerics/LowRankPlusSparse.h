@@ -25,9 +25,6 @@ struct LowRankPlusSparse {
   Matrix toDense() const { return low.toDense() + sparse; }
 };
 
-/// sqrt(G_jj), the root mean square of each input.
-std::vector<double> measureInputScales(const Matrix &moment);
-
 /// Turns of L = the nearest matrix of rank r to W D - S (truncated singular
 /// values) and S = the largest entries of W D - L in the pattern, from S = 0,
 /// then divides by D = diag(inputScales), the identity if empty (Zhang and

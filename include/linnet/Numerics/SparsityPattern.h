@@ -75,6 +75,8 @@ int64_t countKept(const SparsityPattern &pattern, int64_t rows,
 
 /// |W_ij|.
 Matrix scoreMagnitude(const Matrix &weights);
+/// sqrt(G_jj), the root mean square of each input.
+std::vector<double> measureInputScales(const Matrix &moment);
 /// |W_ij| sqrt(G_jj), G the n x n second moment of the inputs: the root of the
 /// loss of removing the weight alone (Sun et al. 2024, "Wanda"). Errors: sizes
 /// that disagree, entries that are not finite, a G that is no second moment.
