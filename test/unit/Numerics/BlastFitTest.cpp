@@ -14,9 +14,7 @@ namespace {
 
 BlastFit fitted(const Matrix &matrix, int64_t blocks, int64_t rank,
                 const BlastOptions &options = {}) {
-  auto fit = fitBlast(matrix, blocks, rank, options);
-  EXPECT_TRUE(bool(fit)) << (fit ? "" : fit.error().str());
-  return fit ? fit.take() : BlastFit();
+  return taken(fitBlast(matrix, blocks, rank, options));
 }
 
 /// The oracle's B[b, p, r], C[b, r, q] and D[r, b, b].

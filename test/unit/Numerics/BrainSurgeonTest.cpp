@@ -11,9 +11,7 @@ namespace {
 
 SparseWeights removed(const Matrix &weights, const Matrix &moment,
                       const SparsityPattern &pattern, double damping = 0) {
-  auto sparse = removeByBrainSurgeon(weights, moment, pattern, damping);
-  EXPECT_TRUE(bool(sparse)) << sparse.error().str();
-  return sparse ? sparse.take() : SparseWeights();
+  return taken(removeByBrainSurgeon(weights, moment, pattern, damping));
 }
 
 TEST(BrainSurgeonTest, MatchesTheKnownRemoval) {

@@ -13,12 +13,6 @@ namespace {
 
 using Channels = std::vector<int64_t>;
 
-template <typename T>
-T taken(Result<T> result) {
-  EXPECT_TRUE(bool(result)) << (result ? "" : result.error().str());
-  return result ? result.take() : T();
-}
-
 std::vector<double> meansOf(const Matrix &x) {
   std::vector<double> means(x.rows());
   for (int64_t j = 0; j < x.rows(); ++j)

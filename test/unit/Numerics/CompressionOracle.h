@@ -60,6 +60,13 @@ private:
   std::string folder;
 };
 
+/// What a function returned, which must be no error.
+template <typename T>
+T taken(Result<T> result) {
+  EXPECT_TRUE(bool(result)) << (result ? "" : result.error().str());
+  return result ? result.take() : T();
+}
+
 inline Matrix randomMatrix(int64_t rows, int64_t columns, unsigned seed) {
   std::mt19937 engine(seed);
   std::normal_distribution<double> normal;

@@ -9,11 +9,6 @@ using namespace linnet::test;
 
 namespace {
 
-LowRankPlusSparse taken(Result<LowRankPlusSparse> result) {
-  EXPECT_TRUE(bool(result)) << (result ? "" : result.error().str());
-  return result ? result.take() : LowRankPlusSparse();
-}
-
 void expectFalls(const std::vector<double> &history) {
   for (size_t i = 1; i < history.size(); ++i)
     EXPECT_LE(history[i], history[i - 1] * (1 + 1e-12) + 1e-14) << i;

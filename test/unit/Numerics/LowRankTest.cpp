@@ -20,12 +20,6 @@ double lossOn(const Matrix &difference, const Matrix &x) {
   return norm(multiply(difference, x));
 }
 
-template <typename T>
-T taken(Result<T> result) {
-  EXPECT_TRUE(bool(result)) << (result ? "" : result.error().str());
-  return result ? result.take() : T();
-}
-
 #define EXPECT_ERROR(result, text)                                             \
   do {                                                                         \
     auto failed = result;                                                      \

@@ -12,9 +12,7 @@ using namespace linnet::test;
 namespace {
 
 MonarchFactors projected(const Matrix &matrix, int64_t blocks) {
-  auto factors = projectOnMonarch(matrix, blocks);
-  EXPECT_TRUE(bool(factors)) << (factors ? "" : factors.error().str());
-  return factors ? factors.take() : MonarchFactors();
+  return taken(projectOnMonarch(matrix, blocks));
 }
 
 TEST(MonarchFitTest, MatchesTheKnownProjection) {

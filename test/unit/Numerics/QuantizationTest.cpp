@@ -13,11 +13,6 @@ namespace {
 
 using Range = QuantizationFormat::Range;
 
-QuantizedMatrix taken(Result<QuantizedMatrix> result) {
-  EXPECT_TRUE(bool(result)) << (result ? "" : result.error().str());
-  return result ? result.take() : QuantizedMatrix();
-}
-
 struct Case {
   std::string name;
   QuantizationFormat format;

@@ -12,9 +12,7 @@ namespace {
 SparseWeights sparsified(const Matrix &weights, const Matrix &moment,
                          const SparsityPattern &pattern,
                          const FeedbackOptions &options = {}) {
-  auto sparse = sparsifyWithFeedback(weights, moment, pattern, options);
-  EXPECT_TRUE(bool(sparse)) << sparse.error().str();
-  return sparse ? sparse.take() : SparseWeights();
+  return taken(sparsifyWithFeedback(weights, moment, pattern, options));
 }
 
 TEST(SparseFeedbackTest, MatchesThePublishedCode) {

@@ -12,9 +12,7 @@ namespace {
 SparseWeights fitted(const Matrix &weights, const Matrix &moment,
                      const SparsityPattern &pattern,
                      const SparseFitOptions &options = {}) {
-  auto sparse = fitSparse(weights, moment, pattern, options);
-  EXPECT_TRUE(bool(sparse)) << sparse.error().str();
-  return sparse ? sparse.take() : SparseWeights();
+  return taken(fitSparse(weights, moment, pattern, options));
 }
 
 const SparseFitOptions kUndamped = {.damping = 0, .refit = {}};
