@@ -218,21 +218,37 @@ size_t partition(llvm::Module &module, llvm::StringMap<size_t> &partOf) {
   return parts;
 }
 
-/// Reads part `number` of the module back into a context of its own and
-/// compiles it.
+/// Reads part `number` of the module, and nothing else of it: every part goes
+/// through this.
+llvm::Expected<std::unique_ptr<llvm::Module>>
+readPart(llvm::StringRef bitcode, size_t number,
+         const llvm::StringMap<size_t> &partOf, llvm::LLVMContext &context) {
+  auto module = llvm::getLazyBitcodeModule(
+      llvm::MemoryBufferRef(bitcode, "linnet"), context);
+  if (!module)
+    return module.takeError();
+  for (llvm::Function &function : **module) {
+    if (function.isDeclaration())
+      continue;
+    if (partOf.lookup(function.getName()) != number)
+      function.deleteBody();
+    else if (llvm::Error error = function.materialize())
+      return error;
+  }
+  if (llvm::Error error = (*module)->materializeAll())
+    return error;
+  return module;
+}
+
+/// Compiles part `number` of the module in a context of its own.
 Result<ObjectCode> compilePart(llvm::StringRef bitcode, size_t number,
                                const llvm::StringMap<size_t> &partOf,
                                const Target &target, int level) {
   llvm::LLVMContext context;
-  auto module =
-      llvm::parseBitcodeFile(llvm::MemoryBufferRef(bitcode, "linnet"), context);
+  auto module = readPart(bitcode, number, partOf, context);
   if (!module)
     return makeError("cannot read bitcode back: ",
                      llvm::toString(module.takeError()));
-  for (llvm::Function &function : **module)
-    if (!function.isDeclaration() &&
-        partOf.lookup(function.getName()) != number)
-      function.deleteBody();
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, level);
   optimise(**module, *machine, level);
   return emitObject(**module, *machine);
