@@ -53,6 +53,15 @@ void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a,
              const int *lda, double *b, const int *ldb, int *info);
 void dpotri_(const char *uplo, const int *n, double *a, const int *lda,
              int *info);
+/// c = alpha op(a) op(b) + beta c, and c = alpha a a^T + beta c, in single
+/// precision.
+void sgemm_(const char *transa, const char *transb, const int *m, const int *n,
+            const int *k, const float *alpha, const float *a, const int *lda,
+            const float *b, const int *ldb, const float *beta, float *c,
+            const int *ldc);
+void ssyrk_(const char *uplo, const char *trans, const int *n, const int *k,
+            const float *alpha, const float *a, const int *lda,
+            const float *beta, float *c, const int *ldc);
 /// c = alpha op(a) op(b) + beta c.
 void dgemm_(const char *transa, const char *transb, const int *m, const int *n,
             const int *k, const double *alpha, const double *a, const int *lda,
