@@ -182,14 +182,17 @@ private:
   std::vector<int64_t> resets;
 };
 
+/// All cases of one shape are one function: equal scans share their kernels,
+/// and compiling those is what takes time. Labels say which case failed.
 class ScanCorner : public testing::Test {
 protected:
-  /// Calls body(scan, transition) for every transition at widths of which the
-  /// larger ones have a chunk form on every processor.
-  void forAll(llvm::function_ref<void(CornerScan &)> body,
-              std::vector<std::pair<int64_t, int64_t>> widths = {{4, 5},
-                                                                 {18, 20}},
-              int64_t tokens = kTokens, int64_t batch = 2) {
+  using Case = llvm::function_ref<void(CornerScan &)>;
+  using Widths = std::vector<std::pair<int64_t, int64_t>>;
+
+  /// Appends `body(scan)` for every transition. Of the usual widths the larger
+  /// ones have a chunk form on every processor.
+  void add(Case body, const Widths &widths = {{4, 5}, {18, 20}},
+           int64_t tokens = kTokens, int64_t batch = 2) {
     auto transitions =
         context->getOrLoadDialect<ir::LinnetDialect>()->getTransitions();
     ASSERT_GE(transitions.size(), 15u);
@@ -198,77 +201,84 @@ protected:
         CornerScan scan(program, transition, keys, columns, tokens, batch);
         body(scan);
       }
-    program.checkForm("associative");
   }
+  void check() { program.checkForm("associative"); }
 
   std::unique_ptr<mlir::MLIRContext> context = makeContext();
   Program program{8100};
 };
 
 /// exp of a positive log decay exceeds one: the state grows.
-TEST_F(ScanCorner, PositiveLogDecaysGrow) {
-  forAll([](CornerScan &scan) {
-    for (size_t i = 3; i < scan.size(); ++i)
-      if (scan.isRate(int(i) - 3))
-        for (int64_t t = 0; t < kTokens; ++t)
-          scan.set(i, 1, t, 1, 0.3);
-    scan.expectAll("growing");
-  });
+void growByPositiveLogDecays(CornerScan &scan) {
+  for (size_t i = 3; i < scan.size(); ++i)
+    if (scan.isRate(int(i) - 3))
+      for (int64_t t = 0; t < kTokens; ++t)
+        scan.set(i, 1, t, 1, 0.3);
+  scan.expectAll("growing");
 }
 
-/// In each operand in turn, in a chunk and behind the last one.
-TEST_F(ScanCorner, NaNStaysInItsHead) {
-  forAll(
-      [](CornerScan &scan) {
-        for (size_t i = 0; i < scan.size(); ++i)
-          for (int64_t t : {int64_t(3), kTokens - 2}) {
-            CornerScan changed = scan;
-            changed.setEntry(i, 1, t, 0, NAN);
-            changed.expectAll("NaN in operand " + std::to_string(i) + " at " +
-                              std::to_string(t));
-          }
-      },
-      {{18, 20}});
+/// In each operand in turn, in a chunk and behind the last one: stays in its
+/// head.
+void putNaN(CornerScan &scan) {
+  for (size_t i = 0; i < scan.size(); ++i)
+    for (int64_t t : {int64_t(3), kTokens - 2}) {
+      CornerScan changed = scan;
+      changed.setEntry(i, 1, t, 0, NAN);
+      changed.expectAll("NaN in operand " + std::to_string(i) + " at " +
+                        std::to_string(t));
+    }
 }
 
-TEST_F(ScanCorner, ResetsClearNaN) {
-  forAll(
-      [](CornerScan &scan) {
-        for (size_t i = 0; i < scan.size(); ++i) {
-          CornerScan changed = scan;
-          changed.setState(1, 1, NAN);
-          changed.setEntry(i, 0, 2, 0, NAN);
-          changed.resetAt(5);
-          changed.expectAll("reset behind NaN in operand " + std::to_string(i));
-        }
-      },
-      {{18, 20}});
+void resetBehindNaN(CornerScan &scan) {
+  for (size_t i = 0; i < scan.size(); ++i) {
+    CornerScan changed = scan;
+    changed.setState(1, 1, NAN);
+    changed.setEntry(i, 0, 2, 0, NAN);
+    changed.resetAt(5);
+    changed.expectAll("reset behind NaN in operand " + std::to_string(i));
+  }
 }
 
 /// What a log decay of -inf drops does not matter.
-TEST_F(ScanCorner, NegativeInfinityClearsNaNAndInfinity) {
-  forAll([](CornerScan &scan) {
-    if (!scan.hasDecay())
-      return;
-    for (double special : {double(NAN), kInfinity}) {
-      CornerScan changed = scan;
-      changed.setState(1, 0, special);
-      changed.setEntry(2, 0, 2, 1, special);
-      changed.setEntry(1, 1, 9, 1, special);
-      for (size_t i = 3; i < scan.size(); ++i)
-        if (scan.isRate(int(i) - 3))
-          for (int64_t t : {5, 11})
-            for (int64_t b : {0, 1})
-              for (int64_t h = 0; h < kHeads; ++h)
-                changed.set(i, b, t, h, -kInfinity);
-      changed.expectAll("erased");
-    }
-  });
+void eraseNaNAndInfinity(CornerScan &scan) {
+  if (!scan.hasDecay())
+    return;
+  for (double special : {double(NAN), kInfinity}) {
+    CornerScan changed = scan;
+    changed.setState(1, 0, special);
+    changed.setEntry(2, 0, 2, 1, special);
+    changed.setEntry(1, 1, 9, 1, special);
+    for (size_t i = 3; i < scan.size(); ++i)
+      if (scan.isRate(int(i) - 3))
+        for (int64_t t : {5, 11})
+          for (int64_t b : {0, 1})
+            for (int64_t h = 0; h < kHeads; ++h)
+              changed.set(i, b, t, h, -kInfinity);
+    changed.expectAll("erased");
+  }
+}
+
+/// A rate outside [0, 2] is unstable but defined.
+void leaveRangeOfRates(CornerScan &scan) {
+  if (!scan.hasBeta())
+    return;
+  for (int64_t t = 0; t < kTokens; ++t)
+    scan.set(scan.beta(), 0, t, 0, t % 2 ? -1.5 : 3.5);
+  scan.expectAll("unstable");
+}
+
+TEST_F(ScanCorner, SpecialValues) {
+  add(growByPositiveLogDecays);
+  add(putNaN, {{18, 20}});
+  add(resetBehindNaN, {{18, 20}});
+  add(eraseNaNAndInfinity);
+  add(leaveRangeOfRates);
+  check();
 }
 
 /// The kernel of a step, which has the state in its place.
 TEST_F(ScanCorner, OneTokenErases) {
-  forAll(
+  add(
       [](CornerScan &scan) {
         for (double special : {double(NAN), kInfinity}) {
           CornerScan changed = scan;
@@ -286,25 +296,13 @@ TEST_F(ScanCorner, OneTokenErases) {
         }
       },
       {{4, 5}, {18, 20}}, /*tokens=*/1);
-}
-
-/// A rate outside [0, 2] is unstable but defined.
-TEST_F(ScanCorner, RatesOutsideTheirRange) {
-  forAll(
-      [](CornerScan &scan) {
-        if (!scan.hasBeta())
-          return;
-        for (int64_t t = 0; t < kTokens; ++t)
-          scan.set(scan.beta(), 0, t, 0, t % 2 ? -1.5 : 3.5);
-        scan.expectAll("unstable");
-      },
-      {{4, 5}, {16, 20}});
+  check();
 }
 
 /// Segments of two tokens: what a segment drops of the state before it does
 /// not matter either.
 TEST_F(ScanCorner, SegmentsDropNaNAndInfinity) {
-  forAll(
+  add(
       [](CornerScan &scan) {
         for (size_t i = 0; i < scan.size(); ++i) {
           CornerScan changed = scan;
@@ -330,22 +328,18 @@ TEST_F(ScanCorner, SegmentsDropNaNAndInfinity) {
         }
       },
       {{4, 5}}, /*tokens=*/4);
+  check();
 }
 
 /// Sums of nothing are zero, and states of nothing are empty.
-TEST_F(ScanCorner, WidthsOfZero) {
-  forAll([](CornerScan &scan) { scan.expectAll("empty"); },
-         {{0, 20}, {18, 0}, {0, 0}});
-}
-
-TEST_F(ScanCorner, NoTokens) {
-  forAll([](CornerScan &scan) { scan.expectAll("no tokens"); },
-         {{4, 5}, {18, 20}}, 0);
-}
-
-TEST_F(ScanCorner, NoRowsOfTheBatch) {
-  forAll([](CornerScan &scan) { scan.expectAll("no batch"); },
-         {{4, 5}, {18, 20}}, kTokens, 0);
+TEST_F(ScanCorner, SizesOfZero) {
+  auto any = [](const char *what) {
+    return [what](CornerScan &scan) { scan.expectAll(what); };
+  };
+  add(any("no width"), {{0, 20}, {18, 0}, {0, 0}});
+  add(any("no tokens"), {{4, 5}, {18, 20}}, /*tokens=*/0);
+  add(any("no rows of the batch"), {{18, 20}}, kTokens, /*batch=*/0);
+  check();
 }
 
 } // namespace
