@@ -46,6 +46,12 @@ std::vector<std::string> processors() {
   return all;
 }
 
+void Program::takeProcessorsInTurn(int number) {
+  std::vector<std::string> all = processors();
+  if (rounds() == 1)
+    compileFor({all[size_t(number) % all.size()]});
+}
+
 static DataType dataTypeOf(const std::string &element) {
   if (element == "bf16")
     return DataType::BF16;

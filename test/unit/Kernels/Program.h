@@ -106,6 +106,9 @@ public:
   void measureAgainst(double least) { floor = least; }
   /// Processors other than processors().
   void compileFor(std::vector<std::string> names) { cpus = std::move(names); }
+  /// Random programs: in short runs program `number` is for one processor, the
+  /// next one for the next.
+  void takeProcessorsInTurn(int number);
 
   /// Compiles once, runs with `draws` draws of the drawn arguments and
   /// compares. Results of different numbers of threads have to be equal bit by

@@ -35,6 +35,7 @@ TEST_P(ScanProperty, EveryFormIsTheRecurrence) {
     SCOPED_TRACE("seed " + std::to_string(seed + round));
     Program program(uint32_t(seed + round));
     program.measureAgainst(0.1); // operands are about one
+    program.takeProcessorsInTurn(GetParam() + round);
     for (int i = 0; i < kScans; ++i)
       addRandomScan(program, transitions[size_t(program.integer(
                                  0, int64_t(transitions.size()) - 1))]);

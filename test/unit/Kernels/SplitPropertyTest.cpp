@@ -68,6 +68,7 @@ TEST_P(SplitProperty, PartsAreTheWhole) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Program program(seed);
     program.measureAgainst(0.1);
+    program.takeProcessorsInTurn(GetParam() + round);
     for (auto transition : transitions)
       addRandomScan(program, transition);
     for (int i = 0; i < 3; ++i) {
