@@ -50,10 +50,14 @@ Value ModelBuilder::linear(Value x, StringRef name, int64_t out,
   SmallVector<int64_t> shape = {out, in};
   if (options.storage == ir::Storage::InOut)
     shape = {in, out};
-  Value factor = weight((name + ".weight").str(), shape);
   Value bias;
   if (options.bias)
     bias = weight((name + ".bias").str(), {out});
+  std::string key = locate((name + ".weight").str());
+  if (auto stored = structures.find(ir::resolveWeightKey(key, number));
+      stored != structures.end())
+    return structuredLinear(x, name, key, stored->second, out, bias);
+  Value factor = weightAt(key, shape);
   auto structure = ir::DenseStructureAttr::get(b.getContext(), options.storage);
   return ir::LinearOp::create(b, named(name), x, ValueRange{factor}, bias,
                               structure);

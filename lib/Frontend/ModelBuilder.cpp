@@ -38,6 +38,7 @@ ModelBuilder::ModelBuilder(MLIRContext &context, const Archive &archive,
   context.loadDialect<ir::LinnetDialect, func::FuncDialect, arith::ArithDialect,
                       math::MathDialect, tensor::TensorDialect,
                       linalg::LinalgDialect>();
+  readStructures();
 }
 
 RankedTensorType ModelBuilder::activationType(ArrayRef<int64_t> feature) {
@@ -146,6 +147,12 @@ std::map<int64_t, std::string> ModelBuilder::signaturesOfLayers() const {
     signature += ' ';
     signature += dataTypeName(tensor->dtype);
     signature += formatShape(tensor->shape);
+  }
+  for (const auto &[name, stored] : structures) {
+    int64_t number;
+    StringRef rest;
+    if (parseLayerName(name, number, rest))
+      signatures[number] += "\n" + rest.str() + " = " + stored.text;
   }
   return signatures;
 }

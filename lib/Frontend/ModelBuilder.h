@@ -182,7 +182,8 @@ public:
                         int64_t width);
   /// Absolute positions `[B, T]` of tokens `[B, T]`.
   mlir::Value positions(mlir::Value tokens, mlir::Value position);
-  /// `name`.weight (and .bias) applied to the last dimension of `x`.
+  /// `name`.weight (and .bias) applied to the last dimension of `x`; where the
+  /// configuration says so, the matrix follows from factors.
   mlir::Value linear(mlir::Value x, llvm::StringRef name, int64_t out,
                      LinearOptions options = {});
   /// x / sqrt(mean(x^2) + eps) * w, with `unitOffset` * (1 + w).
@@ -366,6 +367,24 @@ private:
     std::string function;
     int64_t first;
   };
+  /// How a matrix follows from factors, which are tensors of its name, a dot
+  /// and theirs.
+  struct StoredStructure {
+    ir::StructureAttrInterface structure;
+    /// The attribute as the configuration writes it.
+    std::string text;
+    std::vector<std::string> factors;
+  };
+
+  /// Reads `linnet.structures` of the configuration (Structured.cpp).
+  void readStructures();
+  /// A map of x's last dimension to `out` whose factors `stored` names.
+  mlir::Value structuredLinear(mlir::Value x, llvm::StringRef name,
+                               llvm::StringRef key,
+                               const StoredStructure &stored, int64_t out,
+                               mlir::Value bias);
+  /// The tensor at `key`, which may hold `{}`, as stored.
+  mlir::Value weightAt(const std::string &key, llvm::ArrayRef<int64_t> shape);
 
   void writeLayers(
       llvm::StringRef prefix, const std::vector<std::string> &kinds,
@@ -414,6 +433,8 @@ private:
 
   std::vector<std::pair<std::string, std::string>> aliases;
   std::vector<std::string> ignored;
+  /// By the name of the matrix.
+  std::map<std::string, StoredStructure> structures;
   std::string layerPrefix;
   std::vector<LayerGroup> groups;
   std::vector<int32_t> order; // group of each layer

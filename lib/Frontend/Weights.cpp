@@ -58,8 +58,9 @@ bool ModelBuilder::parseLayerName(StringRef name, int64_t &number,
 std::string ModelBuilder::locate(StringRef name) const {
   std::string key = prefix + name.str();
   auto exists = [&](StringRef candidate) {
-    return archive.find(
-        ir::resolveMemberKey(ir::resolveWeightKey(candidate, number), 0));
+    std::string resolved =
+        ir::resolveMemberKey(ir::resolveWeightKey(candidate, number), 0);
+    return archive.find(resolved) || structures.count(resolved);
   };
   if (exists(key))
     return key;
@@ -105,7 +106,10 @@ DataType ModelBuilder::use(const std::string &key, ArrayRef<int64_t> shape) {
 }
 
 Value ModelBuilder::weight(StringRef name, ArrayRef<int64_t> shape) {
-  std::string key = locate(name);
+  return weightAt(locate(name), shape);
+}
+
+Value ModelBuilder::weightAt(const std::string &key, ArrayRef<int64_t> shape) {
   DataType dtype = use(key, shape);
   bool ofLayer = StringRef(key).contains("{}");
   return ir::WeightOp::create(b, NameLoc::get(b.getStringAttr(key)),

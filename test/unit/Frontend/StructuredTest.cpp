@@ -1,0 +1,140 @@
+//===- StructuredTest.cpp - matrices that follow from factors -------------===//
+
+#include "TestCheckpoint.h"
+
+#include <gtest/gtest.h>
+
+using namespace linnet;
+using namespace linnet::test;
+
+namespace {
+
+const char *const kUp = "model.layers.0.mlp.up_proj.weight";
+
+/// Stores matrix `name` W as W times the identity.
+void factorise(TestCheckpoint &checkpoint, const std::string &name) {
+  TestCheckpoint::Tensor w = checkpoint.tensors.at(name);
+  checkpoint.tensors.erase(name);
+  int64_t in = w.shape[1];
+  std::vector<float> identity(size_t(in * in), 0.0f);
+  for (int64_t i = 0; i < in; ++i)
+    identity[size_t(i * in + i)] = 1;
+  auto bytes = reinterpret_cast<const std::byte *>(identity.data());
+  checkpoint.tensors[name + ".left"] = w;
+  checkpoint.tensors[name + ".right"] = {
+      DataType::F32, {in, in}, {bytes, bytes + identity.size() * 4}};
+  checkpoint.config["linnet"]["structures"][name] = {
+      {"structure", "low_rank"}, {"factors", {"left", "right"}}};
+}
+
+void expectError(TestCheckpoint &checkpoint, const std::string &expected) {
+  std::string error = checkpoint.importError();
+  EXPECT_NE(error.find(expected), std::string::npos) << error;
+}
+
+TEST(Structured, FactorsAreTheMatrix) {
+  TestCheckpoint checkpoint("llama");
+  for (const char *layer : {"0", "1"})
+    for (const char *map : {"mlp.up_proj", "self_attn.o_proj"})
+      factorise(checkpoint,
+                std::string("model.layers.") + layer + "." + map + ".weight");
+  EXPECT_LT(checkpoint.errorAgainstFixture(), 2e-6);
+}
+
+/// Layers whose structures differ are not the same function.
+TEST(Structured, OneLayerOnly) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  auto module = checkpoint.import();
+  ASSERT_TRUE(bool(module)) << module.error().str();
+  EXPECT_EQ(occurrences(printed(**module), "#linnet.low_rank"), 1u);
+  EXPECT_EQ(occurrences(printed(**module), "func.func private @layer"), 2u);
+  EXPECT_LT(checkpoint.errorAgainstFixture(), 2e-6);
+}
+
+TEST(Structured, BothLayersShareAFunction) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  factorise(checkpoint, "model.layers.1.mlp.up_proj.weight");
+  auto module = checkpoint.import();
+  ASSERT_TRUE(bool(module)) << module.error().str();
+  EXPECT_EQ(occurrences(printed(**module), "func.func private @layer"), 1u);
+}
+
+TEST(StructuredErrors, NoObject) {
+  TestCheckpoint checkpoint("llama");
+  checkpoint.config["linnet"]["structures"] = "low_rank";
+  expectError(checkpoint, "key 'linnet.structures': expected an object");
+  checkpoint.config["linnet"] = 3;
+  expectError(checkpoint, "key 'linnet': expected an object");
+}
+
+TEST(StructuredErrors, UnknownStructure) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  checkpoint.config["linnet"]["structures"][kUp]["structure"] = "high_rank";
+  expectError(checkpoint,
+              "entry 'model.layers.0.mlp.up_proj.weight': expected a structure "
+              "such as 'low_rank', but got 'high_rank'");
+}
+
+TEST(StructuredErrors, TransitionInItsPlace) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  checkpoint.config["linnet"]["structures"][kUp]["structure"] = "scalar";
+  expectError(checkpoint, "expected a structure such as 'low_rank'");
+}
+
+TEST(StructuredErrors, MissingKeys) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  checkpoint.config["linnet"]["structures"][kUp].erase("factors");
+  expectError(checkpoint, "'factors'");
+}
+
+TEST(StructuredErrors, MissingFactor) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  checkpoint.tensors.erase(std::string(kUp) + ".right");
+  expectError(checkpoint,
+              "tensor 'model.layers.0.mlp.up_proj.weight.right' not found");
+}
+
+TEST(StructuredErrors, MatrixAndFactors) {
+  TestCheckpoint checkpoint("llama");
+  TestCheckpoint::Tensor w = checkpoint.tensors.at(kUp);
+  factorise(checkpoint, kUp);
+  checkpoint.tensors[kUp] = w;
+  expectError(checkpoint,
+              "unexpected tensor 'model.layers.0.mlp.up_proj.weight'");
+}
+
+TEST(StructuredErrors, FactorsThatDoNotFitEachOther) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  checkpoint.tensors.erase(std::string(kUp) + ".right");
+  checkpoint.addZeros(std::string(kUp) + ".right", {3, 4});
+  expectError(checkpoint, "expected both factors to have the same rank");
+}
+
+TEST(StructuredErrors, FactorsOfAnotherMap) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  int64_t in = checkpoint.tensors.at(std::string(kUp) + ".left").shape[1];
+  checkpoint.tensors.erase(std::string(kUp) + ".left");
+  checkpoint.addZeros(std::string(kUp) + ".left", {7, in});
+  expectError(checkpoint, "expected factors of a map from ");
+}
+
+/// What is not a linear map of the model leaves its factors over.
+TEST(StructuredErrors, NoSuchMap) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  auto &structures = checkpoint.config["linnet"]["structures"];
+  structures["model.norm.weight"] = structures[kUp];
+  checkpoint.addZeros("model.norm.weight.left", {2, 2});
+  checkpoint.addZeros("model.norm.weight.right", {2, 2});
+  expectError(checkpoint, "unexpected tensor 'model.norm.weight.left'");
+}
+
+} // namespace
