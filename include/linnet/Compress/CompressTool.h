@@ -1,0 +1,16 @@
+//===- CompressTool.h - what linnet-compress does -------------*- C++ -*-===//
+
+#ifndef LINNET_COMPRESS_COMPRESSTOOL_H
+#define LINNET_COMPRESS_COMPRESSTOOL_H
+
+#include "linnet/Compress/Compress.h"
+
+namespace linnet {
+
+/// Compresses, prints what became of each map, and says on stderr what went
+/// wrong. Returns the exit code.
+int runCompressTool(const CompressOptions &options);
+
+} // namespace linnet
+
+#endif // LINNET_COMPRESS_COMPRESSTOOL_H

@@ -1,0 +1,53 @@
+//===- CompressTool.cpp - what linnet-compress does -----------------------===//
+
+#include "linnet/Compress/CompressTool.h"
+
+#include <cstdio>
+#include <unistd.h>
+
+namespace linnet {
+
+static void clearLine() {
+  if (isatty(STDERR_FILENO))
+    fputs("\r\033[K", stderr);
+}
+
+static void print(const CompressReport &report) {
+  int64_t before = 0, after = 0;
+  printf("%-52s %12s %6s %12s %8s\n", "map", "parameters", "rank", "kept",
+         "error");
+  for (const CompressedMap &map : report.maps) {
+    int64_t dense = map.rows * map.columns;
+    before += dense;
+    after += map.parameters();
+    printf("%-52s %12lld %6s %12lld %8.4f\n", map.name.c_str(),
+           static_cast<long long>(dense),
+           map.rank ? std::to_string(map.rank).c_str() : "-",
+           static_cast<long long>(map.parameters()), map.error);
+  }
+  printf("%-52s %12lld %6s %12lld\n", "all", static_cast<long long>(before), "",
+         static_cast<long long>(after));
+  for (const std::string &line : report.declined)
+    printf("left alone: %s\n", line.c_str());
+}
+
+int runCompressTool(const CompressOptions &options) {
+  CompressReport report;
+  if (isatty(STDERR_FILENO))
+    report.progress = [](std::string_view stage, std::string_view name) {
+      fprintf(stderr, "\r\033[Klinnet-compress: %.*s %.*s ...",
+              int(stage.size()), stage.data(), int(name.size()), name.data());
+      fflush(stderr);
+    };
+  Status status = compressCheckpoint(options, report);
+  clearLine();
+  if (!status) {
+    fprintf(stderr, "linnet-compress: error: %s\n",
+            status.error().str().c_str());
+    return 1;
+  }
+  print(report);
+  return fflush(stdout) == 0 ? 0 : 1;
+}
+
+} // namespace linnet

@@ -1,0 +1,45 @@
+//===- LinearMaps.h - the matrices that may be replaced -------*- C++ -*-===//
+
+#ifndef LIB_COMPRESS_LINEARMAPS_H
+#define LIB_COMPRESS_LINEARMAPS_H
+
+#include "dialects/Linnet/Linnet.h"
+#include "linnet/Checkpoint/Archive.h"
+#include "linnet/Numerics/Matrix.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <string>
+#include <vector>
+
+namespace linnet::compress {
+
+/// A matrix of a layer that is applied to activations and nothing else.
+struct LinearMap {
+  /// Of the tensor.
+  std::string name;
+  /// Of W, [out, in].
+  int64_t rows = 0, columns = 0;
+  /// How the tensor stores W.
+  mlir::linnet::Storage storage = mlir::linnet::Storage::OutIn;
+  DataType dtype = DataType::F32;
+
+  int64_t parameters() const { return rows * columns; }
+};
+
+struct LinearMaps {
+  /// Layer by layer, in the order of the layer's operations.
+  std::vector<LinearMap> maps;
+  /// "TENSOR: why it is left alone".
+  std::vector<std::string> declined;
+};
+
+/// The matrices of `module`'s layers whose tensors `archive` holds.
+LinearMaps findLinearMaps(mlir::ModuleOp module, const Archive &archive);
+
+/// W, [out, in]. Errors: entries that are not finite.
+Result<Matrix> readMatrix(const LinearMap &map, const Archive &archive);
+
+} // namespace linnet::compress
+
+#endif // LIB_COMPRESS_LINEARMAPS_H
