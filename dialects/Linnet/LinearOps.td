@@ -33,8 +33,9 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [
     the structure's input width. C3: the bias has the output width.
 
     Lifespan: created by import and the compression passes; structures
-    without a kernel of their own (all but `dense` and `block_diagonal`) become
-    dense maps in `linnet-expand-structures`; gone after `linnet-lower-cpu`.
+    without a kernel of their own (all but `dense`, `block_diagonal` and
+    `permutation`) become such maps in `linnet-expand-structures`; gone after
+    `linnet-lower-cpu`.
 
     ```mlir
     %y = linnet.linear #linnet.dense %x, %w
@@ -43,6 +44,8 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [
            : (tensor<2x5x32xf32>, tensor<40x4xf32>, tensor<4x32xf32>, tensor<40xf32>) -> tensor<2x5x40xf32>
     %h = linnet.linear #linnet.block_diagonal %x, %blocks
            : (tensor<2x5x32xf32>, tensor<4x10x8xf32>) -> tensor<2x5x40xf32>
+    %p = linnet.linear #linnet.pivoted_low_rank %x, %columns, %coefficients, %order
+           : (tensor<2x5x32xf32>, tensor<40x4xf32>, tensor<4x28xf32>, tensor<32xi32>) -> tensor<2x5x40xf32>
     ```
   }];
   let arguments = (ins AnyRankedTensor:$input, Variadic<AnyRankedTensor>:$factors,

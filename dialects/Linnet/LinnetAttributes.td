@@ -194,10 +194,10 @@ def Linnet_ComplexValueAttr : Linnet_ComplexTransition<"ComplexValueTransition",
 // Structures
 //===----------------------------------------------------------------------===//
 
-class Linnet_Structure<string name, string mnemo>
+class Linnet_Structure<string name, string mnemo, list<string> more = []>
     : Linnet_Attr<name, mnemo, [DeclareAttrInterfaceMethods<
         StructureAttrInterface,
-        ["inferShape", "toDense", "buildApply", "getFlops"]>]>;
+        !listconcat(["inferShape", "toDense", "buildApply", "getFlops"], more)>]>;
 
 def Linnet_DenseAttr : Linnet_Structure<"DenseStructure", "dense"> {
   let summary = "one stored matrix";
@@ -213,6 +213,30 @@ def Linnet_LowRankAttr : Linnet_Structure<"LowRankStructure", "low_rank"> {
   let summary = "W = U V with a small middle";
   let description = [{
     Two factors: `U` `[out, rank]` and `V` `[rank, in]`; y = U (V x).
+  }];
+}
+
+def Linnet_PermutationAttr : Linnet_Structure<"PermutationStructure", "permutation",
+    ["findObstacle"]> {
+  let summary = "y_i = x_order[i]";
+  let description = [{
+    One factor: `order` `[n]` of i32, every number from 0 to n - 1 once. What
+    lies between the factors of a product whose blocks are shuffled (Monarch,
+    Dao et al. 2022), and what sorts the inputs of `pivoted_low_rank`.
+  }];
+}
+
+def Linnet_PivotedLowRankAttr : Linnet_Structure<"PivotedLowRankStructure", "pivoted_low_rank",
+    ["findObstacle"]> {
+  let summary = "W of rank r in r (out + in - r) numbers";
+  let description = [{
+    r of W's columns as they are, and the others as combinations of them (an
+    interpolative decomposition; Zhao et al. 2025, PIFA):
+    `W[:, order] = columns [I | coefficients]`.
+
+    Three factors: `columns` `[out, r]`, `coefficients` `[r, in - r]` and
+    `order` `[in]` of i32, a permutation whose first r entries are the columns
+    kept. With z = x[order], y = columns (z[: r] + coefficients z[r :]).
   }];
 }
 

@@ -62,10 +62,19 @@ def StructureAttrInterface : AttrInterface<"StructureAttrInterface"> {
            "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
     InterfaceMethod<[{
       The dense blocks on the diagonal, row major and one after the other
-      (`[out, in]` if there is one), from the factors' values. This is the
-      definition of the structure.
+      (`[out, in]` if there is one), from the factors' values, to which nothing
+      stands in the way (findObstacle). This is the definition of the structure.
     }], "::std::vector<double>", "toDense",
       (ins "::llvm::ArrayRef<::mlir::linnet::FactorValue>":$factors)>,
+    InterfaceMethod<[{
+      Why factor `number`, of a fitting type, may not have this value; empty if
+      it may. Who has values at hand asks: the evaluator, and importers about
+      factors of integers. Kernels read and write within bounds whatever the
+      values are.
+    }], "::std::string", "findObstacle",
+      (ins "unsigned":$number, "const ::mlir::linnet::FactorValue &":$factor), "", [{
+        return {};
+      }]>,
     InterfaceMethod<[{
       Writes y = W x with simpler linear maps (bias not included), or returns
       null if the structure is primitive, that is, has a kernel of its own.

@@ -2,6 +2,9 @@
 
 #include "dialects/Linnet/Linnet.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
 using namespace mlir;
 using namespace mlir::linnet;
 
@@ -14,14 +17,16 @@ int64_t linnet::sumOfBytes(TypeRange types) {
   return bytes;
 }
 
-/// The shape of factor `index` as a static matrix, or an error.
+/// The shape of factor `index` as a static matrix of floats, or an error.
 static FailureOr<ArrayRef<int64_t>>
 matrixShape(TypeRange factors, unsigned index,
             function_ref<InFlightDiagnostic()> emitError) {
   auto type = dyn_cast<RankedTensorType>(factors[index]);
-  if (!type || type.getRank() != 2 || !type.hasStaticShape())
+  if (!type || type.getRank() != 2 || !type.hasStaticShape() ||
+      !isa<FloatType>(type.getElementType()))
     return emitError() << "expected factor " << index
-                       << " to be a static matrix, but got " << factors[index];
+                       << " to be a static matrix of floats, but got "
+                       << factors[index];
   return type.getShape();
 }
 
@@ -154,4 +159,149 @@ Value BlockDiagonalStructureAttr::buildApply(OpBuilder &, Location, Value,
 
 int64_t BlockDiagonalStructureAttr::getFlops(TypeRange factors) const {
   return 2 * cast<ShapedType>(factors[0]).getNumElements();
+}
+
+//===----------------------------------------------------------------------===//
+// permutation
+//===----------------------------------------------------------------------===//
+
+/// The length of factor `index` as an order of inputs, or an error.
+static FailureOr<int64_t>
+orderLength(TypeRange factors, unsigned index,
+            function_ref<InFlightDiagnostic()> emitError) {
+  auto type = dyn_cast<RankedTensorType>(factors[index]);
+  if (!type || type.getRank() != 1 || !type.hasStaticShape() ||
+      !type.getElementType().isInteger(32))
+    return emitError() << "expected factor " << index
+                       << " to be a static vector of i32, but got "
+                       << factors[index];
+  return type.getDimSize(0);
+}
+
+/// Why `order` is no permutation; empty if it is one.
+static std::string findGap(const FactorValue &order) {
+  std::vector<bool> seen(order.values.size());
+  for (auto [i, value] : llvm::enumerate(order.values)) {
+    bool inRange = value >= 0 && value < double(seen.size());
+    if (!inRange || seen[size_t(value)])
+      return "expected an order of every number from 0 to " +
+             std::to_string(int64_t(seen.size()) - 1) + " once, but got " +
+             std::to_string(int64_t(value)) +
+             (inRange ? " twice" : " at " + std::to_string(i));
+    seen[size_t(value)] = true;
+  }
+  return {};
+}
+
+FailureOr<LinearShape> PermutationStructureAttr::inferShape(
+    TypeRange factors, function_ref<InFlightDiagnostic()> emitError) const {
+  if (failed(expectFactors(factors, 1, emitError)))
+    return failure();
+  auto length = orderLength(factors, 0, emitError);
+  if (failed(length))
+    return failure();
+  return LinearShape{*length, *length};
+}
+
+std::string
+PermutationStructureAttr::findObstacle(unsigned,
+                                       const FactorValue &factor) const {
+  return findGap(factor);
+}
+
+std::vector<double>
+PermutationStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
+  ArrayRef<double> order = factors[0].values;
+  std::vector<double> dense(order.size() * order.size(), 0.0);
+  for (auto [o, i] : llvm::enumerate(order))
+    dense[o * order.size() + size_t(i)] = 1;
+  return dense;
+}
+
+Value PermutationStructureAttr::buildApply(OpBuilder &, Location, Value,
+                                           ValueRange) const {
+  return {};
+}
+
+int64_t PermutationStructureAttr::getFlops(TypeRange) const { return 0; }
+
+//===----------------------------------------------------------------------===//
+// pivoted_low_rank
+//===----------------------------------------------------------------------===//
+
+FailureOr<LinearShape> PivotedLowRankStructureAttr::inferShape(
+    TypeRange factors, function_ref<InFlightDiagnostic()> emitError) const {
+  if (failed(expectFactors(factors, 3, emitError)))
+    return failure();
+  auto columns = matrixShape(factors, 0, emitError);
+  auto coefficients = matrixShape(factors, 1, emitError);
+  auto length = orderLength(factors, 2, emitError);
+  if (failed(columns) || failed(coefficients) || failed(length))
+    return failure();
+  int64_t rank = (*columns)[1], others = (*coefficients)[1];
+  if ((*coefficients)[0] != rank)
+    return emitError()
+           << "expected both factors to have the same rank, but got " << rank
+           << " and " << (*coefficients)[0];
+  if (*length != rank + others)
+    return emitError() << "expected an order of " << rank << " + " << others
+                       << " inputs, but got " << *length;
+  return LinearShape{*length, (*columns)[0]};
+}
+
+std::string
+PivotedLowRankStructureAttr::findObstacle(unsigned number,
+                                          const FactorValue &factor) const {
+  return number == 2 ? findGap(factor) : std::string();
+}
+
+std::vector<double>
+PivotedLowRankStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
+  const FactorValue &columns = factors[0], &coefficients = factors[1];
+  ArrayRef<double> order = factors[2].values;
+  int64_t out = columns.shape[0], rank = columns.shape[1],
+          others = coefficients.shape[1], in = rank + others;
+  std::vector<double> dense(out * in, 0.0);
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t r = 0; r < rank; ++r) {
+      double kept = columns.values[o * rank + r];
+      dense[o * in + int64_t(order[r])] = kept;
+      for (int64_t c = 0; c < others; ++c)
+        dense[o * in + int64_t(order[rank + c])] +=
+            kept * coefficients.values[r * others + c];
+    }
+  return dense;
+}
+
+/// Columns [begin, begin + size) of the last dimension.
+static Value sliceColumns(OpBuilder &b, Location loc, Value x, int64_t begin,
+                          int64_t size) {
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, x);
+  SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)),
+      strides(sizes.size(), b.getIndexAttr(1));
+  offsets.back() = b.getIndexAttr(begin);
+  sizes.back() = b.getIndexAttr(size);
+  return tensor::ExtractSliceOp::create(b, loc, x, offsets, sizes, strides);
+}
+
+Value PivotedLowRankStructureAttr::buildApply(OpBuilder &builder, Location loc,
+                                              Value input,
+                                              ValueRange factors) const {
+  auto dense = DenseStructureAttr::get(getContext(), Storage::OutIn);
+  ArrayRef<int64_t> shape = cast<ShapedType>(factors[1].getType()).getShape();
+  Value sorted = LinearOp::create(builder, loc, input, factors[2], Value(),
+                                  PermutationStructureAttr::get(getContext()));
+  Value middle = sliceColumns(builder, loc, sorted, 0, shape[0]);
+  if (shape[1] > 0) {
+    Value others = sliceColumns(builder, loc, sorted, shape[0], shape[1]);
+    Value combined =
+        LinearOp::create(builder, loc, others, factors[1], Value(), dense);
+    middle = arith::AddFOp::create(builder, loc, middle, combined);
+  }
+  return LinearOp::create(builder, loc, middle, factors[0], Value(), dense);
+}
+
+int64_t PivotedLowRankStructureAttr::getFlops(TypeRange factors) const {
+  return 2 * (cast<ShapedType>(factors[0]).getNumElements() +
+              cast<ShapedType>(factors[1]).getNumElements());
 }

@@ -384,7 +384,12 @@ private:
                                const StoredStructure &stored, int64_t out,
                                mlir::Value bias);
   /// The tensor at `key`, which may hold `{}`, as stored.
-  mlir::Value weightAt(const std::string &key, llvm::ArrayRef<int64_t> shape);
+  mlir::Value weightAt(const std::string &key, llvm::ArrayRef<int64_t> shape,
+                       bool integers = false);
+  /// Why factor `number` of `stored`, the tensor at `key`, may not hold what it
+  /// holds; empty if it may.
+  std::string checkIntegers(const StoredStructure &stored, unsigned number,
+                            llvm::StringRef key) const;
 
   void writeLayers(
       llvm::StringRef prefix, const std::vector<std::string> &kinds,
@@ -401,8 +406,10 @@ private:
                       llvm::StringRef &rest) const;
   bool isIgnored(llvm::StringRef name) const;
   std::string locate(llvm::StringRef name) const;
-  /// Notes that tensor `key` of `shape` is used; its type.
-  DataType use(const std::string &key, llvm::ArrayRef<int64_t> shape);
+  /// Notes that tensor `key` of `shape` is used; its type, which is a floating
+  /// one, or with `integers` perhaps I32.
+  DataType use(const std::string &key, llvm::ArrayRef<int64_t> shape,
+               bool integers = false);
   mlir::Type elementType(DataType dtype);
   mlir::RankedTensorType activationType(llvm::ArrayRef<int64_t> feature);
   mlir::RankedTensorType tokensType();

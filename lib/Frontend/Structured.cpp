@@ -63,18 +63,34 @@ void ModelBuilder::readStructures() {
   }
 }
 
+std::string ModelBuilder::checkIntegers(const StoredStructure &stored,
+                                        unsigned number, StringRef key) const {
+  const Archive::Tensor *tensor =
+      archive.find(ir::resolveWeightKey(key, this->number));
+  if (!tensor || isFloat(tensor->dtype))
+    return {};
+  std::vector<double> values(tensor->bytes / dataTypeSize(tensor->dtype));
+  convertToF64(tensor->data, tensor->dtype, values.data(), values.size());
+  std::string obstacle =
+      stored.structure.findObstacle(number, {tensor->shape, values});
+  return obstacle.empty()
+             ? obstacle
+             : "tensor " + quoteName(tensor->name) + ": " + obstacle;
+}
+
 Value ModelBuilder::structuredLinear(Value x, StringRef name, StringRef key,
                                      const StoredStructure &stored, int64_t out,
                                      Value bias) {
   SmallVector<Value> factors;
+  std::string problem;
   for (const std::string &factor : stored.factors) {
     std::string factorKey = (key + "." + factor).str();
     const Archive::Tensor *tensor =
         archive.find(ir::resolveWeightKey(factorKey, number));
     factors.push_back(weightAt(
-        factorKey, tensor ? ArrayRef<int64_t>(tensor->shape) : ArrayRef{out}));
+        factorKey, tensor ? ArrayRef<int64_t>(tensor->shape) : ArrayRef{out},
+        /*integers=*/true));
   }
-  std::string problem;
   FailureOr<ir::LinearShape> shape = failure();
   {
     ScopedDiagnosticHandler collect(
@@ -90,6 +106,9 @@ Value ModelBuilder::structuredLinear(Value x, StringRef name, StringRef key,
     problem = "expected factors of a map from " + std::to_string(in) + " to " +
               std::to_string(out) + " features, but got one from " +
               std::to_string(shape->in) + " to " + std::to_string(shape->out);
+  for (auto [i, factor] : llvm::enumerate(stored.factors))
+    if (problem.empty() && succeeded(shape))
+      problem = checkIntegers(stored, unsigned(i), (key + "." + factor).str());
   if (!problem.empty())
     configuration.fail(
         makeError(configuration.file(), ": key 'linnet.structures', entry ",

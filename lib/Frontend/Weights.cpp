@@ -84,18 +84,22 @@ Type ModelBuilder::elementType(DataType dtype) {
     return Float8E4M3FNType::get(b.getContext());
   case DataType::F8E5M2:
     return Float8E5M2Type::get(b.getContext());
+  case DataType::I32:
+    return b.getI32Type();
   default:
     return b.getF32Type();
   }
 }
 
-DataType ModelBuilder::use(const std::string &key, ArrayRef<int64_t> shape) {
+DataType ModelBuilder::use(const std::string &key, ArrayRef<int64_t> shape,
+                           bool integers) {
   used.insert({StringRef(key).contains("{}") ? group : -1, key});
   Result<const Archive::Tensor *> found = archive.require(
       ir::resolveWeightKey(key, number), {shape.begin(), shape.end()});
   if (!found)
     configuration.fail(found.error());
-  else if (!isFloat((*found)->dtype))
+  else if (!isFloat((*found)->dtype) &&
+           !(integers && (*found)->dtype == DataType::I32))
     configuration.fail(makeError("tensor ", quoteName((*found)->name), " in ",
                                  archive.fileOf(**found),
                                  ": expected a floating-point type, but got ",
@@ -109,8 +113,9 @@ Value ModelBuilder::weight(StringRef name, ArrayRef<int64_t> shape) {
   return weightAt(locate(name), shape);
 }
 
-Value ModelBuilder::weightAt(const std::string &key, ArrayRef<int64_t> shape) {
-  DataType dtype = use(key, shape);
+Value ModelBuilder::weightAt(const std::string &key, ArrayRef<int64_t> shape,
+                             bool integers) {
+  DataType dtype = use(key, shape, integers);
   bool ofLayer = StringRef(key).contains("{}");
   return ir::WeightOp::create(b, NameLoc::get(b.getStringAttr(key)),
                               RankedTensorType::get(shape, elementType(dtype)),

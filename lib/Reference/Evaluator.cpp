@@ -335,9 +335,9 @@ Result<TensorRef> Interpreter::loadWeight(const std::string &key,
   return found->second;
 }
 
-TensorRef Interpreter::getDense(ir::StructureAttrInterface structure,
-                                ArrayRef<TensorRef> factors,
-                                ir::LinearShape shape) {
+Result<TensorRef> Interpreter::getDense(ir::StructureAttrInterface structure,
+                                        ArrayRef<TensorRef> factors,
+                                        ir::LinearShape shape) {
   if (auto dense = mlir::dyn_cast<ir::DenseStructureAttr>(structure))
     if (dense.getStorage() == ir::Storage::OutIn)
       return factors[0];
@@ -351,6 +351,10 @@ TensorRef Interpreter::getDense(ir::StructureAttrInterface structure,
   auto found = denseMatrices.find(key);
   if (found != denseMatrices.end())
     return found->second;
+  for (auto [number, value] : llvm::enumerate(values))
+    if (std::string obstacle = structure.findObstacle(unsigned(number), value);
+        !obstacle.empty())
+      return makeError("factor ", number, ": ", obstacle);
   TensorRef dense = std::make_shared<HostTensor>(
       std::vector<int64_t>{shape.out, shape.blockIn()},
       structure.toDense(values));

@@ -115,8 +115,9 @@ public:
 
   /// The [out, in] matrix of a structured linear map. Kept when all factors
   /// are weights; the factor itself where that already is the matrix.
-  TensorRef getDense(ir::StructureAttrInterface structure,
-                     ArrayRef<TensorRef> factors, ir::LinearShape shape);
+  Result<TensorRef> getDense(ir::StructureAttrInterface structure,
+                             ArrayRef<TensorRef> factors,
+                             ir::LinearShape shape);
 
   /// Calls `body(begin, end)` on disjoint parts of [0, count) that cover it;
   /// on several threads when `work` (flops in all) pays for starting them.

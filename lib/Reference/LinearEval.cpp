@@ -76,8 +76,10 @@ static Status evalLinear(ir::LinearOp op, Scope &scope) {
                                             [&] { return op.emitOpError(); });
   if (failed(shape))
     return makeError("expected factors that fit the structure");
-  TensorRef dense =
+  Result<TensorRef> dense =
       scope.interpreter.getDense(op.getStructure(), factors, *shape);
+  if (!dense)
+    return dense.error();
 
   std::vector<int64_t> dims = x.shape;
   if (dims.back() != shape->in)
@@ -98,7 +100,7 @@ static Status evalLinear(ir::LinearOp op, Scope &scope) {
           int64_t block = begin / shape->blockOut();
           int64_t stop = std::min(end, (block + 1) * shape->blockOut());
           multiplyRange(x.values.data() + block * shape->blockIn(), rows,
-                        shape->in, dense->values.data(), shape->blockIn(),
+                        shape->in, (*dense)->values.data(), shape->blockIn(),
                         begin, stop, y->values.data(), shape->out);
           begin = stop;
         }

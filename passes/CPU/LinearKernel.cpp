@@ -11,6 +11,7 @@
 #include "dialects/Linnet/Linnet.h"
 #include "passes/CPU/FunctionLowering.h"
 #include "passes/CPU/LinearPanels.h"
+#include "passes/CPU/PermutationKernel.h"
 #include "passes/CPU/RegisterTile.h"
 
 using namespace mlir;
@@ -390,6 +391,8 @@ static std::optional<Storage> storageOf(StructureAttrInterface structure) {
 
 static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   auto op = cast<LinearOp>(operation);
+  if (isa<PermutationStructureAttr>(op.getStructure()))
+    return lowerPermutation(f, op);
   std::optional<Storage> storage = storageOf(op.getStructure());
   if (!storage)
     return op.emitOpError("expected a dense structure (run "

@@ -24,7 +24,8 @@ def ExpandStructures : Pass<"linnet-expand-structures"> {
     Example: test/Passes/Lower/expand-structures.mlir.
   }];
   let statistics = [Statistic<"expanded", "expanded", "linear maps expanded">];
-  let dependentDialects = ["::mlir::linnet::LinnetDialect", "::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::linnet::LinnetDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def SpecializePhases : Pass<"linnet-specialize-phases", "::mlir::ModuleOp"> {

@@ -9,7 +9,7 @@ func.func @linear_c1_factor_count(%x: tensor<5x3xf32>, %w: tensor<4x3xf32>) {
 // -----
 
 func.func @linear_c1_factor_rank(%x: tensor<5x3xf32>, %w: tensor<4x3x1xf32>) {
-  // expected-error @+1 {{expected factor 0 to be a static matrix, but got 'tensor<4x3x1xf32>'}}
+  // expected-error @+1 {{expected factor 0 to be a static matrix of floats, but got 'tensor<4x3x1xf32>'}}
   %y = linnet.linear #linnet.dense %x, %w : (tensor<5x3xf32>, tensor<4x3x1xf32>) -> tensor<5x4xf32>
   return
 }
@@ -17,7 +17,7 @@ func.func @linear_c1_factor_rank(%x: tensor<5x3xf32>, %w: tensor<4x3x1xf32>) {
 // -----
 
 func.func @linear_c1_factor_dynamic(%x: tensor<5x3xf32>, %w: tensor<?x3xf32>) {
-  // expected-error @+1 {{expected factor 0 to be a static matrix, but got 'tensor<?x3xf32>'}}
+  // expected-error @+1 {{expected factor 0 to be a static matrix of floats, but got 'tensor<?x3xf32>'}}
   %y = linnet.linear #linnet.dense %x, %w : (tensor<5x3xf32>, tensor<?x3xf32>) -> tensor<5x?xf32>
   return
 }
@@ -124,5 +124,53 @@ func.func @embedding_table(%ids: tensor<2xi32>, %table: tensor<4xf32>) {
 func.func @positions_rank(%ids: tensor<2xi32>, %p: index) {
   // expected-error @+1 {{operand #0 must be 2D tensor of integer values, but got 'tensor<2xi32>'}}
   %y = linnet.positions %ids, %p : (tensor<2xi32>, index) -> tensor<2xi32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_integers(%x: tensor<5x3xf32>, %w: tensor<4x3xi32>) {
+  // expected-error @+1 {{expected factor 0 to be a static matrix of floats, but got 'tensor<4x3xi32>'}}
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<5x3xf32>, tensor<4x3xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_order(%x: tensor<5x3xf32>, %o: tensor<3xf32>) {
+  // expected-error @+1 {{expected factor 0 to be a static vector of i32, but got 'tensor<3xf32>'}}
+  %y = linnet.linear #linnet.permutation %x, %o : (tensor<5x3xf32>, tensor<3xf32>) -> tensor<5x3xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2_order(%x: tensor<5x3xf32>, %o: tensor<4xi32>) {
+  // expected-error @+1 {{expected the input's last dimension to be 4, but got 'tensor<5x3xf32>'}}
+  %y = linnet.linear #linnet.permutation %x, %o : (tensor<5x3xf32>, tensor<4xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_pivoted_count(%x: tensor<5x7xf32>, %w: tensor<4x2xf32>, %c: tensor<2x5xf32>) {
+  // expected-error @+1 {{expected 3 factors, but got 2}}
+  %y = linnet.linear #linnet.pivoted_low_rank %x, %w, %c : (tensor<5x7xf32>, tensor<4x2xf32>, tensor<2x5xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_pivoted_rank(%x: tensor<5x7xf32>, %w: tensor<4x2xf32>, %c: tensor<3x5xf32>, %o: tensor<7xi32>) {
+  // expected-error @+1 {{expected both factors to have the same rank, but got 2 and 3}}
+  %y = linnet.linear #linnet.pivoted_low_rank %x, %w, %c, %o : (tensor<5x7xf32>, tensor<4x2xf32>, tensor<3x5xf32>, tensor<7xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_pivoted_order(%x: tensor<5x7xf32>, %w: tensor<4x2xf32>, %c: tensor<2x5xf32>, %o: tensor<6xi32>) {
+  // expected-error @+1 {{expected an order of 2 + 5 inputs, but got 6}}
+  %y = linnet.linear #linnet.pivoted_low_rank %x, %w, %c, %o : (tensor<5x7xf32>, tensor<4x2xf32>, tensor<2x5xf32>, tensor<6xi32>) -> tensor<5x4xf32>
   return
 }

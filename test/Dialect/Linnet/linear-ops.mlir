@@ -16,6 +16,15 @@ func.func @linear(%x: tensor<2x5x32xf32>, %w: tensor<40x32xf32>, %t: tensor<32x4
   return
 }
 
+// CHECK-LABEL: func.func @permutations(
+func.func @permutations(%x: tensor<?x?x32xf32>, %o: tensor<32xi32>, %w: tensor<40x4xbf16>, %c: tensor<4x28xf32>, %b: tensor<40xf32>) {
+  // CHECK: linnet.linear #linnet.permutation %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<32xi32>) -> tensor<?x?x32xf32>
+  %0 = linnet.linear #linnet.permutation %x, %o : (tensor<?x?x32xf32>, tensor<32xi32>) -> tensor<?x?x32xf32>
+  // CHECK: linnet.linear #linnet.pivoted_low_rank %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} bias(%{{.*}}) : (tensor<?x?x32xf32>, tensor<40x4xbf16>, tensor<4x28xf32>, tensor<32xi32>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  %1 = linnet.linear #linnet.pivoted_low_rank %x, %w, %c, %o bias(%b) : (tensor<?x?x32xf32>, tensor<40x4xbf16>, tensor<4x28xf32>, tensor<32xi32>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @block_diagonal(
 func.func @block_diagonal(%x: tensor<?x?x32xf32>, %w: tensor<4x10x8xf32>, %t: tensor<4x8x10xbf16>, %b: tensor<40xf32>) {
   // CHECK: linnet.linear #linnet.block_diagonal %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<4x10x8xf32>) -> tensor<?x?x40xf32>

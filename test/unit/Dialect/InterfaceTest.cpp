@@ -163,6 +163,44 @@ TEST_F(InterfaceTest, DenseMatricesOfStructures) {
             std::vector<double>({1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12}));
 }
 
+TEST_F(InterfaceTest, DenseMatricesOfOrders) {
+  std::vector<double> order{2, 0, 1};
+  std::vector<int64_t> three{3}, twoByOne{2, 1}, oneByTwo{1, 2};
+  EXPECT_EQ(PermutationStructureAttr::get(&context).toDense({{three, order}}),
+            std::vector<double>({0, 0, 1, 1, 0, 0, 0, 1, 0}));
+  // Column 2 is kept, column 0 is 3 and column 1 is 4 times it.
+  std::vector<double> columns{1, 2}, coefficients{3, 4};
+  EXPECT_EQ(
+      PivotedLowRankStructureAttr::get(&context).toDense(
+          {{twoByOne, columns}, {oneByTwo, coefficients}, {three, order}}),
+      std::vector<double>({3, 4, 1, 6, 8, 2}));
+}
+
+TEST_F(InterfaceTest, ObstaclesOfOrders) {
+  std::vector<int64_t> three{3}, none{0};
+  StructureAttrInterface permutation = PermutationStructureAttr::get(&context);
+  StructureAttrInterface pivoted = PivotedLowRankStructureAttr::get(&context);
+  std::vector<double> good{2, 0, 1}, twice{2, 0, 2}, high{0, 1, 3},
+      low{0, -1, 2};
+  EXPECT_EQ(permutation.findObstacle(0, {none, {}}), "");
+  EXPECT_EQ(permutation.findObstacle(0, {three, good}), "");
+  EXPECT_EQ(permutation.findObstacle(0, {three, twice}),
+            "expected an order of every number from 0 to 2 once, but got 2 "
+            "twice");
+  EXPECT_EQ(permutation.findObstacle(0, {three, high}),
+            "expected an order of every number from 0 to 2 once, but got 3 at "
+            "2");
+  EXPECT_EQ(permutation.findObstacle(0, {three, low}),
+            "expected an order of every number from 0 to 2 once, but got -1 at "
+            "1");
+  // The other factors may hold anything.
+  EXPECT_EQ(pivoted.findObstacle(1, {three, twice}), "");
+  EXPECT_NE(pivoted.findObstacle(2, {three, twice}), "");
+  EXPECT_EQ(StructureAttrInterface(LowRankStructureAttr::get(&context))
+                .findObstacle(0, {three, twice}),
+            "");
+}
+
 TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   auto noError = [&]() -> InFlightDiagnostic {
     ADD_FAILURE() << "unexpected error";
@@ -194,6 +232,15 @@ TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
     EXPECT_EQ(structure.getFlops(types), flops);
     EXPECT_EQ(structure.getBytes(types), flops / 2 * 4);
   }
+  auto order = RankedTensorType::get({32}, IntegerType::get(&context, 32));
+  StructureAttrInterface pivoted = PivotedLowRankStructureAttr::get(&context);
+  std::vector<Type> parts{matrix(40, 4), matrix(4, 28), order};
+  auto shape = pivoted.inferShape(parts, noError);
+  ASSERT_TRUE(succeeded(shape));
+  EXPECT_EQ(shape->in, 32);
+  EXPECT_EQ(shape->out, 40);
+  EXPECT_EQ(pivoted.getFlops(parts), 2 * 4 * (40 + 32 - 4));
+  EXPECT_EQ(pivoted.getBytes(parts), 4 * (4 * (40 + 32 - 4) + 32));
 }
 
 TEST_F(InterfaceTest, StatesOfStatefulOperations) {

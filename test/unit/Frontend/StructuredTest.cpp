@@ -61,6 +61,56 @@ TEST(Structured, BothLayersShareAFunction) {
   EXPECT_EQ(occurrences(printed(**module), "func.func private @layer"), 1u);
 }
 
+/// Stores matrix `name` W, whose columns are all kept, in reverse order.
+void pivot(TestCheckpoint &checkpoint, const std::string &name) {
+  TestCheckpoint::Tensor w = checkpoint.tensors.at(name);
+  checkpoint.tensors.erase(name);
+  int64_t out = w.shape[0], in = w.shape[1];
+  auto *from = reinterpret_cast<const float *>(w.bytes.data());
+  std::vector<float> columns(size_t(out * in));
+  std::vector<int32_t> order;
+  for (int64_t i = 0; i < in; ++i) {
+    order.push_back(int32_t(in - 1 - i));
+    for (int64_t o = 0; o < out; ++o)
+      columns[size_t(o * in + i)] = from[o * in + in - 1 - i];
+  }
+  auto bytesOf = [](const auto &values) {
+    auto *begin = reinterpret_cast<const std::byte *>(values.data());
+    return std::vector<std::byte>(begin, begin + values.size() *
+                                                     sizeof(values.front()));
+  };
+  checkpoint.tensors[name + ".columns"] = {
+      DataType::F32, {out, in}, bytesOf(columns)};
+  checkpoint.tensors[name + ".coefficients"] = {DataType::F32, {in, 0}, {}};
+  checkpoint.tensors[name + ".order"] = {DataType::I32, {in}, bytesOf(order)};
+  checkpoint.config["linnet"]["structures"][name] = {
+      {"structure", "pivoted_low_rank"},
+      {"factors", {"columns", "coefficients", "order"}}};
+}
+
+TEST(Structured, SortedColumns) {
+  TestCheckpoint checkpoint("llama");
+  pivot(checkpoint, kUp);
+  EXPECT_LT(checkpoint.errorAgainstFixture(), 2e-6);
+}
+
+TEST(StructuredErrors, OrderThatIsNone) {
+  TestCheckpoint checkpoint("llama");
+  pivot(checkpoint, kUp);
+  auto &order = checkpoint.tensors.at(std::string(kUp) + ".order").bytes;
+  std::copy_n(order.begin(), 4, order.begin() + 4);
+  expectError(checkpoint,
+              "tensor 'model.layers.0.mlp.up_proj.weight.order': expected an "
+              "order of every number from 0 to 31 once, but got 31 twice");
+}
+
+TEST(StructuredErrors, IntegersForFloats) {
+  TestCheckpoint checkpoint("llama");
+  factorise(checkpoint, kUp);
+  checkpoint.tensors.at(std::string(kUp) + ".right").dtype = DataType::I32;
+  expectError(checkpoint, "to be a static matrix of floats");
+}
+
 TEST(StructuredErrors, NoObject) {
   TestCheckpoint checkpoint("llama");
   checkpoint.config["linnet"]["structures"] = "low_rank";

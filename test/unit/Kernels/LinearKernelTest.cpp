@@ -132,6 +132,68 @@ TEST(LinearKernel, LowRank) {
   }
 }
 
+/// The numbers below `size` in a random order.
+std::vector<double> orderOf(Program &program, int64_t size) {
+  std::vector<double> order(size);
+  for (int64_t i = 0; i < size; ++i) {
+    int64_t other = program.integer(0, i);
+    order[i] = order[other];
+    order[other] = double(i);
+  }
+  return order;
+}
+
+TEST(LinearKernel, Permutation) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(420 + round);
+    for (int i = 0; i < 12; ++i) {
+      int64_t size = program.pick(kWidths);
+      Shape shape = leadOf(program);
+      shape.push_back(size);
+      std::vector<double> order = orderOf(program, size);
+      std::vector<Value> operands = {program.input(shape),
+                                     program.chance(0.7)
+                                         ? program.weight({size}, order, "i32")
+                                         : program.input({size}, order, "i32")};
+      std::string text = "linnet.linear #linnet.permutation $0, $1";
+      if (program.chance(0.5)) {
+        operands.push_back(program.weight({size}));
+        text += " bias($2)";
+      }
+      program.expectAll(program.apply(text, operands, {shape}),
+                        describe(text, shape, size, size, ""));
+    }
+    program.check();
+  }
+}
+
+TEST(LinearKernel, PivotedLowRank) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(430 + round);
+    for (int i = 0; i < 8; ++i) {
+      const std::string &type = program.pick(kTypes);
+      int64_t in = program.pick(kWidths), out = program.pick(kWidths),
+              rank = std::min(in, program.pick<int64_t>({1, 2, 7, 16, 33}));
+      Shape shape = leadOf(program), result = shape;
+      shape.push_back(in);
+      result.push_back(out);
+      std::vector<Value> operands = {
+          program.input(shape), program.weight({out, rank}, -1, 1, type),
+          program.weight({rank, in - rank}, -1, 1, type),
+          program.weight({in}, orderOf(program, in), "i32")};
+      std::string text =
+          "linnet.linear #linnet.pivoted_low_rank $0, $1, $2, $3";
+      if (program.chance(0.5)) {
+        operands.push_back(program.weight({out}, -1, 1, type));
+        text += " bias($4)";
+      }
+      program.expectAll(program.apply(text, operands, {result}),
+                        describe(text, shape, in, out, type));
+    }
+    program.check();
+  }
+}
+
 /// Blocks on the diagonal: stored as matrices, as some of the rows of each part
 /// of a weight, or computed.
 TEST(LinearKernel, BlockDiagonal) {

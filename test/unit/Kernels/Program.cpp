@@ -126,15 +126,21 @@ void Program::redraw() {
 
 Value Program::weight(const Shape &shape, double low, double high,
                       const std::string &element, bool wide) {
-  Value value = fresh(shape, element);
-  key = "w" + std::to_string(archive.size());
-  stored(key, shape, low, high, element);
-  body += "  " + value.name + " = linnet.weight \"" + key +
-          "\" : " + value.type + "\n";
+  Value value = weight(shape, values(shape, low, high), element);
   if (!wide || element == "f32")
     return value;
   return raw("arith.extf $0 : " + value.type + " to " + typeOf(shape), {value},
              shape);
+}
+
+Value Program::weight(const Shape &shape, const std::vector<double> &content,
+                      const std::string &element) {
+  Value value = fresh(shape, element);
+  key = "w" + std::to_string(archive.size());
+  stored(key, shape, content, element);
+  body += "  " + value.name + " = linnet.weight \"" + key +
+          "\" : " + value.type + "\n";
+  return value;
 }
 
 Value Program::index(int64_t number) {
@@ -147,7 +153,12 @@ Value Program::index(int64_t number) {
 
 void Program::stored(const std::string &name, const Shape &shape, double low,
                      double high, const std::string &element) {
-  std::vector<double> content = values(shape, low, high);
+  stored(name, shape, values(shape, low, high), element);
+}
+
+void Program::stored(const std::string &name, const Shape &shape,
+                     const std::vector<double> &content,
+                     const std::string &element) {
   DataType type = dataTypeOf(element);
   std::vector<std::byte> bytes(content.size() * dataTypeSize(type));
   convertFromF64(content.data(), type, bytes.data(), content.size());

@@ -68,6 +68,9 @@ public:
   /// as importers do for glue.
   Value weight(const Shape &shape, double low = -1, double high = 1,
                const std::string &element = "f32", bool wide = false);
+  /// The same with these values, rounded to the element type.
+  Value weight(const Shape &shape, const std::vector<double> &content,
+               const std::string &element);
   /// The key of the last weight().
   const std::string &lastKey() const { return key; }
   /// A constant of type index.
@@ -89,6 +92,8 @@ public:
   /// A tensor of the archive that functions name.
   void stored(const std::string &name, const Shape &shape, double low = -1,
               double high = 1, const std::string &element = "f32");
+  void stored(const std::string &name, const Shape &shape,
+              const std::vector<double> &content, const std::string &element);
 
   /// Makes `value` a result of the function that is compared; `label` names it
   /// in failures. With `special` NaN and infinities have to stand where the

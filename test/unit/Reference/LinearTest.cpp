@@ -111,6 +111,45 @@ TEST(LinearTest, BlockDiagonalIsAMatrixPerPart) {
   }
 }
 
+TEST(LinearTest, PermutationReordersAndAddsTheBias) {
+  HostTensor x({2, 3}, {10, 11, 12, 20, 21, 22}), bias({3}, {1, 2, 3});
+  Operand order(HostTensor({3}, {2, 0, 1}), "i32");
+  auto y = runOp("linnet.linear #linnet.permutation %0, %1 bias(%2)",
+                 {x, order, bias}, {{2, 3}});
+  EXPECT_EQ(y[0].values, std::vector<double>({13, 12, 14, 23, 22, 24}));
+}
+
+TEST(LinearTest, PivotedLowRankIsAProductOfColumns) {
+  Random random(7);
+  HostTensor x = random.tensor({3, 6}), columns = random.tensor({4, 2});
+  HostTensor coefficients = random.tensor({2, 4});
+  HostTensor order({6}, {4, 1, 0, 5, 2, 3});
+  // W[:, order] = columns [I | coefficients], entry by entry.
+  HostTensor w = HostTensor::filled({4, 6});
+  for (int64_t o = 0; o < 4; ++o)
+    for (int64_t r = 0; r < 2; ++r) {
+      w.values[o * 6 + int64_t(order.values[r])] = columns.values[o * 2 + r];
+      for (int64_t c = 0; c < 4; ++c)
+        w.values[o * 6 + int64_t(order.values[2 + c])] +=
+            columns.values[o * 2 + r] * coefficients.values[r * 4 + c];
+    }
+  auto y = runOp("linnet.linear #linnet.pivoted_low_rank %0, %1, %2, %3",
+                 {x, columns, coefficients, Operand(order, "i32")}, {{3, 4}});
+  EXPECT_LE(difference(y[0], multiply(x, w, nullptr)), 1e-14);
+}
+
+TEST(LinearTest, RefusesOrdersThatAreNone) {
+  HostTensor x = HostTensor::filled({2, 3}), order({3}, {2, 0, 2});
+  std::string source = wrapOp("linnet.linear #linnet.permutation %0, %1",
+                              {x, Operand(order, "i32")}, {{2, 3}});
+  std::string error = runError(source, {x, order});
+  EXPECT_NE(
+      error.find("factor 0: expected an order of every number from 0 to 2 "
+                 "once, but got 2 twice"),
+      std::string::npos)
+      << error;
+}
+
 TEST(LinearTest, TakesAVectorAndNoRows) {
   Random random(5);
   HostTensor x = random.tensor({5}), w = random.tensor({3, 5});
