@@ -2,8 +2,9 @@
 
 #include "linnet/Compress/Compress.h"
 
-#include "LinearMaps.h"
+#include "Analyse.h"
 #include "Plan.h"
+#include "Refit.h"
 #include "WriteCheckpoint.h"
 
 #include "linnet/Driver/Input.h"
@@ -16,6 +17,38 @@ namespace linnet {
 
 using namespace compress;
 
+std::string_view structureName(MapStructure structure) {
+  switch (structure) {
+  case MapStructure::Dense:
+    return "dense";
+  case MapStructure::LowRank:
+    return "low_rank";
+  case MapStructure::PivotedLowRank:
+    return "pivoted_low_rank";
+  }
+  return {};
+}
+
+std::optional<MapStructure> parseStructureName(std::string_view name) {
+  for (MapStructure structure : {MapStructure::Dense, MapStructure::LowRank,
+                                 MapStructure::PivotedLowRank})
+    if (structureName(structure) == name)
+      return structure;
+  return std::nullopt;
+}
+
+int64_t CompressedMap::parameters() const {
+  switch (structure) {
+  case MapStructure::Dense:
+    return rows * columns;
+  case MapStructure::LowRank:
+    return rank * (rows + columns);
+  case MapStructure::PivotedLowRank:
+    return rank * (rows + columns - rank);
+  }
+  return 0;
+}
+
 static Status checkOptions(const CompressOptions &options) {
   if (options.budget.empty() == options.plan.empty())
     return makeError("expected --budget=params:F or --plan=FILE, but got ",
@@ -23,6 +56,15 @@ static Status checkOptions(const CompressOptions &options) {
   if (options.rankMultiple < 1)
     return makeError("--rank-multiple: expected at least 1, but got ",
                      options.rankMultiple);
+  if (options.window < 2 || options.calibrationTokens < 1 ||
+      options.sensitivityTokens < 0)
+    return makeError("expected --window of at least 2, --calibration-tokens of "
+                     "at least 1 and --sensitivity-tokens of at least 0, but "
+                     "got ",
+                     options.window, ", ", options.calibrationTokens, " and ",
+                     options.sensitivityTokens);
+  if (options.calibration.empty() && !options.evaluation.empty())
+    return makeError("--evaluation: expected --calibration with it");
   std::error_code ignored;
   if (!std::filesystem::is_directory(options.input, ignored))
     return makeError(quoteName(options.input),
@@ -30,21 +72,165 @@ static Status checkOptions(const CompressOptions &options) {
   return {};
 }
 
-/// The linear maps of the checkpoint in `dir`.
-static Result<LinearMaps> findMaps(const std::string &dir,
-                                   const Archive &archive) {
-  std::unique_ptr<mlir::MLIRContext> context = makeContext();
-  std::string detected;
-  auto module = loadModel(*context, dir, std::nullopt, detected);
-  if (!module)
-    return module.error();
-  LinearMaps found = findLinearMaps(**module, archive);
-  if (found.maps.empty())
-    return makeError(quoteName(dir), ": expected linear maps in layers, but ",
-                     found.declined.empty() ? "there are none"
-                                            : found.declined.front());
-  return found;
-}
+namespace {
+
+/// One run of linnet-compress.
+class Compression {
+public:
+  Compression(const CompressOptions &options, CompressReport &report,
+              CheckpointWriter &writer, const Archive &archive)
+      : options(options), report(report), writer(writer), archive(archive),
+        fingerprint(fingerprintOf(archive)) {}
+
+  Status run() {
+    if (Status status = findMaps(); !status)
+      return status;
+    if (Status status = plan(); !status)
+      return status;
+    if (Status status = writer.begin(archive, found.maps, report); !status)
+      return status;
+    if (Status status = runner ? refitModel(*runner, found.maps, plans, archive,
+                                            windows, taker(), report)
+                               : fitMatrices();
+        !status)
+      return status;
+    return writer.finish(options.input, analysis, fingerprint, report);
+  }
+
+private:
+  Status findMaps() {
+    std::string detected;
+    context = makeContext();
+    auto loaded = loadModel(*context, options.input, std::nullopt, detected);
+    if (!loaded)
+      return loaded.error();
+    module = loaded.take();
+    found = findLinearMaps(*module, archive);
+    report.declined = found.declined;
+    if (found.maps.empty())
+      return makeError(
+          quoteName(options.input), ": expected linear maps in layers, but ",
+          found.declined.empty() ? "there are none" : found.declined.front());
+    return {};
+  }
+
+  /// Reads the texts and prepares to run the model, if there is a calibration.
+  Status openRunner() {
+    if (options.calibration.empty())
+      return {};
+    auto facts = (*module)->getAttrOfType<mlir::DictionaryAttr>(
+        mlir::linnet::kModelAttr);
+    auto number = [&](const char *key) {
+      auto value = facts ? facts.getAs<mlir::IntegerAttr>(key) : nullptr;
+      return value ? value.getInt() : 0;
+    };
+    Result<Windows> read =
+        readWindows(options, number("vocab_size"), number("max_context"));
+    if (!read)
+      return read.error();
+    windows = read.take();
+    Result<TapRunner> created = TapRunner::create(
+        *module, archive, found, windows.batch, windows.length);
+    if (!created)
+      return makeError(quoteName(options.input), ": ", created.error().str());
+    runner.emplace(created.take());
+    return {};
+  }
+
+  Status plan() {
+    // What cannot be carried out is said before the work.
+    double budget = 0;
+    if (options.plan.empty()) {
+      Result<double> read = readBudget(found.maps, options);
+      if (!read)
+        return read.error();
+      budget = *read;
+    } else {
+      Result<std::vector<MapPlan>> read =
+          readPlan(options.plan, found.maps, fingerprint);
+      if (!read)
+        return read.error();
+      plans = read.take();
+    }
+    if (Status status = openRunner(); !status)
+      return status;
+    if (options.plan.empty())
+      if (Status status = analyse(budget); !status)
+        return status;
+    for (size_t i = 0; i < plans.size(); ++i) {
+      const LinearMap &map = found.maps[i];
+      report.maps.push_back(
+          {map.name, map.rows, map.columns, plans[i].structure, plans[i].rank});
+    }
+    return {};
+  }
+
+  Status analyse(double budget) {
+    Result<std::vector<MapAnalysis>> analysed =
+        runner ? analyseModel(*runner, found.maps, archive, windows, options,
+                              report)
+               : analyseMatrices(found.maps, archive, report);
+    if (!analysed)
+      return analysed.error();
+    analysis = writeAnalysis(found.maps, *analysed, fingerprint);
+    Result<std::vector<MapPlan>> planned =
+        planMaps(found.maps, *analysed, budget, options);
+    if (!planned)
+      return planned.error();
+    plans = planned.take();
+    return {};
+  }
+
+  TakeFit taker() {
+    return [this](size_t number, const Matrix &w, FittedMap &fitted,
+                  const Matrix *moment) -> Status {
+      if (Status status = writer.take(found.maps[number], fitted); !status)
+        return status;
+      CompressedMap &map = report.maps[number];
+      map.isRefit = fitted.isRefit;
+      Matrix difference = w - fitted.toDense();
+      double size = norm(w);
+      map.error = moment     ? outputError(w, fitted.toDense(), *moment)
+                  : size > 0 ? norm(difference) / size
+                             : 0;
+      return {};
+    };
+  }
+
+  Status fitMatrices() {
+    TakeFit take = taker();
+    for (size_t i = 0; i < found.maps.size(); ++i) {
+      const LinearMap &map = found.maps[i];
+      if (report.progress)
+        report.progress("fitting", map.name);
+      Result<Matrix> w = readMatrix(map, archive);
+      if (!w)
+        return w.error();
+      Result<FittedMap> fitted = fitMatrix(*w, plans[i]);
+      if (!fitted)
+        return makeError("tensor ", quoteName(map.name), ": ",
+                         fitted.error().str());
+      if (Status status = take(i, *w, *fitted, nullptr); !status)
+        return status;
+    }
+    return {};
+  }
+
+  const CompressOptions &options;
+  CompressReport &report;
+  CheckpointWriter &writer;
+  const Archive &archive;
+  std::string fingerprint;
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  LinearMaps found;
+  Windows windows;
+  std::optional<TapRunner> runner;
+  Json analysis;
+  std::vector<MapPlan> plans;
+};
+
+} // namespace
 
 Status compressCheckpoint(const CompressOptions &options,
                           CompressReport &report) {
@@ -58,26 +244,7 @@ Status compressCheckpoint(const CompressOptions &options,
   Result<Archive> archive = Archive::open(options.input);
   if (!archive)
     return archive.error();
-  Result<LinearMaps> found = findMaps(options.input, *archive);
-  if (!found)
-    return found.error();
-  report.declined = found->declined;
-  std::string fingerprint = fingerprintOf(*archive);
-  Result<std::vector<int64_t>> ranks =
-      options.plan.empty() ? planRanks(found->maps, *archive, options, report)
-                           : readPlan(options.plan, found->maps, fingerprint);
-  if (!ranks)
-    return ranks.error();
-  for (size_t i = 0; i < ranks->size(); ++i) {
-    const LinearMap &map = found->maps[i];
-    report.maps.push_back(
-        {map.name, map.rows, map.columns, (*ranks)[i], /*error=*/0});
-  }
-  if (Status status = writer->write(options.input, *archive, found->maps,
-                                    fingerprint, report);
-      !status)
-    return status;
-  return writer->commit();
+  return Compression(options, report, *writer, *archive).run();
 }
 
 } // namespace linnet

@@ -12,26 +12,39 @@ static void clearLine() {
     fputs("\r\033[K", stderr);
 }
 
+static void print(const char *name, const CompressComparison &comparison) {
+  if (comparison.tokens == 0)
+    return;
+  printf("%s: %.4f nats/token, originally %.4f, over %lld tokens; divergence "
+         "%.4f, same first choice %.1f %%, worst token %.1f nats\n",
+         name, comparison.natsAfter, comparison.natsBefore,
+         static_cast<long long>(comparison.tokens), comparison.divergence,
+         100 * comparison.agreement, comparison.worstToken);
+}
+
 static void print(const CompressReport &report) {
   int64_t before = 0, after = 0;
-  printf("%-52s %12s %6s %12s %8s\n", "map", "parameters", "rank", "kept",
-         "error");
+  printf("%-52s %12s %-16s %6s %12s %8s\n", "map", "parameters", "structure",
+         "rank", "kept", "error");
   for (const CompressedMap &map : report.maps) {
     int64_t dense = map.rows * map.columns;
     before += dense;
     after += map.parameters();
-    printf("%-52s %12lld %6s %12lld %8.4f\n", map.name.c_str(),
+    printf("%-52s %12lld %-16s %6s %12lld %8.4f\n", map.name.c_str(),
            static_cast<long long>(dense),
+           std::string(structureName(map.structure)).c_str(),
            map.rank ? std::to_string(map.rank).c_str() : "-",
            static_cast<long long>(map.parameters()), map.error);
   }
-  printf("%-52s %12lld %6s %12lld\n", "all", static_cast<long long>(before), "",
-         static_cast<long long>(after));
+  printf("%-52s %12lld %-16s %6s %12lld\n", "all",
+         static_cast<long long>(before), "", "", static_cast<long long>(after));
   for (const std::string &line : report.declined)
     printf("left alone: %s\n", line.c_str());
+  print("held-out windows", report.heldOut);
+  print("evaluation", report.evaluated);
 }
 
-int runCompressTool(const CompressOptions &options) {
+int runCompressTool(CompressOptions options) {
   CompressReport report;
   if (isatty(STDERR_FILENO))
     report.progress = [](std::string_view stage, std::string_view name) {

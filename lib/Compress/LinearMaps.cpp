@@ -11,9 +11,6 @@ namespace linnet::compress {
 
 namespace ir = mlir::linnet;
 
-namespace {
-
-/// The dense map that `weight` is the matrix of, or null with why it is none.
 ir::LinearOp findMap(ir::WeightOp weight, std::string &obstacle) {
   if (!weight->hasOneUse()) {
     obstacle = "used by several operations";
@@ -37,6 +34,8 @@ ir::LinearOp findMap(ir::WeightOp weight, std::string &obstacle) {
   }
   return linear;
 }
+
+namespace {
 
 /// The layers of `module` in order: functions, one for each.
 std::vector<mlir::func::FuncOp> layersOf(mlir::ModuleOp module) {

@@ -34,6 +34,10 @@ struct LinearMaps {
   std::vector<std::string> declined;
 };
 
+/// The dense map that `weight` is the matrix of, or null with why it is none.
+mlir::linnet::LinearOp findMap(mlir::linnet::WeightOp weight,
+                               std::string &obstacle);
+
 /// The matrices of `module`'s layers whose tensors `archive` holds.
 LinearMaps findLinearMaps(mlir::ModuleOp module, const Archive &archive);
 

@@ -42,99 +42,93 @@ static Result<double> parseBudget(const std::string &text) {
                    quoteName(text));
 }
 
-/// The squared singular values of W, which descend.
-static Result<std::vector<double>> spectrumOf(const Matrix &w) {
-  bool wide = w.columns() > w.rows();
-  Result<SymmetricEigen> eigen =
-      symmetricEigen(multiply(w, w, wide ? Side::AsIs : Side::Transposed,
-                              wide ? Side::Transposed : Side::AsIs));
-  if (!eigen)
-    return eigen.error();
-  for (double &value : eigen->values)
-    value = std::max(value, 0.0);
-  return std::move(eigen->values);
-}
-
-/// The ranks that are smaller than the matrix, and what each costs and loses;
-/// the last choice, of rank 0, keeps the matrix.
-struct RankChoices {
-  std::vector<int64_t> ranks;
+/// What a matrix may become, what each costs and how much damage it does; the
+/// last choice keeps it.
+struct MapChoices {
+  std::vector<MapPlan> plans;
   std::vector<AllocationChoice> choices;
 };
 
-static RankChoices choicesOf(const LinearMap &map,
-                             const std::vector<double> &spectrum,
-                             int64_t multiple) {
-  RankChoices found;
-  double all = std::accumulate(spectrum.begin(), spectrum.end(), 0.0);
-  double kept = 0;
-  for (int64_t rank = 1; rank <= int64_t(spectrum.size()); ++rank) {
-    kept += spectrum[size_t(rank - 1)];
-    int64_t cost = rank * (map.rows + map.columns);
-    if (cost >= map.parameters())
+static double costOf(const LinearMap &map, MapStructure structure,
+                     int64_t rank) {
+  return double(CompressedMap{map.name, map.rows, map.columns, structure, rank}
+                    .parameters());
+}
+
+static MapChoices choicesOf(const LinearMap &map, const MapAnalysis &analysis,
+                            const CompressOptions &options) {
+  MapChoices found;
+  double left =
+      std::accumulate(analysis.spectrum.begin(), analysis.spectrum.end(), 0.0);
+  for (int64_t rank = 1; rank <= int64_t(analysis.spectrum.size()); ++rank) {
+    left = std::max(left - analysis.spectrum[size_t(rank - 1)], 0.0);
+    double cost = costOf(map, options.structure, rank);
+    if (cost >= double(map.parameters()))
       break;
-    if (rank % multiple)
+    if (rank % options.rankMultiple)
       continue;
-    found.ranks.push_back(rank);
-    found.choices.push_back(
-        {double(cost), all > 0 ? std::max(all - kept, 0.0) / all : 0});
+    found.plans.push_back({options.structure, rank});
+    found.choices.push_back({cost, analysis.weight * left});
   }
-  found.ranks.push_back(0);
+  found.plans.push_back({});
   found.choices.push_back({double(map.parameters()), 0});
   return found;
 }
 
-Result<std::vector<int64_t>> planRanks(const std::vector<LinearMap> &maps,
-                                       const Archive &archive,
-                                       const CompressOptions &options,
-                                       CompressReport &report) {
+Result<double> readBudget(const std::vector<LinearMap> &maps,
+                          const CompressOptions &options) {
   Result<double> share = parseBudget(options.budget);
   if (!share)
     return share.error();
-  std::vector<RankChoices> found;
-  std::vector<std::vector<AllocationChoice>> items;
   double total = 0, least = 0;
   for (const LinearMap &map : maps) {
-    if (report.progress)
-      report.progress("analysing", map.name);
-    Result<Matrix> w = readMatrix(map, archive);
-    if (!w)
-      return w.error();
-    Result<std::vector<double>> spectrum = spectrumOf(*w);
-    if (!spectrum)
-      return makeError("tensor ", quoteName(map.name), ": ",
-                       spectrum.error().str());
-    found.push_back(choicesOf(map, *spectrum, options.rankMultiple));
-    items.push_back(found.back().choices);
-    total += double(map.parameters());
-    least += items.back().front().cost;
+    double all = double(map.parameters());
+    bool fits = options.rankMultiple <= std::min(map.rows, map.columns);
+    total += all;
+    least += fits ? std::min(all, costOf(map, options.structure,
+                                         options.rankMultiple))
+                  : all;
   }
   if (least > *share * total)
     return makeError("--budget: expected at least params:", least / total,
                      " for ranks of at least ", options.rankMultiple,
                      ", but got ", quoteName(options.budget));
-  Result<std::vector<size_t>> chosen = allocateBudget(items, *share * total);
-  if (!chosen)
-    return chosen.error();
-  std::vector<int64_t> ranks;
-  for (size_t i = 0; i < maps.size(); ++i)
-    ranks.push_back(found[i].ranks[(*chosen)[i]]);
-  return ranks;
+  return *share * total;
 }
 
-/// The rank that `entry`, which `what` names, gives `map`.
-static Result<int64_t> readRank(const Json &entry, const LinearMap &map,
-                                const std::string &what) {
-  Result<std::string> structure = getString(entry, "structure", what);
+Result<std::vector<MapPlan>> planMaps(const std::vector<LinearMap> &maps,
+                                      const std::vector<MapAnalysis> &analysis,
+                                      double budget,
+                                      const CompressOptions &options) {
+  std::vector<MapChoices> found;
+  std::vector<std::vector<AllocationChoice>> items;
+  for (size_t i = 0; i < maps.size(); ++i) {
+    found.push_back(choicesOf(maps[i], analysis[i], options));
+    items.push_back(found.back().choices);
+  }
+  Result<std::vector<size_t>> chosen = allocateBudget(items, budget);
+  if (!chosen)
+    return chosen.error();
+  std::vector<MapPlan> plans;
+  for (size_t i = 0; i < maps.size(); ++i)
+    plans.push_back(found[i].plans[(*chosen)[i]]);
+  return plans;
+}
+
+/// What `entry`, which `what` names, makes of `map`.
+static Result<MapPlan> readMapPlan(const Json &entry, const LinearMap &map,
+                                   const std::string &what) {
+  Result<std::string> name = getString(entry, "structure", what);
+  if (!name)
+    return name.error();
+  std::optional<MapStructure> structure = parseStructureName(*name);
   if (!structure)
-    return structure.error();
-  if (*structure == "dense")
-    return int64_t(0);
-  if (*structure != "low_rank")
     return makeError(what,
-                     ": key 'structure': expected 'dense' or 'low_rank', "
-                     "but got ",
-                     quoteName(*structure));
+                     ": key 'structure': expected 'dense', 'low_rank' or "
+                     "'pivoted_low_rank', but got ",
+                     quoteName(*name));
+  if (*structure == MapStructure::Dense)
+    return MapPlan();
   Result<int64_t> rank = getInt(entry, "rank", what);
   if (!rank)
     return rank.error();
@@ -143,10 +137,10 @@ static Result<int64_t> readRank(const Json &entry, const LinearMap &map,
     return makeError(what, ": key 'rank': expected 1 to ", most,
                      " for a matrix of ", map.rows, " x ", map.columns,
                      ", but got ", *rank);
-  return *rank;
+  return MapPlan{*structure, *rank};
 }
 
-Result<std::vector<int64_t>> readPlan(const std::string &path,
+Result<std::vector<MapPlan>> readPlan(const std::string &path,
                                       const std::vector<LinearMap> &maps,
                                       const std::string &fingerprint) {
   Result<Json> plan = readJsonFile(path);
@@ -164,31 +158,32 @@ Result<std::vector<int64_t>> readPlan(const std::string &path,
   std::map<std::string, size_t> known;
   for (size_t i = 0; i < maps.size(); ++i)
     known[maps[i].name] = i;
-  std::vector<int64_t> ranks(maps.size(), 0);
+  std::vector<MapPlan> plans(maps.size());
   for (const auto &[name, entry] : (*entries)->items()) {
     std::string what = path + ": key 'maps', entry " + quoteName(name);
     auto place = known.find(name);
     if (place == known.end())
       return makeError(what, ": expected the matrix of a linear map of a "
                              "layer, but there is none of that name");
-    Result<int64_t> rank = readRank(entry, maps[place->second], what);
-    if (!rank)
-      return rank.error();
-    ranks[place->second] = *rank;
+    Result<MapPlan> read = readMapPlan(entry, maps[place->second], what);
+    if (!read)
+      return read.error();
+    plans[place->second] = *read;
   }
-  return ranks;
+  return plans;
 }
 
 Json writePlan(const std::vector<CompressedMap> &maps,
                const std::string &fingerprint) {
   Json entries = Json::object();
   for (const CompressedMap &map : maps) {
-    Json entry = {{"structure", map.rank ? "low_rank" : "dense"},
+    Json entry = {{"structure", structureName(map.structure)},
                   {"parameters", map.parameters()},
                   {"of", map.rows * map.columns},
                   {"shape", {map.rows, map.columns}},
-                  {"error", map.error}};
-    if (map.rank)
+                  {"error", map.error},
+                  {"refit", map.isRefit}};
+    if (map.structure != MapStructure::Dense)
       entry["rank"] = map.rank;
     entries[map.name] = entry;
   }

@@ -3,10 +3,9 @@
 // The file:
 //
 //   {"model": "9f...", "maps": {
-//      "model.layers.0.mlp.up_proj.weight": {"structure": "low_rank", "rank":
-//      48,
-//         "shape": [688, 256], "parameters": 45312, "of": 176128,
-//         "error": 0.31},
+//      "model.layers.0.mlp.up_proj.weight": {
+//         "structure": "pivoted_low_rank", "rank": 48, "shape": [688, 256],
+//         "parameters": 43008, "of": 176128, "error": 0.31, "refit": true},
 //      "model.layers.0.mlp.down_proj.weight": {"structure": "dense"}}}
 //
 // Only `model`, `structure` and `rank` are read. Maps that are not listed stay.
@@ -16,7 +15,8 @@
 #ifndef LIB_COMPRESS_PLAN_H
 #define LIB_COMPRESS_PLAN_H
 
-#include "LinearMaps.h"
+#include "Analyse.h"
+#include "FitMap.h"
 
 #include "linnet/Compress/Compress.h"
 #include "linnet/Support/Json.h"
@@ -26,17 +26,20 @@ namespace linnet::compress {
 /// What tells models apart: names, types, shapes and values of all tensors.
 std::string fingerprintOf(const Archive &archive);
 
-/// The ranks of `maps`, 0 for those that stay, within the budget: each step of
-/// rank where it takes most of a matrix's relative squared error
-/// |W - W1|^2 / |W|^2 per parameter (data-free; errors of all matrices count
-/// the same). Errors: as compressCheckpoint says.
-Result<std::vector<int64_t>> planRanks(const std::vector<LinearMap> &maps,
-                                       const Archive &archive,
-                                       const CompressOptions &options,
-                                       CompressReport &report);
+/// The parameters that `options.budget` leaves of `maps`. Errors: as
+/// compressCheckpoint says.
+Result<double> readBudget(const std::vector<LinearMap> &maps,
+                          const CompressOptions &options);
 
-/// The ranks that the plan at `path` gives `maps`.
-Result<std::vector<int64_t>> readPlan(const std::string &path,
+/// What each of `maps` becomes within `budget` parameters: each step of rank is
+/// where it takes most damage per parameter.
+Result<std::vector<MapPlan>> planMaps(const std::vector<LinearMap> &maps,
+                                      const std::vector<MapAnalysis> &analysis,
+                                      double budget,
+                                      const CompressOptions &options);
+
+/// What the plan at `path` makes of `maps`.
+Result<std::vector<MapPlan>> readPlan(const std::string &path,
                                       const std::vector<LinearMap> &maps,
                                       const std::string &fingerprint);
 

@@ -4,8 +4,6 @@
 
 #include "Plan.h"
 
-#include "linnet/Checkpoint/SafetensorsWriter.h"
-#include "linnet/Numerics/LowRank.h"
 #include "linnet/Support/Quote.h"
 
 #include <filesystem>
@@ -18,8 +16,25 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char *kPlanFile = "plan.json", *kConfigFile = "config.json",
-                     *kWeightFile = "model.safetensors";
-constexpr const char *kLeft = ".left", *kRight = ".right";
+                     *kWeightFile = "model.safetensors",
+                     *kAnalysisFile = "analysis.json",
+                     *kReportFile = "report.json";
+
+/// The factors of a structure's tensor, in the structure attribute's order.
+std::vector<TensorSpec> factorsOf(const CompressedMap &map, DataType type) {
+  switch (map.structure) {
+  case MapStructure::Dense:
+    return {};
+  case MapStructure::LowRank:
+    return {{"left", type, {map.rows, map.rank}},
+            {"right", type, {map.rank, map.columns}}};
+  case MapStructure::PivotedLowRank:
+    return {{"columns", type, {map.rows, map.rank}},
+            {"coefficients", type, {map.rank, map.columns - map.rank}},
+            {"order", DataType::I32, {map.columns}}};
+  }
+  return {};
+}
 
 /// `matrix` rounded to `type`, and its bytes.
 std::vector<std::byte> roundTo(Matrix &matrix, DataType type) {
@@ -29,34 +44,36 @@ std::vector<std::byte> roundTo(Matrix &matrix, DataType type) {
   return bytes;
 }
 
-/// Fits `map` and appends its factors. Fills in the error.
-Status writeFactors(SafetensorsWriter &writer, const Archive &archive,
-                    const LinearMap &map, CompressedMap &result) {
-  Result<Matrix> w = readMatrix(map, archive);
-  if (!w)
-    return w.error();
-  Result<LowRankFactors> factors = truncateSingularValues(*w, result.rank);
-  if (!factors)
-    return makeError("tensor ", quoteName(map.name), ": ",
-                     factors.error().str());
-  for (auto [ending, factor] :
-       {std::pair(kLeft, &factors->left), std::pair(kRight, &factors->right)}) {
-    std::vector<std::byte> bytes = roundTo(*factor, map.dtype);
-    if (!isFinite(*factor))
-      return makeError("tensor ", quoteName(map.name),
-                       ": expected factors in the range of ",
-                       dataTypeName(map.dtype), ", but got larger ones");
-    if (Status status =
-            writer.append(map.name + ending, bytes.data(), bytes.size());
-        !status)
-      return status;
-  }
-  double size = norm(*w);
-  result.error = size > 0 ? norm(*w - factors->toDense()) / size : 0;
-  return {};
+Json writeComparison(const CompressComparison &comparison) {
+  return {{"tokens", comparison.tokens},
+          {"nats_before", comparison.natsBefore},
+          {"nats_after", comparison.natsAfter},
+          {"divergence", comparison.divergence},
+          {"agreement", comparison.agreement},
+          {"worst_token", comparison.worstToken}};
 }
 
-bool isWeightFile(const std::string &name) {
+/// What was kept and what that costs; comparisons that were made.
+Json writeReport(const CompressReport &report) {
+  int64_t kept = 0, all = 0;
+  for (const CompressedMap &map : report.maps) {
+    kept += map.parameters();
+    all += map.rows * map.columns;
+  }
+  Json result = {
+      {"parameters", kept}, {"of", all}, {"declined", report.declined}};
+  if (report.heldOut.tokens)
+    result["held_out"] = writeComparison(report.heldOut);
+  if (report.evaluated.tokens)
+    result["evaluated"] = writeComparison(report.evaluated);
+  return result;
+}
+
+/// Whether the result has a file of its own in place of this one.
+bool isReplaced(const std::string &name) {
+  for (const char *own : {kPlanFile, kConfigFile, kAnalysisFile, kReportFile})
+    if (name == own)
+      return true;
   return name.ends_with(".safetensors") ||
          name.ends_with(".safetensors.index.json");
 }
@@ -72,44 +89,74 @@ Result<CheckpointWriter> CheckpointWriter::create(const std::string &path,
   return CheckpointWriter(directory.take());
 }
 
-Status CheckpointWriter::writeTensors(const Archive &archive,
-                                      const std::vector<LinearMap> &maps,
-                                      CompressReport &report) {
-  std::map<std::string, size_t> replaced;
+Status CheckpointWriter::begin(const Archive &archive,
+                               const std::vector<LinearMap> &maps,
+                               const CompressReport &report) {
+  std::map<std::string, size_t> numbers;
   for (size_t i = 0; i < maps.size(); ++i)
-    if (report.maps[i].rank)
-      replaced[maps[i].name] = i;
+    numbers[maps[i].name] = i;
   std::vector<TensorSpec> specs;
   for (const std::string &name : archive.names()) {
     const Archive::Tensor *tensor = archive.find(name);
-    auto place = replaced.find(name);
-    if (place == replaced.end()) {
-      specs.push_back({name, tensor->dtype, tensor->shape});
-      continue;
+    auto place = numbers.find(name);
+    std::vector<TensorSpec> factors;
+    if (place != numbers.end())
+      factors = factorsOf(report.maps[place->second], tensor->dtype);
+    for (TensorSpec &factor : factors) {
+      factor.name = name + "." + factor.name;
+      specs.push_back(std::move(factor));
     }
-    const CompressedMap &map = report.maps[place->second];
-    specs.push_back({name + kLeft, tensor->dtype, {map.rows, map.rank}});
-    specs.push_back({name + kRight, tensor->dtype, {map.rank, map.columns}});
+    if (factors.empty())
+      specs.push_back({name, tensor->dtype, tensor->shape});
   }
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(
       directory.file(kWeightFile), std::move(specs), {{"format", "pt"}});
   if (!writer)
     return writer.error();
+  tensors.emplace(writer.take());
   for (const std::string &name : archive.names()) {
-    Status status;
-    if (auto place = replaced.find(name); place != replaced.end()) {
-      if (report.progress)
-        report.progress("fitting", name);
-      status = writeFactors(*writer, archive, maps[place->second],
-                            report.maps[place->second]);
-    } else {
-      const Archive::Tensor *tensor = archive.find(name);
-      status = writer->append(name, tensor->data, tensor->bytes);
-    }
-    if (!status)
+    const Archive::Tensor *tensor = archive.find(name);
+    if (numbers.count(name))
+      continue;
+    if (Status status = tensors->append(name, tensor->data, tensor->bytes);
+        !status)
       return status;
   }
-  return writer->commit();
+  return {};
+}
+
+Status CheckpointWriter::take(const LinearMap &map, FittedMap &fitted) {
+  auto write = [&](const std::string &name, Matrix &matrix) -> Status {
+    std::vector<std::byte> bytes = roundTo(matrix, map.dtype);
+    if (!isFinite(matrix))
+      return makeError("tensor ", quoteName(map.name),
+                       ": expected entries in the range of ",
+                       dataTypeName(map.dtype), ", but got larger ones");
+    return tensors->append(name, bytes.data(), bytes.size());
+  };
+  if (fitted.structure == MapStructure::LowRank) {
+    if (Status status = write(map.name + ".left", fitted.factors.left); !status)
+      return status;
+    return write(map.name + ".right", fitted.factors.right);
+  }
+  if (fitted.structure == MapStructure::PivotedLowRank) {
+    PivotedLowRank &pivoted = fitted.pivoted;
+    if (Status status = write(map.name + ".columns", pivoted.columns); !status)
+      return status;
+    if (Status status = write(map.name + ".coefficients", pivoted.coefficients);
+        !status)
+      return status;
+    std::vector<int32_t> order(pivoted.kept.begin(), pivoted.kept.end());
+    order.insert(order.end(), pivoted.others.begin(), pivoted.others.end());
+    return tensors->append(map.name + ".order", order.data(),
+                           order.size() * sizeof(int32_t));
+  }
+  if (map.storage == mlir::linnet::Storage::OutIn)
+    return write(map.name, fitted.dense);
+  Matrix stored = fitted.dense.transposed();
+  Status status = write(map.name, stored);
+  fitted.dense = stored.transposed();
+  return status;
 }
 
 Status CheckpointWriter::writeConfig(const std::string &input,
@@ -117,20 +164,29 @@ Status CheckpointWriter::writeConfig(const std::string &input,
   Result<Json> config = readJsonFile(input + "/" + kConfigFile);
   if (!config)
     return config.error();
-  for (const CompressedMap &map : report.maps)
-    if (map.rank) // beside those of a checkpoint that was compressed before
-      (*config)["linnet"]["structures"][map.name] = {
-          {"structure", "low_rank"}, {"factors", {kLeft + 1, kRight + 1}}};
-  return writeFileAtomically(directory.file(kConfigFile),
-                             formatJson(*config) + "\n");
+  // Beside those of a checkpoint that was compressed before.
+  for (const CompressedMap &map : report.maps) {
+    std::vector<TensorSpec> specs = factorsOf(map, DataType::F32);
+    if (specs.empty())
+      continue;
+    Json factors = Json::array();
+    for (const TensorSpec &spec : specs)
+      factors.push_back(spec.name);
+    (*config)["linnet"]["structures"][map.name] = {
+        {"structure", structureName(map.structure)}, {"factors", factors}};
+  }
+  return writeJson(kConfigFile, *config);
+}
+
+Status CheckpointWriter::writeJson(const char *name, const Json &content) {
+  return writeFileAtomically(directory.file(name), formatJson(content) + "\n");
 }
 
 Status CheckpointWriter::copyOthers(const std::string &input) {
   std::error_code code;
   for (const fs::directory_entry &entry : fs::directory_iterator(input, code)) {
     std::string name = entry.path().filename().string();
-    if (!entry.is_regular_file(code) || isWeightFile(name) ||
-        name == kConfigFile || name == kPlanFile)
+    if (!entry.is_regular_file(code) || isReplaced(name))
       continue;
     Result<std::string> bytes = readFile(entry.path().string());
     if (!bytes)
@@ -144,19 +200,24 @@ Status CheckpointWriter::copyOthers(const std::string &input) {
   return {};
 }
 
-Status CheckpointWriter::write(const std::string &input, const Archive &archive,
-                               const std::vector<LinearMap> &maps,
-                               const std::string &fingerprint,
-                               CompressReport &report) {
-  if (Status status = writeTensors(archive, maps, report); !status)
+Status CheckpointWriter::finish(const std::string &input, const Json &analysis,
+                                const std::string &fingerprint,
+                                const CompressReport &report) {
+  if (Status status = tensors->commit(); !status)
     return status;
   if (Status status = writeConfig(input, report); !status)
     return status;
   if (Status status = copyOthers(input); !status)
     return status;
-  return writeFileAtomically(directory.file(kPlanFile),
-                             formatJson(writePlan(report.maps, fingerprint)) +
-                                 "\n");
+  if (!analysis.is_null())
+    if (Status status = writeJson(kAnalysisFile, analysis); !status)
+      return status;
+  if (Status status = writeJson(kReportFile, writeReport(report)); !status)
+    return status;
+  if (Status status = writeJson(kPlanFile, writePlan(report.maps, fingerprint));
+      !status)
+    return status;
+  return directory.commit();
 }
 
 } // namespace linnet::compress

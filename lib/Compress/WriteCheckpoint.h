@@ -3,39 +3,48 @@
 #ifndef LIB_COMPRESS_WRITECHECKPOINT_H
 #define LIB_COMPRESS_WRITECHECKPOINT_H
 
+#include "FitMap.h"
 #include "LinearMaps.h"
 
+#include "linnet/Checkpoint/SafetensorsWriter.h"
 #include "linnet/Compress/Compress.h"
 #include "linnet/Support/File.h"
+#include "linnet/Support/Json.h"
+
+#include <optional>
 
 namespace linnet::compress {
 
-/// Writes a checkpoint directory that appears whole or not at all.
+/// Writes a checkpoint directory that appears whole or not at all. In order:
+/// begin(), take() for each map in any order, finish().
 class CheckpointWriter {
 public:
   /// Errors: `path` exists, unless it is empty or, with `force`, was written
   /// by linnet-compress.
   static Result<CheckpointWriter> create(const std::string &path, bool force);
 
-  /// Writes all files: the checkpoint in `input` with each map of
-  /// `report.maps` that has a rank as two factors, fitted one at a time; fills
-  /// in the errors there. Tensors keep their types.
-  Status write(const std::string &input, const Archive &archive,
-               const std::vector<LinearMap> &maps,
-               const std::string &fingerprint, CompressReport &report);
-  Status commit() { return directory.commit(); }
+  /// Writes all tensors that are no maps and makes room for the maps, of which
+  /// those with a rank in `report` become two factors. Tensors keep their
+  /// types.
+  Status begin(const Archive &archive, const std::vector<LinearMap> &maps,
+               const CompressReport &report);
+  /// Rounds `fitted` to the type of `map`'s tensor and writes it.
+  Status take(const LinearMap &map, FittedMap &fitted);
+  /// Writes configuration, plan, report and the other files of `input`;
+  /// `analysis` may be null. The directory appears.
+  Status finish(const std::string &input, const Json &analysis,
+                const std::string &fingerprint, const CompressReport &report);
 
 private:
   explicit CheckpointWriter(AtomicDirectory directory)
       : directory(std::move(directory)) {}
 
-  Status writeTensors(const Archive &archive,
-                      const std::vector<LinearMap> &maps,
-                      CompressReport &report);
   Status writeConfig(const std::string &input, const CompressReport &report);
+  Status writeJson(const char *name, const Json &content);
   Status copyOthers(const std::string &input);
 
   AtomicDirectory directory;
+  std::optional<SafetensorsWriter> tensors;
 };
 
 } // namespace linnet::compress

@@ -9,7 +9,7 @@
 #define LINNET_LIB_RUNTOOL_ENGINE_H
 
 #include "CompiledModel.h"
-#include "Tokens.h"
+#include "linnet/RunTool/Tokens.h"
 
 #include "linnet/Reference/HostTensor.h"
 

@@ -2,7 +2,7 @@
 
 #include "FunctionInputs.h"
 
-#include "Tokens.h"
+#include "linnet/RunTool/Tokens.h"
 
 #include "linnet/Checkpoint/Npy.h"
 #include "linnet/Support/Quote.h"

@@ -2,7 +2,7 @@
 
 #include "Command.h"
 #include "CompiledModel.h"
-#include "Tokens.h"
+#include "linnet/RunTool/Tokens.h"
 
 #include "linnet/Support/File.h"
 #include "linnet/Support/Json.h"

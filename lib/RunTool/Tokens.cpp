@@ -1,6 +1,6 @@
 //===- Tokens.cpp - token arrays from the command line --------------------===//
 
-#include "Tokens.h"
+#include "linnet/RunTool/Tokens.h"
 
 #include "linnet/Checkpoint/Npy.h"
 #include "linnet/Support/Quote.h"

@@ -4,6 +4,11 @@
 // that all together fit a budget, and writes the checkpoint of the factors. The
 // plan stands in a file between the two, which a person may edit.
 //
+// Without data, a plan keeps what singular values say of the matrices alone.
+// With a calibration text it keeps what the model's outputs need, layer by
+// layer, and each matrix is then fitted to what the original model computes, on
+// the inputs that the matrices before it leave.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef LINNET_COMPRESS_COMPRESS_H
@@ -13,11 +18,28 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace linnet {
+
+/// What a matrix of rank r becomes.
+enum class MapStructure {
+  /// Itself.
+  Dense,
+  /// Two factors, of r (rows + columns) numbers.
+  LowRank,
+  /// r of its columns and what the others are made of: r (rows + columns - r)
+  /// numbers and an order of the columns.
+  PivotedLowRank
+};
+
+/// "dense", "low_rank", "pivoted_low_rank": as plans and configurations say.
+std::string_view structureName(MapStructure structure);
+/// The inverse; nothing for other names.
+std::optional<MapStructure> parseStructureName(std::string_view name);
 
 struct CompressOptions {
   /// A checkpoint directory.
@@ -29,6 +51,19 @@ struct CompressOptions {
   std::string budget;
   /// A plan file instead of a budget.
   std::string plan;
+  /// A text, or tokens as "@T.npy", that fits and plan look at; empty: none.
+  std::string calibration;
+  /// Another one, on which original and result are compared.
+  std::string evaluation;
+  /// At most this many tokens of the calibration are looked at, in windows of
+  /// `window` tokens. One window in 8 takes no part in fits but judges them.
+  int64_t calibrationTokens = 65536;
+  int64_t window = 256;
+  /// Tokens on which is measured what cutting each matrix alone costs; 0: not
+  /// measured, relative errors of outputs count the same in all matrices.
+  int64_t sensitivityTokens = 8192;
+  /// What planned matrices become: LowRank or PivotedLowRank.
+  MapStructure structure = MapStructure::PivotedLowRank;
   /// Planned ranks are multiples of this, which kernels run in full vectors.
   int64_t rankMultiple = 8;
   /// Replace a directory that linnet-compress wrote.
@@ -40,18 +75,41 @@ struct CompressedMap {
   /// The name of its matrix.
   std::string name;
   int64_t rows = 0, columns = 0;
-  /// 0: kept as it is.
+  MapStructure structure = MapStructure::Dense;
+  /// Of structures that have one.
   int64_t rank = 0;
-  /// |W - W1| / |W| in the Frobenius norm, with the factors as stored.
+  /// With what is stored: |W - W1| / |W| in the Frobenius norm, or with a
+  /// calibration |(W - W1) x| / |W x| over the inputs x of the held-out
+  /// windows, root mean square.
   double error = 0;
+  /// Fitted to what the original model computes, which was better on held-out
+  /// windows than W's own nearest matrix.
+  bool isRefit = false;
 
-  int64_t parameters() const {
-    return rank ? rank * (rows + columns) : rows * columns;
-  }
+  /// Numbers that are stored; an order of columns is not counted.
+  int64_t parameters() const;
+};
+
+/// Original and result, both in f32 but with the result's weights as stored, on
+/// windows of text that no fit looked at. Means are over `tokens`.
+struct CompressComparison {
+  int64_t tokens = 0;
+  /// Nats per token.
+  double natsBefore = 0, natsAfter = 0;
+  /// Kullback and Leibler's divergence of the result's distribution from the
+  /// original's, nats per token.
+  double divergence = 0;
+  /// The share of tokens for which both expect the same most.
+  double agreement = 0;
+  /// Nats of the token that the result predicts worst.
+  double worstToken = 0;
 };
 
 struct CompressReport {
   std::vector<CompressedMap> maps;
+  /// Of the calibration's held-out windows and of the evaluation text; without
+  /// them, of 0 tokens.
+  CompressComparison heldOut, evaluated;
   /// Maps left alone and why, one line each.
   std::vector<std::string> declined;
   /// Called for each map with what is done to it.
@@ -59,14 +117,20 @@ struct CompressReport {
 };
 
 /// Plans, fits and writes. The output holds config.json, in which the key
-/// `linnet` names the structures, model.safetensors, plan.json, and the other
-/// files of the input; the input is not changed.
+/// `linnet` names the structures, model.safetensors, plan.json, analysis.json
+/// (unless a plan was given), report.json, and the other files of the input;
+/// the input is not changed. Approximate: report.json says by how much.
+///
+/// Memory: the matrices and moments of one layer in f64, and with a calibration
+/// 8 bytes per token of it and entry of the hidden state, and the layers'
+/// weights in f32 while sensitivities are measured.
 ///
 /// Errors: an input that is no checkpoint directory or has no such maps; a
 /// budget that is malformed or below what the least ranks need; a plan that
 /// is malformed, of another model, names other maps, or has ranks outside of
-/// [1, min(rows, columns)]; entries that are not finite; an output that
-/// exists. Nothing is left of the output then.
+/// [1, min(rows, columns)]; a calibration of a model that is no causal-lm, of
+/// fewer than 8 windows, or with tokens outside of the vocabulary; entries that
+/// are not finite; an output that exists. Nothing is left of the output then.
 Status compressCheckpoint(const CompressOptions &options,
                           CompressReport &report);
 

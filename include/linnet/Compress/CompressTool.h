@@ -8,8 +8,9 @@
 namespace linnet {
 
 /// Compresses, prints what became of each map, and says on stderr what went
-/// wrong. Returns the exit code.
-int runCompressTool(const CompressOptions &options);
+/// wrong. Returns the exit code. The options are a copy because lld resets what
+/// flags hold.
+int runCompressTool(CompressOptions options);
 
 } // namespace linnet
 

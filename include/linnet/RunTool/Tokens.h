@@ -1,7 +1,7 @@
 //===- Tokens.h - token arrays from the command line ----------*- C++ -*-===//
 
-#ifndef LINNET_LIB_RUNTOOL_TOKENS_H
-#define LINNET_LIB_RUNTOOL_TOKENS_H
+#ifndef LINNET_RUNTOOL_TOKENS_H
+#define LINNET_RUNTOOL_TOKENS_H
 
 #include "linnet/Support/Result.h"
 #include "linnet/Tokenizer/Tokenizer.h"
@@ -47,4 +47,4 @@ Result<Tokenizer> findTokenizer(const std::vector<std::string> &directories);
 
 } // namespace linnet::runtool
 
-#endif // LINNET_LIB_RUNTOOL_TOKENS_H
+#endif // LINNET_RUNTOOL_TOKENS_H

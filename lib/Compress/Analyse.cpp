@@ -1,0 +1,283 @@
+//===- Analyse.cpp - what each matrix can do without ----------------------===//
+
+#include "Analyse.h"
+
+#include "Judge.h"
+#include "StageMoments.h"
+
+#include "linnet/Numerics/LowRank.h"
+#include "linnet/Support/Quote.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace linnet::compress {
+namespace {
+
+/// The share of a matrix's numbers that is left when its sensitivity is
+/// measured: at mild cuts the model's loss drowns in noise.
+constexpr double kSensitivityShare = 0.15;
+/// The least damage that a loss is taken for, as a share of the median.
+constexpr double kLeastDamage = 0.3;
+
+/// The squared singular values of W, which descend.
+Result<std::vector<double>> spectrumOf(const Matrix &w) {
+  bool wide = w.columns() > w.rows();
+  Result<SymmetricEigen> eigen =
+      symmetricEigen(multiply(w, w, wide ? Side::AsIs : Side::Transposed,
+                              wide ? Side::Transposed : Side::AsIs));
+  if (!eigen)
+    return eigen.error();
+  for (double &value : eigen->values)
+    value = std::max(value, 0.0);
+  return std::move(eigen->values);
+}
+
+double sumOf(const std::vector<double> &spectrum, size_t first = 0) {
+  return std::accumulate(spectrum.begin() + std::ptrdiff_t(first),
+                         spectrum.end(), 0.0);
+}
+
+Error nameMap(const LinearMap &map, const Error &error) {
+  return makeError("tensor ", quoteName(map.name), ": ", error.str());
+}
+
+/// A relative loss counts the same in every matrix.
+void weighAlike(std::vector<MapAnalysis> &analysis) {
+  for (MapAnalysis &map : analysis) {
+    double all = sumOf(map.spectrum);
+    map.weight = all > 0 ? 1 / all : 0;
+  }
+}
+
+/// A matrix's loss counts as what the model lost per share of it when that was
+/// measured; what was measured as next to nothing is noise, and counts as a
+/// part of the median.
+void weighBySensitivity(std::vector<MapAnalysis> &analysis) {
+  std::vector<double> slopes;
+  for (const MapAnalysis &map : analysis)
+    slopes.push_back(map.sensitivity->nats /
+                     std::max(map.sensitivity->loss, 1e-9));
+  std::vector<double> sorted = slopes;
+  std::sort(sorted.begin(), sorted.end());
+  double least = kLeastDamage *
+                 std::max(sorted.empty() ? 0 : sorted[sorted.size() / 2], 1e-4);
+  for (size_t i = 0; i < analysis.size(); ++i) {
+    double all = sumOf(analysis[i].spectrum);
+    analysis[i].weight = all > 0 ? std::max(slopes[i], least) / all : 0;
+  }
+}
+
+/// The calibrated analysis, layer by layer.
+class ModelAnalyser {
+public:
+  ModelAnalyser(TapRunner &runner, const std::vector<LinearMap> &maps,
+                const Archive &archive, const Windows &windows,
+                const CompressOptions &options, const CompressReport &report)
+      : runner(runner), maps(maps), archive(archive), windows(windows),
+        report(report), analysis(maps.size()),
+        measured(options.sensitivityTokens > 0) {
+    if (measured)
+      sample = windows.sample(options.sensitivityTokens);
+  }
+
+  Result<std::vector<MapAnalysis>> run() {
+    Result<HiddenStates> begin = runner.begin(windows);
+    if (!begin)
+      return begin.error();
+    HiddenStates states = begin.take();
+    if (measured)
+      if (Status status = openAll(); !status)
+        return status.error();
+    for (size_t layer = 0; layer < runner.layers(); ++layer)
+      if (Status status = analyseLayer(layer, states); !status)
+        return status.error();
+    measured ? weighBySensitivity(analysis) : weighAlike(analysis);
+    return std::move(analysis);
+  }
+
+private:
+  /// All layers as they are, to run what follows a changed one.
+  Status openAll() {
+    for (size_t layer = 0; layer < runner.layers(); ++layer) {
+      Result<OpenTap> whole = runner.openWhole(layer, {});
+      if (!whole)
+        return whole.error();
+      wholes.push_back(whole.take());
+    }
+    Result<OpenTap> last = runner.openEnd();
+    if (!last)
+      return last.error();
+    end.emplace(last.take());
+    Result<HiddenStates> begin = runner.begin(sample);
+    if (!begin)
+      return begin.error();
+    sampleStates = begin.take();
+    Result<double> nats = natsFrom(0, wholes[0]);
+    if (!nats)
+      return nats.error();
+    base = *nats;
+    return {};
+  }
+
+  /// Nats per token of the sample with `instead` as layer `layer`.
+  Result<double> natsFrom(size_t layer, const OpenTap &instead) const {
+    HiddenStates states = sampleStates;
+    for (size_t l = layer; l < runner.layers(); ++l)
+      if (Status status =
+              runner.advance(l, l == layer ? instead : wholes[l], states);
+          !status)
+        return status.error();
+    return meanNats(runner, *end, states, sample, Part::Fitted);
+  }
+
+  Status analyseLayer(size_t layer, HiddenStates &states) {
+    for (size_t stage = 0; stage < runner.layer(layer).stages.size(); ++stage)
+      if (Status status = analyseStage(layer, stage, states); !status)
+        return status;
+    Result<OpenTap> whole = runner.openWhole(layer, {});
+    if (!whole)
+      return whole.error();
+    if (measured)
+      if (Status status = runner.advance(layer, *whole, sampleStates); !status)
+        return status;
+    return runner.advance(layer, *whole, states);
+  }
+
+  Status analyseStage(size_t layer, size_t stage, const HiddenStates &states) {
+    Result<OpenTap> tap = runner.openStage(layer, stage, {});
+    if (!tap)
+      return tap.error();
+    StageMoments moments(runner, maps, layer, stage, /*twoModels=*/false);
+    for (int64_t step = 0; step < windows.batches(); ++step) {
+      auto [first, last] = windows.rangeOf(Part::Fitted, step);
+      if (first == last)
+        continue;
+      StepValues values;
+      values.carried = runner.inputsOf(states, step);
+      Result<std::vector<Activations>> shown = tap->run(values.carried);
+      if (!shown)
+        return shown.error();
+      values.shown = shown.take();
+      moments.add(nullptr, values, first * windows.length,
+                  last * windows.length);
+    }
+    const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
+    std::map<size_t, Matrix> roots;
+    for (size_t i = 0; i < sites.size(); ++i) {
+      size_t number = runner.mapOf(layer, sites[i]);
+      if (report.progress)
+        report.progress("analysing", maps[number].name);
+      auto [root, fresh] = roots.try_emplace(moments.inputNumber(i));
+      if (fresh) {
+        Result<Matrix> taken = takeRoot(moments.own(i));
+        if (!taken)
+          return nameMap(maps[number], taken.error());
+        root->second = taken.take();
+      }
+      if (Status status = analyseMap(layer, number, root->second); !status)
+        return status;
+    }
+    return {};
+  }
+
+  Status analyseMap(size_t layer, size_t number, const Matrix &root) {
+    const LinearMap &map = maps[number];
+    Result<Matrix> w = readMatrix(map, archive);
+    if (!w)
+      return w.error();
+    Result<std::vector<double>> spectrum = spectrumOf(multiply(*w, root));
+    if (!spectrum)
+      return nameMap(map, spectrum.error());
+    MapAnalysis &result = analysis[number];
+    result.spectrum = spectrum.take();
+    if (!measured)
+      return {};
+    MapAnalysis::Sensitivity sensitivity;
+    sensitivity.rank = std::max<int64_t>(
+        1, int64_t(kSensitivityShare * double(map.parameters()) /
+                   double(map.rows + map.columns)));
+    double all = sumOf(result.spectrum);
+    sensitivity.loss =
+        all > 0 ? sumOf(result.spectrum, size_t(sensitivity.rank)) / all : 0;
+    Result<LowRankFactors> factors =
+        fitLowRankToRoot(*w, root, sensitivity.rank);
+    if (!factors)
+      return nameMap(map, factors.error());
+    Result<OpenTap> changed =
+        runner.openWhole(layer, {{map.name, factors->toDense()}});
+    if (!changed)
+      return changed.error();
+    Result<double> nats = natsFrom(layer, *changed);
+    if (!nats)
+      return nats.error();
+    sensitivity.nats = *nats - base;
+    if (!std::isfinite(sensitivity.nats))
+      return makeError("tensor ", quoteName(map.name),
+                       ": expected finite logits with rank ", sensitivity.rank,
+                       ", but got ", *nats, " nats per token");
+    result.sensitivity = sensitivity;
+    return {};
+  }
+
+  TapRunner &runner;
+  const std::vector<LinearMap> &maps;
+  const Archive &archive;
+  const Windows &windows;
+  const CompressReport &report;
+  std::vector<MapAnalysis> analysis;
+  bool measured;
+  Windows sample;
+  HiddenStates sampleStates;
+  std::vector<OpenTap> wholes;
+  std::optional<OpenTap> end;
+  double base = 0;
+};
+
+} // namespace
+
+Result<std::vector<MapAnalysis>>
+analyseMatrices(const std::vector<LinearMap> &maps, const Archive &archive,
+                const CompressReport &report) {
+  std::vector<MapAnalysis> analysis;
+  for (const LinearMap &map : maps) {
+    if (report.progress)
+      report.progress("analysing", map.name);
+    Result<Matrix> w = readMatrix(map, archive);
+    if (!w)
+      return w.error();
+    Result<std::vector<double>> spectrum = spectrumOf(*w);
+    if (!spectrum)
+      return nameMap(map, spectrum.error());
+    analysis.push_back({spectrum.take(), 0, std::nullopt});
+  }
+  weighAlike(analysis);
+  return analysis;
+}
+
+Result<std::vector<MapAnalysis>>
+analyseModel(TapRunner &runner, const std::vector<LinearMap> &maps,
+             const Archive &archive, const Windows &windows,
+             const CompressOptions &options, const CompressReport &report) {
+  return ModelAnalyser(runner, maps, archive, windows, options, report).run();
+}
+
+Json writeAnalysis(const std::vector<LinearMap> &maps,
+                   const std::vector<MapAnalysis> &analysis,
+                   const std::string &fingerprint) {
+  Json entries = Json::object();
+  for (size_t i = 0; i < maps.size(); ++i) {
+    Json entry = {{"shape", {maps[i].rows, maps[i].columns}},
+                  {"weight", analysis[i].weight},
+                  {"spectrum", analysis[i].spectrum}};
+    if (const auto &sensitivity = analysis[i].sensitivity)
+      entry["sensitivity"] = {{"rank", sensitivity->rank},
+                              {"loss", sensitivity->loss},
+                              {"nats", sensitivity->nats}};
+    entries[maps[i].name] = entry;
+  }
+  return {{"model", fingerprint}, {"maps", entries}};
+}
+
+} // namespace linnet::compress

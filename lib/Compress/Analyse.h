@@ -1,0 +1,51 @@
+//===- Analyse.h - what each matrix can do without ------------*- C++ -*-===//
+
+#ifndef LIB_COMPRESS_ANALYSE_H
+#define LIB_COMPRESS_ANALYSE_H
+
+#include "LinearMaps.h"
+#include "TapRunner.h"
+
+#include "linnet/Compress/Compress.h"
+#include "linnet/Support/Json.h"
+
+#include <optional>
+
+namespace linnet::compress {
+
+/// What is known of one matrix before it is cut.
+struct MapAnalysis {
+  /// Its loss at rank r is the sum of all but the first r. Data-free, of the
+  /// matrix; calibrated, of its outputs.
+  std::vector<double> spectrum;
+  /// The damage per unit of loss, comparable between matrices.
+  double weight = 0;
+  /// What the model loses in nats per token when only this matrix is cut, to
+  /// which rank, and the share of the spectrum that is gone then.
+  struct Sensitivity {
+    double nats = 0;
+    int64_t rank = 0;
+    double loss = 0;
+  };
+  std::optional<Sensitivity> sensitivity;
+};
+
+/// Without data: squared singular values, and all matrices count the same.
+Result<std::vector<MapAnalysis>>
+analyseMatrices(const std::vector<LinearMap> &maps, const Archive &archive,
+                const CompressReport &report);
+
+/// With data: what outputs lose on the fitted windows, and by cutting one
+/// matrix at a time what the model loses.
+Result<std::vector<MapAnalysis>>
+analyseModel(TapRunner &runner, const std::vector<LinearMap> &maps,
+             const Archive &archive, const Windows &windows,
+             const CompressOptions &options, const CompressReport &report);
+
+Json writeAnalysis(const std::vector<LinearMap> &maps,
+                   const std::vector<MapAnalysis> &analysis,
+                   const std::string &fingerprint);
+
+} // namespace linnet::compress
+
+#endif // LIB_COMPRESS_ANALYSE_H

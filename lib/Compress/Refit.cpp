@@ -1,0 +1,153 @@
+//===- Refit.cpp - matrix by matrix on the result's own inputs ------------===//
+
+#include "Refit.h"
+
+#include "Judge.h"
+#include "StageMoments.h"
+
+#include "linnet/Support/Quote.h"
+
+namespace linnet::compress {
+namespace {
+
+class Refitter {
+public:
+  Refitter(TapRunner &runner, const std::vector<LinearMap> &maps,
+           const std::vector<MapPlan> &plans, const Archive &archive,
+           const Windows &windows, const TakeFit &take, CompressReport &report)
+      : runner(runner), maps(maps), plans(plans), archive(archive),
+        windows(windows), take(take), report(report) {}
+
+  Status run() {
+    Result<HiddenStates> begin = runner.begin(windows);
+    if (!begin)
+      return begin.error();
+    original = begin.take();
+    result = original;
+    for (size_t layer = 0; layer < runner.layers(); ++layer)
+      if (Status status = refitLayer(layer); !status)
+        return status;
+    return compare();
+  }
+
+private:
+  Status refitLayer(size_t layer) {
+    Replacements replaced;
+    for (size_t stage = 0; stage < runner.layer(layer).stages.size(); ++stage)
+      if (Status status = refitStage(layer, stage, replaced); !status)
+        return status;
+    for (bool isResult : {false, true}) {
+      Result<OpenTap> whole =
+          runner.openWhole(layer, isResult ? replaced : Replacements());
+      if (!whole)
+        return whole.error();
+      if (Status status =
+              runner.advance(layer, *whole, isResult ? result : original);
+          !status)
+        return status;
+    }
+    return {};
+  }
+
+  Status refitStage(size_t layer, size_t stage, Replacements &replaced) {
+    StageMoments fitted(runner, maps, layer, stage, /*twoModels=*/true);
+    StageMoments heldOut = fitted;
+    if (Status status = sum(layer, stage, replaced, fitted, heldOut); !status)
+      return status;
+    const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
+    for (size_t i = 0; i < sites.size(); ++i) {
+      size_t number = runner.mapOf(layer, sites[i]);
+      if (report.progress)
+        report.progress("fitting", maps[number].name);
+      Result<Matrix> w = readMatrix(maps[number], archive);
+      if (!w)
+        return w.error();
+      MapMoments judge = momentsOf(heldOut, i);
+      Result<FittedMap> fit =
+          fitMap(*w, plans[number], momentsOf(fitted, i), judge);
+      if (!fit)
+        return makeError("tensor ", quoteName(maps[number].name), ": ",
+                         fit.error().str());
+      if (Status status = take(number, *w, *fit, &judge.own); !status)
+        return status;
+      replaced[maps[number].name] = fit->toDense();
+    }
+    return {};
+  }
+
+  static MapMoments momentsOf(const StageMoments &moments, size_t i) {
+    return {moments.own(i), moments.cross(i), moments.residual(i)};
+  }
+
+  /// Runs both models up to a stage.
+  Status sum(size_t layer, size_t stage, const Replacements &replaced,
+             StageMoments &fitted, StageMoments &heldOut) {
+    Result<OpenTap> before = runner.openStage(layer, stage, {});
+    if (!before)
+      return before.error();
+    Result<OpenTap> after = runner.openStage(layer, stage, replaced);
+    if (!after)
+      return after.error();
+    for (int64_t step = 0; step < windows.batches(); ++step) {
+      auto [first, middle] = windows.rangeOf(Part::Fitted, step);
+      auto [other, last] = windows.rangeOf(Part::HeldOut, step);
+      if (first == middle && other == last)
+        continue;
+      StepValues x, y;
+      if (Status status = runStep(*before, original, step, x); !status)
+        return status;
+      if (Status status = runStep(*after, result, step, y); !status)
+        return status;
+      int64_t length = windows.length;
+      fitted.add(&x, y, first * length, middle * length);
+      heldOut.add(&x, y, other * length, last * length);
+    }
+    return {};
+  }
+
+  Status runStep(const OpenTap &tap, const HiddenStates &states, int64_t step,
+                 StepValues &values) const {
+    values.carried = runner.inputsOf(states, step);
+    Result<std::vector<Activations>> shown = tap.run(values.carried);
+    if (!shown)
+      return shown.error();
+    values.shown = shown.take();
+    return {};
+  }
+
+  Status compare() {
+    Result<OpenTap> end = runner.openEnd();
+    if (!end)
+      return end.error();
+    for (auto [part, comparison] :
+         {std::pair(Part::HeldOut, &report.heldOut),
+          std::pair(Part::Evaluated, &report.evaluated)}) {
+      Result<CompressComparison> compared =
+          compareModels(runner, *end, original, result, windows, part);
+      if (!compared)
+        return compared.error();
+      *comparison = *compared;
+    }
+    return {};
+  }
+
+  TapRunner &runner;
+  const std::vector<LinearMap> &maps;
+  const std::vector<MapPlan> &plans;
+  const Archive &archive;
+  const Windows &windows;
+  const TakeFit &take;
+  CompressReport &report;
+  HiddenStates original, result;
+};
+
+} // namespace
+
+Status refitModel(TapRunner &runner, const std::vector<LinearMap> &maps,
+                  const std::vector<MapPlan> &plans, const Archive &archive,
+                  const Windows &windows, const TakeFit &take,
+                  CompressReport &report) {
+  return Refitter(runner, maps, plans, archive, windows, take, report).run();
+}
+
+} // namespace linnet::compress

@@ -1,0 +1,28 @@
+//===- Refit.h - matrix by matrix on the result's own inputs --*- C++ -*-===//
+
+#ifndef LIB_COMPRESS_REFIT_H
+#define LIB_COMPRESS_REFIT_H
+
+#include "FitMap.h"
+#include "TapRunner.h"
+
+#include <functional>
+
+namespace linnet::compress {
+
+/// Takes what replaces map `number`, rounds it as it is stored, and fills in
+/// its error against `w`, measured by `moment` if that is not null.
+using TakeFit = std::function<Status(size_t number, const Matrix &w,
+                                     FittedMap &fitted, const Matrix *moment)>;
+
+/// Replaces the matrices of `maps` (those that stay dense, too) from the first
+/// layer on, each fitted to what the original model computes, on the inputs
+/// that the matrices before it leave. Fills in the report's comparisons.
+Status refitModel(TapRunner &runner, const std::vector<LinearMap> &maps,
+                  const std::vector<MapPlan> &plans, const Archive &archive,
+                  const Windows &windows, const TakeFit &take,
+                  CompressReport &report);
+
+} // namespace linnet::compress
+
+#endif // LIB_COMPRESS_REFIT_H

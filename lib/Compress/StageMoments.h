@@ -1,0 +1,61 @@
+//===- StageMoments.h - moments of what enters maps -----------*- C++ -*-===//
+
+#ifndef LIB_COMPRESS_STAGEMOMENTS_H
+#define LIB_COMPRESS_STAGEMOMENTS_H
+
+#include "TapRunner.h"
+
+#include "linnet/Numerics/Moments.h"
+
+namespace linnet::compress {
+
+/// What a tap shows in one step.
+struct StepValues {
+  std::vector<const void *> carried;
+  std::vector<Activations> shown;
+
+  const float *of(TapValue value) const {
+    return value.isCarried ? static_cast<const float *>(carried[value.number])
+                           : shown[value.number].data();
+  }
+};
+
+/// Sums over one part of the windows, for all sites of a stage. x and r are
+/// inputs and residuals of the original model, x' and r' of the result.
+class StageMoments {
+public:
+  /// Without `twoModels`, only E[x' x'^T].
+  StageMoments(const TapRunner &runner, const std::vector<LinearMap> &maps,
+               size_t layer, size_t stage, bool twoModels);
+
+  /// Adds tokens [first, last) of a step. `original` may be null without two
+  /// models.
+  void add(const StepValues *original, const StepValues &result, int64_t first,
+           int64_t last);
+
+  /// Of site `i`: E[x' x'^T], E[x x'^T], and E[(r - r') x'^T], which is empty
+  /// for a map without residual.
+  Matrix own(size_t i) const { return inputs[inputOf[i]].own.mean(); }
+  Matrix cross(size_t i) const { return inputs[inputOf[i]].cross.mean(); }
+  Matrix residual(size_t i) const { return residuals[i].mean(); }
+  /// Sites with equal numbers have the same input.
+  size_t inputNumber(size_t i) const { return inputOf[i]; }
+
+private:
+  struct Input {
+    TapValue value;
+    int64_t width;
+    MomentSum own, cross;
+  };
+
+  const TapStage *stage;
+  std::vector<Input> inputs;
+  std::vector<size_t> inputOf;
+  std::vector<MomentSum> residuals;
+  std::vector<int64_t> rows;
+  std::vector<float> difference;
+};
+
+} // namespace linnet::compress
+
+#endif // LIB_COMPRESS_STAGEMOMENTS_H

@@ -1,0 +1,264 @@
+//===- TapLayers.cpp - layers as functions that show their inside ---------===//
+
+#include "TapLayers.h"
+
+#include "LinearMaps.h"
+
+#include "linnet/Support/Quote.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <map>
+
+namespace linnet::compress {
+
+namespace ir = mlir::linnet;
+using mlir::Value;
+using mlir::func::FuncOp;
+
+namespace {
+
+/// Erases what no result depends on.
+void eraseDead(FuncOp function) {
+  llvm::SmallVector<mlir::Operation *> ops;
+  for (mlir::Operation &op : function.getBody().front().without_terminator())
+    ops.push_back(&op);
+  // Functions of a model do nothing but return values.
+  for (mlir::Operation *op : llvm::reverse(ops))
+    if (mlir::isOpTriviallyDead(op) ||
+        (op->use_empty() && mlir::isa<mlir::func::CallOp, ir::StackOp>(op)))
+      op->erase();
+}
+
+/// A copy of `source` that returns `results`, values of it.
+FuncOp cloneReturning(FuncOp source, const std::string &name,
+                      llvm::ArrayRef<Value> results) {
+  mlir::OpBuilder b(source);
+  b.setInsertionPointAfter(source);
+  mlir::IRMapping mapping;
+  auto copy = mlir::cast<FuncOp>(b.clone(*source, mapping));
+  mlir::SymbolTable::setSymbolName(copy, name);
+  copy.setPublic();
+  llvm::SmallVector<Value> mapped;
+  for (Value result : results)
+    mapped.push_back(mapping.lookup(result));
+  mlir::Operation *end = copy.getBody().front().getTerminator();
+  end->setOperands(mapped);
+  copy.removeResAttrsAttr();
+  copy.setType(mlir::FunctionType::get(copy.getContext(),
+                                       copy.getArgumentTypes(),
+                                       mlir::ValueRange(mapped).getTypes()));
+  eraseDead(copy);
+  return copy;
+}
+
+/// One layer function, while its taps are written.
+class LayerTapper {
+public:
+  LayerTapper(FuncOp layer, size_t carried, int64_t number,
+              const Archive &archive)
+      : layer(layer), carried(carried) {
+    layer.walk([&](ir::WeightOp weight) {
+      std::string ignored;
+      if (!weight.getLayer() ||
+          !archive.find(ir::resolveWeightKey(weight.getKey(), number)))
+        return;
+      if (ir::LinearOp linear = findMap(weight, ignored))
+        sites[linear.getOperation()] = weight;
+    });
+    findDepths();
+  }
+
+  Result<TappedLayer> tap() {
+    tapped.carried = carried;
+    int stages = 0;
+    for (auto [linear, weight] : sites)
+      stages = std::max(stages, depthOf(inputOf(linear)) + 1);
+    for (int stage = 0; stage < stages; ++stage)
+      tapped.stages.push_back(tapStage(stage));
+    shown.clear();
+    for (Value result : layer.getBody().front().getTerminator()->getOperands())
+      tapped.carriedResults.push_back(show(result));
+    tapped.whole = "tap_" + layer.getName().str() + "_whole";
+    finish(cloneReturning(layer, tapped.whole, shown.getArrayRef()));
+    for (const auto &[key, weight] : weights)
+      tapped.weights.push_back(weight);
+    if (!numberUse.empty())
+      return makeError("@", layer.getName().str(),
+                       ": expected a layer whose number stands in names of "
+                       "weights only, but got ",
+                       numberUse);
+    return tapped;
+  }
+
+private:
+  static Value inputOf(mlir::Operation *linear) {
+    return mlir::cast<ir::LinearOp>(linear).getInput();
+  }
+  int depthOf(Value value) const { return depths.lookup(value); }
+
+  /// How many sites stand one behind the other before each value.
+  void findDepths() {
+    for (mlir::Operation &op : layer.getBody().front()) {
+      int depth = 0;
+      for (Value operand : op.getOperands())
+        depth = std::max(depth, depthOf(operand));
+      if (sites.count(&op))
+        ++depth;
+      for (Value result : op.getResults())
+        depths[result] = depth;
+    }
+  }
+
+  /// What the result of `linear` is added to, or null.
+  Value residualOf(ir::LinearOp linear) const {
+    Value result = linear.getResult();
+    if (!result.hasOneUse())
+      return {};
+    auto sum = mlir::dyn_cast<mlir::arith::AddFOp>(*result.user_begin());
+    if (!sum)
+      return {};
+    Value other = sum.getLhs() == result ? sum.getRhs() : sum.getLhs();
+    return depthOf(other) <= depthOf(linear.getInput()) ? other : Value();
+  }
+
+  TapValue show(Value value) {
+    auto argument = mlir::dyn_cast<mlir::BlockArgument>(value);
+    if (argument && argument.getArgNumber() < carried)
+      return {true, argument.getArgNumber()};
+    shown.insert(value);
+    return {false, size_t(llvm::find(shown, value) - shown.begin())};
+  }
+
+  TapStage tapStage(int number) {
+    TapStage stage;
+    shown.clear();
+    layer.walk([&](ir::LinearOp linear) {
+      auto site = sites.find(linear);
+      if (site == sites.end() || depthOf(linear.getInput()) != number)
+        return;
+      TapSite tap;
+      tap.key = site->second.getKey().str();
+      tap.input = show(linear.getInput());
+      if (Value residual = residualOf(linear))
+        tap.residual = show(residual);
+      stage.sites.push_back(tap);
+    });
+    stage.function =
+        "tap_" + layer.getName().str() + "_" + std::to_string(number);
+    finish(cloneReturning(layer, stage.function, shown.getArrayRef()));
+    return stage;
+  }
+
+  /// Names weights as taps do, those of sites in f32.
+  void finish(FuncOp tap) {
+    llvm::SmallVector<ir::WeightOp> ops;
+    tap.walk([&](ir::WeightOp weight) { ops.push_back(weight); });
+    for (ir::WeightOp weight : ops) {
+      std::string key = weight.getKey().str();
+      auto type = mlir::cast<mlir::RankedTensorType>(weight.getType());
+      bool isSite = llvm::any_of(
+          sites, [&](auto &site) { return site.second.getKey() == key; });
+      weights[key] = {key, type.getShape().vec(), isSite};
+      mlir::OpBuilder b(weight);
+      auto renamed = ir::WeightOp::create(
+          b, weight.getLoc(),
+          isSite ? mlir::Type(type.clone(b.getF32Type())) : type,
+          tapWeightName(key), Value());
+      weight.replaceAllUsesWith(renamed.getResult());
+      weight.erase();
+    }
+    if (mlir::BlockArgument number = tap.getArgument(carried);
+        !number.use_empty())
+      numberUse = (*number.user_begin())->getName().getStringRef().str();
+  }
+
+  FuncOp layer;
+  size_t carried;
+  llvm::MapVector<mlir::Operation *, ir::WeightOp> sites;
+  llvm::DenseMap<Value, int> depths;
+  llvm::SetVector<Value> shown;
+  std::map<std::string, TapWeight> weights;
+  std::string numberUse;
+  TappedLayer tapped;
+};
+
+/// What precedes `stack`: its carried operands, each once.
+void tapBegin(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
+  llvm::SetVector<Value> values;
+  for (Value carried : stack.getCarried()) {
+    values.insert(carried);
+    tapped.carriedResult.push_back(
+        size_t(llvm::find(values, carried) - values.begin()));
+  }
+  tapped.begin = "tap_begin";
+  cloneReturning(forward, tapped.begin, values.getArrayRef());
+}
+
+/// What follows `stack`, which becomes arguments.
+void tapEnd(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
+  tapped.end = "tap_end";
+  FuncOp end = cloneReturning(
+      forward, tapped.end,
+      llvm::to_vector(
+          forward.getBody().front().getTerminator()->getOperands()));
+  ir::StackOp copy;
+  end.walk([&](ir::StackOp op) { copy = op; });
+  for (auto [i, result] : llvm::enumerate(copy.getResults())) {
+    (void)end.insertArgument(i, result.getType(), {}, result.getLoc());
+    result.replaceAllUsesWith(end.getArgument(i));
+  }
+  eraseDead(end);
+  llvm::BitVector unused(end.getNumArguments());
+  for (mlir::BlockArgument argument : end.getArguments())
+    if (argument.getArgNumber() >= stack.getNumResults() &&
+        argument.use_empty())
+      unused.set(argument.getArgNumber());
+  (void)end.eraseArguments(unused);
+}
+
+} // namespace
+
+std::string tapWeightName(const std::string &key) {
+  std::string name = key;
+  for (size_t at; (at = name.find("{}")) != std::string::npos;)
+    name.replace(at, 2, "layer");
+  return name;
+}
+
+Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive) {
+  auto facts = module->getAttrOfType<mlir::DictionaryAttr>(ir::kModelAttr);
+  auto kind = facts ? facts.getAs<mlir::StringAttr>("kind") : nullptr;
+  auto forward = module.lookupSymbol<FuncOp>(ir::kForward);
+  if (!kind || kind.getValue() != "causal-lm" || !forward)
+    return makeError("expected a causal-lm for a calibration, but got ",
+                     kind ? kind.getValue().str() : "no model");
+  llvm::SmallVector<ir::StackOp> stacks;
+  forward.walk([&](ir::StackOp stack) { stacks.push_back(stack); });
+  if (stacks.size() != 1)
+    return makeError("expected a model with one stack of layers for a "
+                     "calibration, but got ",
+                     stacks.size());
+  ir::StackOp stack = stacks.front();
+  TappedModel tapped;
+  tapBegin(forward, stack, tapped);
+  tapEnd(forward, stack, tapped);
+  tapped.order.assign(stack.getOrder().begin(), stack.getOrder().end());
+  for (auto [i, symbol] : llvm::enumerate(stack.getFunctions())) {
+    int64_t first = llvm::find(tapped.order, i) - tapped.order.begin();
+    auto layer = module.lookupSymbol<FuncOp>(
+        mlir::cast<mlir::FlatSymbolRefAttr>(symbol).getValue());
+    LayerTapper tapper(layer, stack.getCarried().size(), first, archive);
+    Result<TappedLayer> result = tapper.tap();
+    if (!result)
+      return result.error();
+    tapped.layers.push_back(result.take());
+  }
+  return tapped;
+}
+
+} // namespace linnet::compress

@@ -1,0 +1,90 @@
+//===- TapLayers.h - layers as functions that show their inside *- C++ -*-===//
+//
+// To see what enters a linear map of a layer, the layer is written again as a
+// function whose results are those values (a tap). Maps whose inputs depend on
+// the same maps before them make a stage: its values are had as soon as the
+// stages before are known.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_COMPRESS_TAPLAYERS_H
+#define LIB_COMPRESS_TAPLAYERS_H
+
+#include "linnet/Checkpoint/Archive.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace linnet::compress {
+
+/// A value inside of a layer: one of those that it is given, or a result of
+/// the tap.
+struct TapValue {
+  bool isCarried = false;
+  size_t number = 0;
+};
+
+/// A linear map whose input a tap shows.
+struct TapSite {
+  /// Of the matrix; `{}` is the layer's number.
+  std::string key;
+  TapValue input;
+  /// What the map's result is added to, where that is all that becomes of it
+  /// and no map of this stage or a later one is in it.
+  std::optional<TapValue> residual;
+};
+
+struct TapStage {
+  std::string function;
+  std::vector<TapSite> sites;
+};
+
+/// A tensor that a tapped layer reads.
+struct TapWeight {
+  /// As in the checkpoint, with `{}` for the layer and `{*}` for members.
+  std::string key;
+  std::vector<int64_t> shape;
+  /// The matrix of a site, which taps read as f32.
+  bool isSite = false;
+};
+
+/// A layer function as taps. They take the carried values and the invariants,
+/// in the layer's order; tensors are named by tapWeightName().
+struct TappedLayer {
+  std::vector<TapStage> stages;
+  /// The function from carried values to carried values, and what each is
+  /// afterwards.
+  std::string whole;
+  std::vector<TapValue> carriedResults;
+  std::vector<TapWeight> weights;
+  /// Which arguments of the functions are carried values.
+  size_t carried = 0;
+};
+
+/// What precedes the layers, what follows them, and the layers.
+struct TappedModel {
+  /// From tokens (and the position) to the carried values; entry i of
+  /// `carriedResult` is the result that carried value i is.
+  std::string begin;
+  std::vector<size_t> carriedResult;
+  /// From carried values (and the position) to logits.
+  std::string end;
+  std::vector<TappedLayer> layers;
+  /// Which of `layers` each layer of the model is.
+  std::vector<size_t> order;
+};
+
+/// Adds the functions to `module`, a model as imported. Errors: no causal
+/// language model with one stack of layers; a layer that uses its number
+/// otherwise than in names of weights.
+Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive);
+
+/// The tensor at `key` as taps name it: the same for all layers.
+std::string tapWeightName(const std::string &key);
+
+} // namespace linnet::compress
+
+#endif // LIB_COMPRESS_TAPLAYERS_H

@@ -1,0 +1,265 @@
+//===- TapRunner.cpp - tapped layers, compiled and run --------------------===//
+
+#include "TapRunner.h"
+
+#include "linnet/Checkpoint/SafetensorsWriter.h"
+#include "linnet/Support/Quote.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <filesystem>
+#include <unistd.h>
+
+namespace linnet::compress {
+
+namespace ir = mlir::linnet;
+
+//===----------------------------------------------------------------------===//
+// Functions in memory
+//===----------------------------------------------------------------------===//
+
+Result<OpenTap> OpenTap::open(const std::string &directory) {
+  linnet_model *handle = nullptr;
+  if (linnet_model_open(directory.c_str(), nullptr, &handle) != LINNET_OK)
+    return Error(linnet_last_error());
+  OpenTap tap;
+  tap.model.reset(handle);
+  for (int64_t i = 0; i < linnet_model_output_count(handle); ++i) {
+    linnet_tensor_info info;
+    if (linnet_model_output(handle, i, &info) != LINNET_OK)
+      return Error(linnet_last_error());
+    size_t size = 1;
+    for (int32_t d = 0; d < info.rank; ++d)
+      size *= size_t(info.shape[d]);
+    tap.sizes.push_back(size);
+  }
+  return tap;
+}
+
+Status OpenTap::run(const std::vector<const void *> &inputs,
+                    const std::vector<void *> &outputs) const {
+  if (linnet_run_function(model.get(), inputs.data(), int64_t(inputs.size()),
+                          outputs.data(), int64_t(outputs.size())) != LINNET_OK)
+    return Error(linnet_last_error());
+  return {};
+}
+
+Result<std::vector<Activations>>
+OpenTap::run(const std::vector<const void *> &inputs) const {
+  std::vector<Activations> results;
+  std::vector<void *> outputs;
+  for (size_t size : sizes) {
+    results.emplace_back(size);
+    outputs.push_back(results.back().data());
+  }
+  if (Status status = run(inputs, outputs); !status)
+    return status.error();
+  return results;
+}
+
+//===----------------------------------------------------------------------===//
+// Compilation and weights
+//===----------------------------------------------------------------------===//
+
+Result<TapRunner> TapRunner::create(mlir::ModuleOp module,
+                                    const Archive &archive,
+                                    const LinearMaps &maps, int64_t batch,
+                                    int64_t length) {
+  TapRunner runner(module, archive, maps);
+  runner.batch = batch;
+  runner.length = length;
+  for (size_t i = 0; i < maps.maps.size(); ++i)
+    runner.mapNumbers[maps.maps[i].name] = i;
+  Result<TappedModel> tapped = tapLayers(module, archive);
+  if (!tapped)
+    return tapped.error();
+  runner.tapped = tapped.take();
+  std::error_code code;
+  std::filesystem::path base = std::filesystem::temp_directory_path(code);
+  Result<AtomicDirectory> scratch = AtomicDirectory::create(
+      ((code ? "/tmp" : base) / ("linnet-compress-" + std::to_string(getpid())))
+          .string());
+  if (!scratch)
+    return scratch.error();
+  runner.scratch = std::make_unique<AtomicDirectory>(scratch.take());
+  return runner;
+}
+
+size_t TapRunner::mapOf(size_t number, const TapSite &site) const {
+  return mapNumbers.at(ir::resolveWeightKey(site.key, int64_t(number)));
+}
+
+Result<std::string> TapRunner::compile(const std::string &function,
+                                       const std::string &source) {
+  if (auto known = compiled.find(function); known != compiled.end())
+    return known->second.directory();
+  std::vector<FunctionInput> inputs;
+  auto op = module.lookupSymbol<mlir::func::FuncOp>(function);
+  for (mlir::Type type : op.getArgumentTypes()) {
+    FunctionInput input;
+    if (auto tensor = mlir::dyn_cast<mlir::RankedTensorType>(type)) {
+      input.shape = tensor.getShape().vec();
+      for (size_t d = 0; d < input.shape.size(); ++d)
+        if (tensor.isDynamicDim(unsigned(d)))
+          input.shape[d] = d == 0 ? batch : length;
+    } else {
+      // The layer's number, which nothing uses, and the position of the first
+      // token.
+      input.index = 0;
+    }
+    inputs.push_back(input);
+  }
+  module->setAttr(ir::kArchiveAttr,
+                  mlir::StringAttr::get(module.getContext(), source));
+  CompileReport report;
+  Result<CompiledFunction> result = compileFunction(
+      module, function, inputs, archive->path(), CompileOptions(), report);
+  if (!result)
+    return makeError("@", function, ": ", result.error().str());
+  return compiled.emplace(function, result.take()).first->second.directory();
+}
+
+/// Appends a site's matrix as it is stored, in f32.
+static Status appendMatrix(SafetensorsWriter &writer, const std::string &name,
+                           const LinearMap &map, const Archive::Tensor &tensor,
+                           const Replacements &instead) {
+  std::vector<float> values(size_t(map.parameters()));
+  if (auto other = instead.find(map.name); other != instead.end()) {
+    bool outIn = map.storage == ir::Storage::OutIn;
+    const Matrix stored = outIn ? other->second : other->second.transposed();
+    std::copy_n(stored.data(), values.size(), values.begin());
+  } else {
+    convertToF32(tensor.data, tensor.dtype, values.data(), values.size());
+  }
+  return writer.append(name, values.data(), values.size() * sizeof(float));
+}
+
+Status TapRunner::writeWeights(size_t number, const Replacements &instead,
+                               const std::string &file) const {
+  struct Entry {
+    const Archive::Tensor *tensor;
+    std::string name;
+    bool isSite;
+  };
+  std::vector<Entry> entries;
+  std::vector<TensorSpec> specs;
+  for (const TapWeight &weight : layer(number).weights) {
+    bool stacked = weight.key.find(ir::kMember.str()) != std::string::npos;
+    std::string key = ir::resolveWeightKey(weight.key, int64_t(number));
+    std::string name = tapWeightName(weight.key);
+    for (int64_t m = 0; m < (stacked ? weight.shape.front() : 1); ++m) {
+      Result<const Archive::Tensor *> tensor =
+          archive->require(ir::resolveMemberKey(key, m));
+      if (!tensor)
+        return tensor.error();
+      entries.push_back(
+          {*tensor, ir::resolveMemberKey(name, m), weight.isSite});
+      specs.push_back({entries.back().name,
+                       weight.isSite ? DataType::F32 : (*tensor)->dtype,
+                       (*tensor)->shape});
+    }
+  }
+  Result<SafetensorsWriter> writer =
+      SafetensorsWriter::create(file, std::move(specs));
+  if (!writer)
+    return writer.error();
+  for (const Entry &entry : entries)
+    if (Status status =
+            entry.isSite
+                ? appendMatrix(*writer, entry.name,
+                               maps->maps[mapNumbers.at(entry.tensor->name)],
+                               *entry.tensor, instead)
+                : writer->append(entry.name, entry.tensor->data,
+                                 entry.tensor->bytes);
+        !status)
+      return status;
+  return writer->commit();
+}
+
+Result<OpenTap> TapRunner::open(size_t number, const std::string &function,
+                                const Replacements &instead) {
+  std::string file = scratch->file(
+      "layer" + std::to_string(tapped.order[number]) + ".safetensors");
+  if (Status status = writeWeights(number, instead, file); !status)
+    return status.error();
+  Result<std::string> directory = compile(function, file);
+  if (!directory)
+    return directory.error();
+  return OpenTap::open(*directory);
+}
+
+Result<OpenTap> TapRunner::openStage(size_t number, size_t stage,
+                                     const Replacements &instead) {
+  return open(number, layer(number).stages[stage].function, instead);
+}
+
+Result<OpenTap> TapRunner::openWhole(size_t number,
+                                     const Replacements &instead) {
+  return open(number, layer(number).whole, instead);
+}
+
+Result<OpenTap> TapRunner::openEnd() {
+  Result<std::string> directory = compile(tapped.end, archive->path());
+  if (!directory)
+    return directory.error();
+  return OpenTap::open(*directory);
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+std::vector<const void *> TapRunner::inputsOf(const HiddenStates &states,
+                                              int64_t number) const {
+  std::vector<const void *> inputs;
+  for (const Activations &state : states.carried)
+    inputs.push_back(state.data() +
+                     size_t(number) * (state.size() / size_t(states.steps)));
+  return inputs;
+}
+
+Result<HiddenStates> TapRunner::begin(const Windows &windows) {
+  Result<std::string> directory = compile(tapped.begin, archive->path());
+  if (!directory)
+    return directory.error();
+  Result<OpenTap> tap = OpenTap::open(*directory);
+  if (!tap)
+    return tap.error();
+  std::vector<Activations> distinct(tap->outputs());
+  for (size_t i = 0; i < distinct.size(); ++i)
+    distinct[i].resize(tap->outputSize(i) * size_t(windows.batches()));
+  for (int64_t step = 0; step < windows.batches(); ++step) {
+    std::vector<void *> outputs;
+    for (size_t i = 0; i < distinct.size(); ++i)
+      outputs.push_back(distinct[i].data() + size_t(step) * tap->outputSize(i));
+    if (Status status = tap->run({windows.batchAt(step)}, outputs); !status)
+      return status.error();
+  }
+  HiddenStates states{windows.batches(), {}};
+  for (size_t result : tapped.carriedResult)
+    states.carried.push_back(distinct[result]);
+  return states;
+}
+
+Status TapRunner::advance(size_t number, const OpenTap &whole,
+                          HiddenStates &states) const {
+  int64_t steps = states.steps;
+  std::vector<Activations> results;
+  for (size_t i = 0; i < whole.outputs(); ++i)
+    results.emplace_back(whole.outputSize(i) * size_t(steps));
+  for (int64_t step = 0; step < steps; ++step) {
+    std::vector<void *> outputs;
+    for (size_t i = 0; i < results.size(); ++i)
+      outputs.push_back(results[i].data() + size_t(step) * whole.outputSize(i));
+    if (Status status = whole.run(inputsOf(states, step), outputs); !status)
+      return status;
+  }
+  std::vector<Activations> after;
+  for (const TapValue &value : layer(number).carriedResults)
+    after.push_back(value.isCarried ? states.carried[value.number]
+                                    : results[value.number]);
+  states.carried = std::move(after);
+  return {};
+}
+
+} // namespace linnet::compress

@@ -1,0 +1,116 @@
+//===- TapRunner.h - tapped layers, compiled and run ----------*- C++ -*-===//
+//
+// Each tap is compiled once per model, for all layers of its kind: it reads its
+// weights from a scratch file, whose content is exchanged. So every layer can
+// run with its own matrices or with others in their place.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_COMPRESS_TAPRUNNER_H
+#define LIB_COMPRESS_TAPRUNNER_H
+
+#include "LinearMaps.h"
+#include "TapLayers.h"
+#include "Windows.h"
+
+#include "linnet/Driver/Compile.h"
+#include "linnet/Numerics/Matrix.h"
+#include "linnet/Runtime/linnet.h"
+#include "linnet/Support/File.h"
+
+#include <map>
+#include <memory>
+
+namespace linnet::compress {
+
+/// Matrices W, [out, in], that stand in for those of the checkpoint, by name.
+using Replacements = std::map<std::string, Matrix>;
+
+/// Row-major floats, [windows, length, width].
+using Activations = std::vector<float>;
+
+/// The carried values between two layers, of all windows.
+struct HiddenStates {
+  int64_t steps = 0;
+  std::vector<Activations> carried;
+};
+
+/// A compiled function with its weights in memory.
+class OpenTap {
+public:
+  static Result<OpenTap> open(const std::string &directory);
+  size_t outputs() const { return sizes.size(); }
+  /// Elements of output `i`.
+  size_t outputSize(size_t i) const { return sizes[i]; }
+  Status run(const std::vector<const void *> &inputs,
+             const std::vector<void *> &outputs) const;
+  /// The same with all outputs fresh.
+  Result<std::vector<Activations>>
+  run(const std::vector<const void *> &inputs) const;
+
+private:
+  struct Close {
+    void operator()(linnet_model *model) const { linnet_model_close(model); }
+  };
+  std::unique_ptr<linnet_model, Close> model;
+  std::vector<size_t> sizes;
+};
+
+class TapRunner {
+public:
+  /// For steps of `windows.batch` windows. `module` is the model as imported,
+  /// to which functions are added; all three outlive the runner.
+  static Result<TapRunner> create(mlir::ModuleOp module, const Archive &archive,
+                                  const LinearMaps &maps, int64_t batch,
+                                  int64_t length);
+
+  size_t layers() const { return tapped.order.size(); }
+  const TappedLayer &layer(size_t number) const {
+    return tapped.layers[tapped.order[number]];
+  }
+  /// The map of site `site` of layer `number`.
+  size_t mapOf(size_t number, const TapSite &site) const;
+
+  /// Layer `number` with `instead` in place of matrices, as its tap of a stage
+  /// or whole.
+  Result<OpenTap> openStage(size_t number, size_t stage,
+                            const Replacements &instead);
+  Result<OpenTap> openWhole(size_t number, const Replacements &instead);
+  Result<OpenTap> openEnd();
+
+  /// The carried values before the first layer.
+  Result<HiddenStates> begin(const Windows &windows);
+  /// Those after layer `number`, opened as `whole`, in place.
+  Status advance(size_t number, const OpenTap &whole,
+                 HiddenStates &states) const;
+  /// The part of `states` that step `number` takes.
+  std::vector<const void *> inputsOf(const HiddenStates &states,
+                                     int64_t number) const;
+  /// Tokens of a step.
+  int64_t stepTokens() const { return batch * length; }
+
+private:
+  TapRunner(mlir::ModuleOp module, const Archive &archive,
+            const LinearMaps &maps)
+      : module(module), archive(&archive), maps(&maps) {}
+
+  Result<OpenTap> open(size_t number, const std::string &function,
+                       const Replacements &instead);
+  Result<std::string> compile(const std::string &function,
+                              const std::string &source);
+  Status writeWeights(size_t number, const Replacements &instead,
+                      const std::string &file) const;
+
+  mlir::ModuleOp module;
+  const Archive *archive;
+  const LinearMaps *maps;
+  std::map<std::string, size_t> mapNumbers;
+  int64_t batch = 1, length = 1;
+  TappedModel tapped;
+  std::unique_ptr<AtomicDirectory> scratch;
+  std::map<std::string, CompiledFunction> compiled;
+};
+
+} // namespace linnet::compress
+
+#endif // LIB_COMPRESS_TAPRUNNER_H

@@ -1,0 +1,295 @@
+//===- TapRunnerTest.cpp - tapped layers against the fixtures -------------===//
+
+#include "lib/Compress/TapRunner.h"
+#include "lib/Compress/Judge.h"
+#include "lib/Compress/StageMoments.h"
+
+#include "dialects/Linnet/Linnet.h"
+#include "linnet/Checkpoint/Npy.h"
+#include "linnet/Driver/Input.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+
+namespace linnet::compress {
+namespace {
+
+/// A fixture's model and its tokens as windows, and what its logits should be.
+class Fixture {
+public:
+  explicit Fixture(const std::string &name)
+      : path(std::string(LINNET_ORACLE_DIR) + "/" + name),
+        context(makeContext()) {
+    Result<Archive> opened = Archive::open(path);
+    std::string detected;
+    auto loaded = loadModel(*context, path, std::nullopt, detected);
+    Result<NpyArray> tokens = readNpy(path + "/tokens.npy");
+    Result<NpyArray> expected = readNpy(path + "/logits.npy");
+    if (!opened || !loaded || !tokens) {
+      ADD_FAILURE() << "cannot read " << path;
+      abort();
+    }
+    archive.emplace(opened.take());
+    module = loaded.take();
+    maps = findLinearMaps(*module, *archive);
+    std::vector<int64_t> ids = *tokens->toI64();
+    windows.batch = tokens->shape[0];
+    windows.length = tokens->shape[1];
+    windows.ids.assign(ids.begin(), ids.end());
+    windows.counts = {windows.batch, 0, 0};
+    if (expected) // not an encoder's
+      logits = expected->toF64();
+  }
+
+  Result<TapRunner> runner() {
+    return TapRunner::create(*module, *archive, maps, windows.batch,
+                             windows.length);
+  }
+
+  std::string path;
+  std::unique_ptr<mlir::MLIRContext> context;
+  std::optional<Archive> archive;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  LinearMaps maps;
+  Windows windows;
+  std::vector<double> logits;
+};
+
+double distance(const std::vector<float> &a, const std::vector<double> &b) {
+  EXPECT_EQ(a.size(), b.size());
+  double difference = 0, all = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    all += b[i] * b[i];
+  }
+  return std::sqrt(difference / all);
+}
+
+/// The logits of a model run layer by layer with `instead` in layer 0.
+Result<std::vector<float>> runLayers(TapRunner &runner, const Windows &windows,
+                                     const Replacements &instead = {}) {
+  Result<HiddenStates> states = runner.begin(windows);
+  if (!states)
+    return states.error();
+  for (size_t layer = 0; layer < runner.layers(); ++layer) {
+    Result<OpenTap> whole =
+        runner.openWhole(layer, layer ? Replacements() : instead);
+    if (!whole)
+      return whole.error();
+    if (Status status = runner.advance(layer, *whole, *states); !status)
+      return status.error();
+  }
+  Result<OpenTap> end = runner.openEnd();
+  if (!end)
+    return end.error();
+  auto results = end->run(runner.inputsOf(*states, 0));
+  if (!results)
+    return results.error();
+  return results->front();
+}
+
+class EveryModel : public ::testing::TestWithParam<const char *> {};
+class EveryStage : public ::testing::TestWithParam<const char *> {};
+
+/// Layer by layer, with weights in scratch files, it is the same model.
+TEST_P(EveryModel, HasTheLogitsOfTheFixture) {
+  Fixture fixture(GetParam());
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner)) << runner.error().str();
+  Result<std::vector<float>> logits = runLayers(*runner, fixture.windows);
+  ASSERT_TRUE(bool(logits)) << logits.error().str();
+  EXPECT_LT(distance(*logits, fixture.logits), 2e-5);
+}
+
+/// Every map is a site of one stage, every stage runs, and its inputs are as
+/// wide as the maps say.
+TEST_P(EveryStage, ShowsTheInputsOfItsMaps) {
+  Fixture fixture(GetParam());
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner)) << runner.error().str();
+  Result<HiddenStates> states = runner->begin(fixture.windows);
+  ASSERT_TRUE(bool(states));
+  std::vector<int> seen(fixture.maps.maps.size());
+  int64_t tokens = runner->stepTokens();
+  for (size_t layer = 0; layer < runner->layers(); ++layer)
+    for (size_t s = 0; s < runner->layer(layer).stages.size(); ++s) {
+      Result<OpenTap> tap = runner->openStage(layer, s, {});
+      ASSERT_TRUE(bool(tap)) << tap.error().str();
+      StepValues values{runner->inputsOf(*states, 0), {}};
+      auto shown = tap->run(values.carried);
+      ASSERT_TRUE(bool(shown)) << shown.error().str();
+      values.shown = shown.take();
+      for (const TapSite &site : runner->layer(layer).stages[s].sites) {
+        const LinearMap &map = fixture.maps.maps[runner->mapOf(layer, site)];
+        ++seen[runner->mapOf(layer, site)];
+        if (!site.input.isCarried)
+          EXPECT_EQ(int64_t(values.shown[site.input.number].size()),
+                    tokens * map.columns);
+        if (site.residual && !site.residual->isCarried)
+          EXPECT_EQ(int64_t(values.shown[site.residual->number].size()),
+                    tokens * map.rows);
+      }
+    }
+  for (size_t i = 0; i < seen.size(); ++i)
+    EXPECT_EQ(seen[i], 1) << fixture.maps.maps[i].name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EveryModel,
+                         ::testing::Values("hf/llama", "hf/gpt2", "hf/gpt_neox",
+                                           "hf/mamba2", "hf/gemma2",
+                                           "hf/mixtral", "hf/zamba2",
+                                           "hf/deepseek_v3"));
+INSTANTIATE_TEST_SUITE_P(Models, EveryStage,
+                         ::testing::Values("hf/llama", "hf/gpt_neox",
+                                           "hf/mamba2", "hf/mixtral"));
+
+TEST(TapRunner, StagesOfALlama) {
+  Fixture fixture("hf/llama");
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner)) << runner.error().str();
+  const TappedLayer &layer = runner->layer(0);
+  std::vector<std::vector<std::string>> keys;
+  std::vector<std::string> residuals;
+  for (const TapStage &stage : layer.stages) {
+    keys.emplace_back();
+    for (const TapSite &site : stage.sites) {
+      std::string name = site.key.substr(site.key.find("{}") + 3);
+      keys.back().push_back(name);
+      if (site.residual)
+        residuals.push_back(name);
+    }
+  }
+  EXPECT_EQ(keys, (std::vector<std::vector<std::string>>{
+                      {"self_attn.q_proj.weight", "self_attn.k_proj.weight",
+                       "self_attn.v_proj.weight"},
+                      {"self_attn.o_proj.weight"},
+                      {"mlp.gate_proj.weight", "mlp.up_proj.weight"},
+                      {"mlp.down_proj.weight"}}));
+  EXPECT_EQ(residuals, (std::vector<std::string>{"self_attn.o_proj.weight",
+                                                 "mlp.down_proj.weight"}));
+  // One input for queries, keys and values.
+  StageMoments moments(*runner, fixture.maps.maps, 0, 0, true);
+  EXPECT_EQ(moments.inputNumber(0), moments.inputNumber(2));
+}
+
+/// A matrix that is replaced by a multiple changes what a multiple in the
+/// checkpoint would: here by nothing, and by something.
+TEST(TapRunner, ReplacesMatrices) {
+  for (const char *name : {"hf/llama", "hf/gpt2"}) {
+    Fixture fixture(name);
+    Result<TapRunner> runner = fixture.runner();
+    ASSERT_TRUE(bool(runner)) << runner.error().str();
+    const LinearMap &map = fixture.maps.maps.front();
+    Result<Matrix> w = readMatrix(map, *fixture.archive);
+    ASSERT_TRUE(bool(w));
+    Result<std::vector<float>> same =
+        runLayers(*runner, fixture.windows, {{map.name, *w}});
+    ASSERT_TRUE(bool(same)) << same.error().str();
+    EXPECT_LT(distance(*same, fixture.logits), 2e-5);
+    Result<std::vector<float>> other =
+        runLayers(*runner, fixture.windows, {{map.name, 0.5 * *w}});
+    ASSERT_TRUE(bool(other));
+    EXPECT_GT(distance(*other, fixture.logits), 1e-3);
+  }
+}
+
+/// Moments of a tap against sums in f64 over its values.
+TEST(TapRunner, SumsMoments) {
+  Fixture fixture("hf/llama");
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner));
+  Result<HiddenStates> states = runner->begin(fixture.windows);
+  ASSERT_TRUE(bool(states));
+  // Stage 1 with a residual: the output projection.
+  Result<OpenTap> tap = runner->openStage(0, 1, {});
+  ASSERT_TRUE(bool(tap));
+  StepValues x{runner->inputsOf(*states, 0), {}};
+  x.shown = *tap->run(x.carried);
+  StepValues y = x;
+  std::vector<float> moved(states->carried[0]);
+  for (float &value : moved)
+    value += 1;
+  y.carried = {moved.data()};
+  const TapSite &site = runner->layer(0).stages[1].sites[0];
+  const LinearMap &map = fixture.maps.maps[runner->mapOf(0, site)];
+  ASSERT_TRUE(site.residual && site.residual->isCarried);
+  for (float &value : y.shown[site.input.number])
+    value *= 2;
+  StageMoments moments(*runner, fixture.maps.maps, 0, 1, true);
+  int64_t first = 3, last = 50;
+  moments.add(&x, y, first, last);
+  Matrix own(map.columns, map.columns), residual(map.rows, map.columns);
+  for (int64_t t = first; t < last; ++t) {
+    const float *at = y.of(site.input) + t * map.columns;
+    for (int64_t c = 0; c < map.columns; ++c) {
+      for (int64_t r = 0; r < map.columns; ++r)
+        own.at(r, c) += double(at[r]) * double(at[c]) / double(last - first);
+      for (int64_t r = 0; r < map.rows; ++r)
+        residual.at(r, c) -= double(at[c]) / double(last - first);
+    }
+  }
+  EXPECT_LT(norm(moments.own(0) - own), 1e-5 * norm(own));
+  EXPECT_LT(norm(2.0 * moments.cross(0) - own), 1e-5 * norm(own));
+  EXPECT_LT(norm(moments.residual(0) - residual), 1e-5 * norm(residual));
+}
+
+/// Nats against sums in f64 over the fixture's logits, for all and for some of
+/// the windows; a model agrees with itself.
+TEST(Judge, ScoresTheNextTokens) {
+  Fixture fixture("hf/llama");
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner));
+  Result<HiddenStates> states = runner->begin(fixture.windows);
+  ASSERT_TRUE(bool(states));
+  for (size_t layer = 0; layer < runner->layers(); ++layer)
+    ASSERT_TRUE(
+        bool(runner->advance(layer, *runner->openWhole(layer, {}), *states)));
+  Result<OpenTap> end = runner->openEnd();
+  ASSERT_TRUE(bool(end));
+  const Windows &windows = fixture.windows;
+  int64_t size =
+      int64_t(fixture.logits.size()) / (windows.batch * windows.length);
+  for (int64_t counted : {windows.batch, int64_t(1)}) {
+    double sum = 0;
+    for (int64_t w = 0; w < counted; ++w)
+      for (int64_t t = 0; t + 1 < windows.length; ++t) {
+        int64_t row = w * windows.length + t;
+        const double *at = fixture.logits.data() + row * size;
+        double total = 0;
+        for (int64_t v = 0; v < size; ++v)
+          total += std::exp(at[v]);
+        sum += std::log(total) - at[windows.ids[size_t(row + 1)]];
+      }
+    Windows some = windows;
+    some.counts = {counted, 0, 0};
+    int64_t scored = counted * (windows.length - 1);
+    Result<double> nats = meanNats(*runner, *end, *states, some, Part::Fitted);
+    ASSERT_TRUE(bool(nats));
+    EXPECT_NEAR(*nats, sum / double(scored), 1e-5);
+    Result<CompressComparison> compared =
+        compareModels(*runner, *end, *states, *states, some, Part::Fitted);
+    ASSERT_TRUE(bool(compared));
+    EXPECT_EQ(compared->tokens, scored);
+    EXPECT_DOUBLE_EQ(compared->natsBefore, compared->natsAfter);
+    EXPECT_NEAR(compared->natsBefore, *nats, 1e-9);
+    EXPECT_NEAR(compared->divergence, 0, 1e-9);
+    EXPECT_EQ(compared->agreement, 1);
+    EXPECT_GE(compared->worstToken, *nats);
+  }
+  // Parts without windows have nothing to say.
+  Result<CompressComparison> none =
+      compareModels(*runner, *end, *states, *states, windows, Part::Evaluated);
+  ASSERT_TRUE(bool(none));
+  EXPECT_EQ(none->tokens, 0);
+}
+
+TEST(TapLayers, RefusesEncoders) {
+  Fixture fixture("hf/bert");
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_FALSE(bool(runner));
+  EXPECT_EQ(runner.error().str(),
+            "expected a causal-lm for a calibration, but got encoder");
+}
+
+} // namespace
+} // namespace linnet::compress

@@ -1,0 +1,156 @@
+//===- WindowsTest.cpp - the text that compression looks at ---------------===//
+
+#include "lib/Compress/Windows.h"
+
+#include "linnet/Checkpoint/Npy.h"
+
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+
+namespace linnet::compress {
+namespace {
+
+/// Tokens 0, 1, ... modulo 50 in a file.
+class WindowsTest : public ::testing::Test {
+protected:
+  void SetUp() override {
+    directory = ::testing::TempDir() + "/windows";
+    std::filesystem::create_directories(directory);
+    options.input = directory;
+    options.window = 10;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory); }
+
+  std::string tokens(int64_t count, const std::string &name = "t") {
+    // Version 1.0 of the format: a header of 128 bytes, then the entries.
+    std::string header = "{'descr': '<i4', 'fortran_order': False, 'shape': (" +
+                         std::to_string(count) + ",), }";
+    header.resize(117, ' ');
+    std::string path = directory + "/" + name + ".npy";
+    std::ofstream file(path, std::ios::binary);
+    file << std::string("\x93NUMPY\x01\x00\x76\x00", 10) << header << '\n';
+    for (int32_t i = 0; i < count; ++i) {
+      int32_t id = i % 50;
+      file.write(reinterpret_cast<const char *>(&id), 4);
+    }
+    return "@" + path;
+  }
+
+  std::string errorOf() {
+    Result<Windows> windows = readWindows(options, 50, 100);
+    return windows ? "" : windows.error().str();
+  }
+
+  std::string directory;
+  CompressOptions options;
+};
+
+TEST_F(WindowsTest, PartsFollowEachOther) {
+  options.calibration = tokens(165);
+  options.evaluation = tokens(39, "e");
+  Result<Windows> windows = readWindows(options, 50, 100);
+  ASSERT_TRUE(bool(windows)) << windows.error().str();
+  EXPECT_EQ(windows->counts, (std::array<int64_t, 3>{14, 2, 3}));
+  EXPECT_EQ(windows->length, 10);
+  ASSERT_EQ(windows->batches() * windows->batch, 19);
+  EXPECT_EQ(windows->batches(), 1);
+  for (int i = 0; i < 160; ++i)
+    EXPECT_EQ(windows->ids[i], i % 50);
+  EXPECT_EQ(windows->ids[160], 0);
+  using Range = std::pair<int64_t, int64_t>;
+  EXPECT_EQ(windows->rangeOf(Part::Fitted, 0), Range(0, 14));
+  EXPECT_EQ(windows->rangeOf(Part::HeldOut, 0), Range(14, 16));
+  EXPECT_EQ(windows->rangeOf(Part::Evaluated, 0), Range(16, 19));
+}
+
+/// Every window is in one part of one batch, copies in none.
+TEST_F(WindowsTest, BatchesAreFilledWithCopies) {
+  options.window = 2;
+  options.calibration = tokens(2 * 5001);
+  Result<Windows> windows = readWindows(options, 50, 100);
+  ASSERT_TRUE(bool(windows)) << windows.error().str();
+  EXPECT_GT(windows->batches(), 1);
+  EXPECT_EQ(int64_t(windows->ids.size()),
+            windows->batches() * windows->batch * 2);
+  std::array<int64_t, 3> seen = {0, 0, 0};
+  for (int64_t b = 0; b < windows->batches(); ++b)
+    for (Part part : {Part::Fitted, Part::HeldOut, Part::Evaluated}) {
+      auto [first, last] = windows->rangeOf(part, b);
+      EXPECT_LE(first, last);
+      seen[size_t(part)] += last - first;
+    }
+  EXPECT_EQ(seen, windows->counts);
+  EXPECT_EQ(seen[0] + seen[1], 5001);
+  EXPECT_LT(windows->batches() * windows->batch - 5001, windows->batches());
+}
+
+TEST_F(WindowsTest, SamplesAreSpreadEvenly) {
+  options.calibration = tokens(165);
+  Result<Windows> windows = readWindows(options, 50, 100);
+  ASSERT_TRUE(bool(windows));
+  Windows sample = windows->sample(40);
+  EXPECT_EQ(sample.counts, (std::array<int64_t, 3>{4, 0, 0}));
+  EXPECT_EQ(sample.batch, windows->batch);
+  EXPECT_EQ(sample.ids.size() % size_t(sample.batch * 10), 0u);
+  // Windows 0, 3, 7 and 10 of 14.
+  EXPECT_EQ(sample.ids[0], 0);
+  EXPECT_EQ(sample.ids[10], 30);
+  EXPECT_EQ(sample.ids[20], 70 % 50);
+  EXPECT_EQ(sample.ids[30], 100 % 50);
+  // Never more than there are, never none.
+  EXPECT_EQ(windows->sample(100000).counts[0], 14);
+  EXPECT_EQ(windows->sample(1).counts[0], 1);
+}
+
+/// A sample smaller than a step would be filled with copies.
+TEST_F(WindowsTest, StepsAreNoLargerThanTheSample) {
+  options.calibration = tokens(400);
+  options.sensitivityTokens = 50;
+  Result<Windows> windows = readWindows(options, 50, 100);
+  ASSERT_TRUE(bool(windows));
+  EXPECT_EQ(windows->batch, 5);
+  EXPECT_EQ(windows->batches(), 8);
+  options.sensitivityTokens = 0;
+  EXPECT_EQ(readWindows(options, 50, 100)->batch, 40);
+}
+
+TEST_F(WindowsTest, AtMostTheTokensAskedFor) {
+  options.calibration = tokens(400);
+  options.calibrationTokens = 99;
+  Result<Windows> windows = readWindows(options, 50, 100);
+  ASSERT_TRUE(bool(windows));
+  EXPECT_EQ(windows->counts, (std::array<int64_t, 3>{8, 1, 0}));
+}
+
+TEST_F(WindowsTest, Errors) {
+  options.calibration = tokens(79);
+  EXPECT_NE(
+      errorOf().find("t.npy': expected at least 8 windows of 10 tokens to "
+                     "calibrate with, but got 7"),
+      std::string::npos)
+      << errorOf();
+  options.calibration = tokens(100);
+  options.evaluation = tokens(9, "e");
+  EXPECT_NE(errorOf().find("e.npy': expected at least one window of 10 tokens "
+                           "to evaluate, but got 9 tokens"),
+            std::string::npos)
+      << errorOf();
+  options.evaluation.clear();
+  options.window = 101;
+  EXPECT_EQ(errorOf(), "--window: expected at most 100, the model's context, "
+                       "but got 101");
+  options.window = 10;
+  Result<Windows> small = readWindows(options, 49, 100);
+  ASSERT_FALSE(bool(small));
+  EXPECT_NE(small.error().str().find("expected a token of 0 to 48, but got 49"),
+            std::string::npos)
+      << small.error().str();
+  options.calibration = directory + "/none.txt";
+  EXPECT_NE(errorOf(), "");
+  options.calibration = "@" + directory + "/none.npy";
+  EXPECT_NE(errorOf().find("no such file"), std::string::npos) << errorOf();
+}
+
+} // namespace
+} // namespace linnet::compress
