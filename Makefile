@@ -59,6 +59,7 @@ bench: build
 	@benchmarks/recurrent $(BUILD)
 	@benchmarks/convolution $(BUILD)
 	@benchmarks/run $(BUILD)
+	@benchmarks/compress $(BUILD)
 
 lint: setup
 	@tools/lint

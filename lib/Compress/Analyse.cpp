@@ -69,17 +69,29 @@ void weighBySensitivity(std::vector<MapAnalysis> &analysis) {
   }
 }
 
+/// Tokens whose moments tell spectra well enough to plan with; of maps with
+/// many inputs, so many times these.
+constexpr int64_t kSpectrumTokens = 16384;
+constexpr int64_t kTokensPerInput = 4;
+
+int64_t spectrumTokens(const std::vector<LinearMap> &maps) {
+  int64_t tokens = kSpectrumTokens;
+  for (const LinearMap &map : maps)
+    tokens = std::max(tokens, kTokensPerInput * map.columns);
+  return tokens;
+}
+
 /// The calibrated analysis, layer by layer.
 class ModelAnalyser {
 public:
   ModelAnalyser(TapRunner &runner, const std::vector<LinearMap> &maps,
-                const Archive &archive, const Windows &windows,
+                const Archive &archive, const Windows &all,
                 const CompressOptions &options, const CompressReport &report)
-      : runner(runner), maps(maps), archive(archive), windows(windows),
-        report(report), analysis(maps.size()),
-        measured(options.sensitivityTokens > 0) {
+      : runner(runner), maps(maps), archive(archive),
+        windows(all.sample(spectrumTokens(maps))), report(report),
+        analysis(maps.size()), measured(options.sensitivityTokens > 0) {
     if (measured)
-      sample = windows.sample(options.sensitivityTokens);
+      sample = all.sample(options.sensitivityTokens);
   }
 
   Result<std::vector<MapAnalysis>> run() {
@@ -150,16 +162,14 @@ private:
     if (!tap)
       return tap.error();
     StageMoments moments(runner, maps, layer, stage, /*twoModels=*/false);
+    StepValues values;
     for (int64_t step = 0; step < windows.batches(); ++step) {
       auto [first, last] = windows.rangeOf(Part::Fitted, step);
       if (first == last)
         continue;
-      StepValues values;
       values.carried = runner.inputsOf(states, step);
-      Result<std::vector<Activations>> shown = tap->run(values.carried);
-      if (!shown)
-        return shown.error();
-      values.shown = shown.take();
+      if (Status status = tap->run(values.carried, values.shown); !status)
+        return status;
       moments.add(nullptr, values, first * windows.length,
                   last * windows.length);
     }
@@ -224,7 +234,7 @@ private:
   TapRunner &runner;
   const std::vector<LinearMap> &maps;
   const Archive &archive;
-  const Windows &windows;
+  Windows windows;
   const CompressReport &report;
   std::vector<MapAnalysis> analysis;
   bool measured;

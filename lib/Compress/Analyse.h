@@ -35,8 +35,8 @@ Result<std::vector<MapAnalysis>>
 analyseMatrices(const std::vector<LinearMap> &maps, const Archive &archive,
                 const CompressReport &report);
 
-/// With data: what outputs lose on the fitted windows, and by cutting one
-/// matrix at a time what the model loses.
+/// With data: what outputs lose on some of the fitted windows, and by cutting
+/// one matrix at a time what the model loses.
 Result<std::vector<MapAnalysis>>
 analyseModel(TapRunner &runner, const std::vector<LinearMap> &maps,
              const Archive &archive, const Windows &windows,

@@ -42,16 +42,15 @@ Result<double> meanNats(const TapRunner &runner, const OpenTap &end,
                         Part part) {
   double sum = 0;
   int64_t scored = 0;
+  std::vector<Activations> logits;
   for (int64_t step = 0; step < windows.batches(); ++step) {
     if (isEmpty(windows, part, step))
       continue;
-    Result<std::vector<Activations>> logits =
-        end.run(runner.inputsOf(states, step));
-    if (!logits)
-      return logits.error();
-    int64_t size = int64_t(logits->front().size()) / runner.stepTokens();
+    if (Status status = end.run(runner.inputsOf(states, step), logits); !status)
+      return status.error();
+    int64_t size = int64_t(logits.front().size()) / runner.stepTokens();
     visitScored(windows, part, step, [&](int64_t row, int32_t next) {
-      const float *at = logits->front().data() + row * size;
+      const float *at = logits.front().data() + row * size;
       sum += logSumExp(at, size) - double(at[next]);
       ++scored;
     });
@@ -65,21 +64,19 @@ Result<CompressComparison> compareModels(const TapRunner &runner,
                                          const HiddenStates &result,
                                          const Windows &windows, Part part) {
   CompressComparison sums;
+  std::vector<Activations> before, after;
   for (int64_t step = 0; step < windows.batches(); ++step) {
     if (isEmpty(windows, part, step))
       continue;
-    Result<std::vector<Activations>> before =
-        end.run(runner.inputsOf(original, step));
-    if (!before)
-      return before.error();
-    Result<std::vector<Activations>> after =
-        end.run(runner.inputsOf(result, step));
-    if (!after)
-      return after.error();
-    int64_t size = int64_t(before->front().size()) / runner.stepTokens();
+    if (Status status = end.run(runner.inputsOf(original, step), before);
+        !status)
+      return status.error();
+    if (Status status = end.run(runner.inputsOf(result, step), after); !status)
+      return status.error();
+    int64_t size = int64_t(before.front().size()) / runner.stepTokens();
     visitScored(windows, part, step, [&](int64_t row, int32_t next) {
-      const float *p = before->front().data() + row * size,
-                  *q = after->front().data() + row * size;
+      const float *p = before.front().data() + row * size,
+                  *q = after.front().data() + row * size;
       double ofP = logSumExp(p, size), ofQ = logSumExp(q, size);
       sums.natsBefore += ofP - double(p[next]);
       double nats = ofQ - double(q[next]);

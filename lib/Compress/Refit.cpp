@@ -88,12 +88,12 @@ private:
     Result<OpenTap> after = runner.openStage(layer, stage, replaced);
     if (!after)
       return after.error();
+    StepValues x, y;
     for (int64_t step = 0; step < windows.batches(); ++step) {
       auto [first, middle] = windows.rangeOf(Part::Fitted, step);
       auto [other, last] = windows.rangeOf(Part::HeldOut, step);
       if (first == middle && other == last)
         continue;
-      StepValues x, y;
       if (Status status = runStep(*before, original, step, x); !status)
         return status;
       if (Status status = runStep(*after, result, step, y); !status)
@@ -108,11 +108,7 @@ private:
   Status runStep(const OpenTap &tap, const HiddenStates &states, int64_t step,
                  StepValues &values) const {
     values.carried = runner.inputsOf(states, step);
-    Result<std::vector<Activations>> shown = tap.run(values.carried);
-    if (!shown)
-      return shown.error();
-    values.shown = shown.take();
-    return {};
+    return tap.run(values.carried, values.shown);
   }
 
   Status compare() {

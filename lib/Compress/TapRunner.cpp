@@ -44,17 +44,15 @@ Status OpenTap::run(const std::vector<const void *> &inputs,
   return {};
 }
 
-Result<std::vector<Activations>>
-OpenTap::run(const std::vector<const void *> &inputs) const {
-  std::vector<Activations> results;
+Status OpenTap::run(const std::vector<const void *> &inputs,
+                    std::vector<Activations> &results) const {
   std::vector<void *> outputs;
-  for (size_t size : sizes) {
-    results.emplace_back(size);
-    outputs.push_back(results.back().data());
+  results.resize(sizes.size());
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    results[i].resize(sizes[i]);
+    outputs.push_back(results[i].data());
   }
-  if (Status status = run(inputs, outputs); !status)
-    return status.error();
-  return results;
+  return run(inputs, outputs);
 }
 
 //===----------------------------------------------------------------------===//

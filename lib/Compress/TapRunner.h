@@ -44,9 +44,9 @@ public:
   size_t outputSize(size_t i) const { return sizes[i]; }
   Status run(const std::vector<const void *> &inputs,
              const std::vector<void *> &outputs) const;
-  /// The same with all outputs fresh.
-  Result<std::vector<Activations>>
-  run(const std::vector<const void *> &inputs) const;
+  /// The same into `results`, which become as large as the outputs.
+  Status run(const std::vector<const void *> &inputs,
+             std::vector<Activations> &results) const;
 
 private:
   struct Close {

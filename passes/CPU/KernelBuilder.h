@@ -128,13 +128,14 @@ public:
   Value loadColumns(Value memref, ValueRange indices, Value valid);
   void storeColumns(Value vectorValue, Value memref, ValueRange indices,
                     Value valid);
+  /// A narrow float (or vector of them) as f32; anything else as it is.
+  Value widen(Value value);
   /// Sum and maximum of a vector's lanes.
   Value reduceSum(Value vectorValue);
   Value reduceMax(Value vectorValue);
 
 private:
   Value makeMemRef(Value pointer, MemRefType type);
-  Value widen(Value value);
 
   func::FuncOp function;
   SmallVector<KernelArgumentType> arguments;

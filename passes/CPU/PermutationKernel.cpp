@@ -5,6 +5,7 @@
 #include "passes/CPU/RowLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::linnet;
@@ -26,18 +27,27 @@ LogicalResult linnet::lowerPermutation(FunctionLowering &f, LinearOp op) {
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
   int64_t last = type.getDimSize(0) - 1;
   f.call(op, "permutation", arguments, [&](KernelBuilder &k) {
-    forEntries(k, 2, [&](ArrayRef<Value> at) {
-      Value from = arith::IndexCastOp::create(
-          k, k.getIndexType(), k.loadScalar(k.argument(1), at.back()));
-      // A file may hold any numbers; memory stays in bounds.
-      from = arith::MinUIOp::create(k, from, k.cst(last));
-      SmallVector<Value> source(at);
-      source.back() = from;
-      Value entry = k.loadScalar(k.argument(0), source);
+    int64_t lanes = k.target.lanes;
+    auto element = k.argumentType(0).getElementType();
+    // A file may hold any numbers; memory stays in bounds.
+    Value last = k.splat(
+        arith::ConstantOp::create(k, k.getI32IntegerAttr(type.getDimSize(0) - 1)),
+        lanes);
+    Value zeros = arith::ConstantOp::create(
+        k, cast<TypedAttr>(k.getZeroAttr(k.vector(lanes, element))));
+    forVectors(k, 2, [&](ArrayRef<Value> at, Value valid) {
+      Value from = arith::MinUIOp::create(
+          k, k.loadColumns(k.argument(1), at.back(), valid), last);
+      Value mask = vector::CreateMaskOp::create(
+          k, k.vector(lanes, k.getI1Type()), valid ? valid : k.cst(lanes));
+      SmallVector<Value> row(at);
+      row.back() = k.cst(0);
+      Value entries = k.widen(vector::GatherOp::create(
+          k, k.vector(lanes, element), k.argument(0), row, from, mask, zeros));
       if (op.getBias())
-        entry = arith::AddFOp::create(k, entry,
-                                      k.loadScalar(k.argument(3), at.back()));
-      k.storeScalar(entry, k.argument(2), at);
+        entries = arith::AddFOp::create(
+            k, entries, k.loadColumns(k.argument(3), at.back(), valid));
+      k.storeColumns(entries, k.argument(2), at, valid);
     });
   });
   return success();
