@@ -50,6 +50,12 @@ int64_t CompressedMap::parameters() const {
 }
 
 static Status checkOptions(const CompressOptions &options) {
+  if (options.exportDense && !(options.budget.empty() && options.plan.empty() &&
+                               options.calibration.empty()))
+    return makeError("--export-dense: expected neither --budget, --plan nor "
+                     "--calibration with it");
+  if (options.exportDense)
+    return {};
   if (options.budget.empty() == options.plan.empty())
     return makeError("expected --budget=params:F or --plan=FILE, but got ",
                      options.budget.empty() ? "neither" : "both");
@@ -94,7 +100,8 @@ public:
                                : fitMatrices();
         !status)
       return status;
-    return writer.finish(options.input, analysis, fingerprint, report);
+    return writer.finish(options.input, found.maps, analysis, fingerprint,
+                         report);
   }
 
 private:
@@ -236,6 +243,8 @@ Status compressCheckpoint(const CompressOptions &options,
                           CompressReport &report) {
   if (Status status = checkOptions(options); !status)
     return status;
+  if (options.exportDense)
+    return exportDense(options.input, options.output);
   // An output that cannot be had is said before the work.
   Result<CheckpointWriter> writer =
       CheckpointWriter::create(options.output, options.force);

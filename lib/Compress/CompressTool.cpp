@@ -59,7 +59,8 @@ int runCompressTool(CompressOptions options) {
             status.error().str().c_str());
     return 1;
   }
-  print(report);
+  if (!options.exportDense)
+    print(report);
   return fflush(stdout) == 0 ? 0 : 1;
 }
 

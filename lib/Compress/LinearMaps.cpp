@@ -4,7 +4,6 @@
 
 #include "linnet/Support/Quote.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/STLExtras.h"
 
 namespace linnet::compress {
@@ -35,9 +34,6 @@ ir::LinearOp findMap(ir::WeightOp weight, std::string &obstacle) {
   return linear;
 }
 
-namespace {
-
-/// The layers of `module` in order: functions, one for each.
 std::vector<mlir::func::FuncOp> layersOf(mlir::ModuleOp module) {
   std::vector<mlir::func::FuncOp> layers;
   module.walk([&](ir::StackOp stack) {
@@ -48,8 +44,6 @@ std::vector<mlir::func::FuncOp> layersOf(mlir::ModuleOp module) {
   });
   return layers;
 }
-
-} // namespace
 
 LinearMaps findLinearMaps(mlir::ModuleOp module, const Archive &archive) {
   LinearMaps found;

@@ -7,6 +7,7 @@
 #include "linnet/Checkpoint/Archive.h"
 #include "linnet/Numerics/Matrix.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 
 #include <string>
@@ -37,6 +38,9 @@ struct LinearMaps {
 /// The dense map that `weight` is the matrix of, or null with why it is none.
 mlir::linnet::LinearOp findMap(mlir::linnet::WeightOp weight,
                                std::string &obstacle);
+
+/// The layers of `module` in order: functions, one for each.
+std::vector<mlir::func::FuncOp> layersOf(mlir::ModuleOp module);
 
 /// The matrices of `module`'s layers whose tensors `archive` holds.
 LinearMaps findLinearMaps(mlir::ModuleOp module, const Archive &archive);

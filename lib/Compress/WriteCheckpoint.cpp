@@ -160,20 +160,24 @@ Status CheckpointWriter::take(const LinearMap &map, FittedMap &fitted) {
 }
 
 Status CheckpointWriter::writeConfig(const std::string &input,
+                                     const std::vector<LinearMap> &maps,
                                      const CompressReport &report) {
   Result<Json> config = readJsonFile(input + "/" + kConfigFile);
   if (!config)
     return config.error();
   // Beside those of a checkpoint that was compressed before.
-  for (const CompressedMap &map : report.maps) {
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const CompressedMap &map = report.maps[i];
     std::vector<TensorSpec> specs = factorsOf(map, DataType::F32);
     if (specs.empty())
       continue;
     Json factors = Json::array();
     for (const TensorSpec &spec : specs)
       factors.push_back(spec.name);
-    (*config)["linnet"]["structures"][map.name] = {
-        {"structure", structureName(map.structure)}, {"factors", factors}};
+    Json &entry = (*config)["linnet"]["structures"][map.name];
+    entry = {{"structure", structureName(map.structure)}, {"factors", factors}};
+    if (maps[i].storage == mlir::linnet::Storage::InOut)
+      entry["transposed"] = true;
   }
   return writeJson(kConfigFile, *config);
 }
@@ -200,12 +204,14 @@ Status CheckpointWriter::copyOthers(const std::string &input) {
   return {};
 }
 
-Status CheckpointWriter::finish(const std::string &input, const Json &analysis,
+Status CheckpointWriter::finish(const std::string &input,
+                                const std::vector<LinearMap> &maps,
+                                const Json &analysis,
                                 const std::string &fingerprint,
                                 const CompressReport &report) {
   if (Status status = tensors->commit(); !status)
     return status;
-  if (Status status = writeConfig(input, report); !status)
+  if (Status status = writeConfig(input, maps, report); !status)
     return status;
   if (Status status = copyOthers(input); !status)
     return status;

@@ -32,14 +32,17 @@ public:
   Status take(const LinearMap &map, FittedMap &fitted);
   /// Writes configuration, plan, report and the other files of `input`;
   /// `analysis` may be null. The directory appears.
-  Status finish(const std::string &input, const Json &analysis,
+  Status finish(const std::string &input, const std::vector<LinearMap> &maps,
+                const Json &analysis,
                 const std::string &fingerprint, const CompressReport &report);
 
 private:
   explicit CheckpointWriter(AtomicDirectory directory)
       : directory(std::move(directory)) {}
 
-  Status writeConfig(const std::string &input, const CompressReport &report);
+  Status writeConfig(const std::string &input,
+                     const std::vector<LinearMap> &maps,
+                     const CompressReport &report);
   Status writeJson(const char *name, const Json &content);
   Status copyOthers(const std::string &input);
 

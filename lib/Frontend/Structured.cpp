@@ -7,7 +7,8 @@
 //                 {"structure": "low_rank", "factors": ["left", "right"]}}}
 //
 // The structure is an attribute of the dialect, and factor `left` the tensor
-// "model.layers.0.mlp.up_proj.weight.left".
+// "model.layers.0.mlp.up_proj.weight.left". A matrix that others store as
+// [in, out] has "transposed": true, which only an export reads.
 //
 //===----------------------------------------------------------------------===//
 

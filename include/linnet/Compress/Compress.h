@@ -42,6 +42,8 @@ std::string_view structureName(MapStructure structure);
 std::optional<MapStructure> parseStructureName(std::string_view name);
 
 struct CompressOptions {
+  /// Call exportDense() instead; then neither budget nor plan.
+  bool exportDense = false;
   /// A checkpoint directory.
   std::string input;
   /// The checkpoint directory to write.
@@ -133,6 +135,14 @@ struct CompressReport {
 /// are not finite; an output that exists. Nothing is left of the output then.
 Status compressCheckpoint(const CompressOptions &options,
                           CompressReport &report);
+
+/// Writes the checkpoint in `input`, which compressCheckpoint() wrote, as one
+/// that other programs read: every matrix that follows from factors is
+/// multiplied out, in f32 (the factors' own type would round the products).
+/// The same function of tokens, as many numbers as the original; exact up to
+/// the rounding to f32. Errors: an input without such matrices; an output that
+/// exists.
+Status exportDense(const std::string &input, const std::string &output);
 
 } // namespace linnet
 

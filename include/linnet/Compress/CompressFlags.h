@@ -76,6 +76,10 @@ public:
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),
                  llvm::cl::desc("Planned ranks are multiples of N (default: "
                                 "8)")),
+        dense("export-dense", llvm::cl::cat(category),
+              llvm::cl::location(options.exportDense),
+              llvm::cl::desc("Multiply out the factors of a checkpoint that "
+                             "linnet-compress wrote, for other programs")),
         force(
             "force", llvm::cl::cat(category), llvm::cl::location(options.force),
             llvm::cl::desc("Replace a directory that linnet-compress wrote")) {}
@@ -85,7 +89,7 @@ private:
   Option<int64_t> tokens, window, sensitivity;
   Option<MapStructure> structure;
   Option<int64_t> multiple;
-  Option<bool> force;
+  Option<bool> dense, force;
 };
 
 } // namespace linnet

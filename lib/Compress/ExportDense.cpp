@@ -1,0 +1,200 @@
+//===- ExportDense.cpp - factors multiplied out ---------------------------===//
+
+#include "linnet/Compress/Compress.h"
+
+#include "LinearMaps.h"
+
+#include "linnet/Checkpoint/SafetensorsWriter.h"
+#include "linnet/Driver/Input.h"
+#include "linnet/Support/File.h"
+#include "linnet/Support/Json.h"
+#include "linnet/Support/Quote.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <filesystem>
+#include <map>
+
+namespace linnet {
+
+using namespace compress;
+namespace ir = mlir::linnet;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A matrix that follows from factors.
+struct StoredMap {
+  ir::StructureAttrInterface structure;
+  ir::LinearShape shape;
+  /// Names of the factors' tensors.
+  std::vector<std::string> factors;
+  /// Other programs expect [in, out].
+  bool transposed = false;
+};
+
+/// The structured maps of `module` that the configuration names, by the name
+/// of their matrix.
+std::map<std::string, StoredMap> findStored(mlir::ModuleOp module,
+                                            const Json &structures) {
+  std::map<std::string, StoredMap> stored;
+  auto visit = [&](mlir::func::FuncOp function, int64_t number) {
+    function.walk([&](ir::LinearOp linear) {
+      auto location = mlir::dyn_cast<mlir::NameLoc>(linear.getLoc());
+      if (!location)
+        return;
+      std::string name =
+          ir::resolveWeightKey((location.getName().str() + ".weight"), number);
+      auto entry = structures.find(name);
+      if (entry == structures.end())
+        return;
+      StoredMap map;
+      map.structure = linear.getStructure();
+      map.shape = *map.structure.inferShape(
+          linear.getFactors().getTypes(), [&] { return linear.emitOpError(); });
+      for (mlir::Value factor : linear.getFactors())
+        map.factors.push_back(ir::resolveWeightKey(
+            factor.getDefiningOp<ir::WeightOp>().getKey(), number));
+      map.transposed = entry->value("transposed", false);
+      stored[name] = map;
+    });
+  };
+  auto layers = layersOf(module);
+  for (auto [number, layer] : llvm::enumerate(layers))
+    visit(layer, int64_t(number));
+  for (auto function : module.getOps<mlir::func::FuncOp>())
+    if (!llvm::is_contained(layers, function))
+      visit(function, 0);
+  return stored;
+}
+
+/// The matrix in f32, as other programs expect it.
+Result<std::vector<float>> multiplyOut(const StoredMap &map,
+                                       const Archive &archive) {
+  std::vector<std::vector<double>> values;
+  llvm::SmallVector<ir::FactorValue> factors;
+  for (const std::string &name : map.factors) {
+    Result<const Archive::Tensor *> tensor = archive.require(name);
+    if (!tensor)
+      return tensor.error();
+    values.emplace_back((*tensor)->bytes / dataTypeSize((*tensor)->dtype));
+    convertToF64((*tensor)->data, (*tensor)->dtype, values.back().data(),
+                 values.back().size());
+  }
+  for (size_t i = 0; i < values.size(); ++i)
+    factors.push_back({archive.find(map.factors[i])->shape, values[i]});
+  std::vector<double> dense = map.structure.toDense(factors);
+  std::vector<float> stored(dense.size());
+  int64_t out = map.shape.out, in = map.shape.in;
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t i = 0; i < in; ++i)
+      stored[size_t(map.transposed ? i * out + o : o * in + i)] =
+          float(dense[size_t(o * in + i)]);
+  return stored;
+}
+
+Status writeTensors(const std::string &file, const Archive &archive,
+                    const std::map<std::string, StoredMap> &stored) {
+  std::vector<TensorSpec> specs;
+  std::map<std::string, bool> isFactor;
+  for (const auto &[name, map] : stored) {
+    specs.push_back({name, DataType::F32,
+                     map.transposed
+                         ? std::vector<int64_t>{map.shape.in, map.shape.out}
+                         : std::vector<int64_t>{map.shape.out, map.shape.in}});
+    for (const std::string &factor : map.factors)
+      isFactor[factor] = true;
+  }
+  for (const std::string &name : archive.names())
+    if (!isFactor.count(name))
+      specs.push_back(
+          {name, archive.find(name)->dtype, archive.find(name)->shape});
+  Result<SafetensorsWriter> writer =
+      SafetensorsWriter::create(file, std::move(specs), {{"format", "pt"}});
+  if (!writer)
+    return writer.error();
+  for (const auto &[name, map] : stored) {
+    Result<std::vector<float>> values = multiplyOut(map, archive);
+    if (!values)
+      return values.error();
+    if (Status status = writer->append(name, values->data(),
+                                       values->size() * sizeof(float));
+        !status)
+      return status;
+  }
+  for (const std::string &name : archive.names())
+    if (const Archive::Tensor *tensor = archive.find(name);
+        !isFactor.count(name))
+      if (Status status = writer->append(name, tensor->data, tensor->bytes);
+          !status)
+        return status;
+  return writer->commit();
+}
+
+/// Everything beside weights and what linnet-compress said of its result.
+Status copyOthers(const std::string &input, const AtomicDirectory &directory) {
+  std::error_code code;
+  for (const fs::directory_entry &entry : fs::directory_iterator(input, code)) {
+    std::string name = entry.path().filename().string();
+    bool isOwn = name == "plan.json" || name == "analysis.json" ||
+                 name == "report.json" || name == "config.json";
+    if (!entry.is_regular_file(code) || isOwn ||
+        name.ends_with(".safetensors") ||
+        name.ends_with(".safetensors.index.json"))
+      continue;
+    Result<std::string> bytes = readFile(entry.path().string());
+    if (!bytes)
+      return bytes.error();
+    if (Status status = writeFileAtomically(directory.file(name), *bytes);
+        !status)
+      return status;
+  }
+  return code ? Status(systemError("read", input, code.value())) : Status();
+}
+
+} // namespace
+
+Status exportDense(const std::string &input, const std::string &output) {
+  Result<AtomicDirectory> directory = AtomicDirectory::create(output);
+  if (!directory)
+    return directory.error();
+  Result<Archive> archive = Archive::open(input);
+  if (!archive)
+    return archive.error();
+  std::unique_ptr<mlir::MLIRContext> context = makeContext();
+  std::string detected;
+  auto module = loadModel(*context, input, std::nullopt, detected);
+  if (!module)
+    return module.error();
+  Result<Json> config = readJsonFile(input + "/config.json");
+  if (!config)
+    return config.error();
+  // The importer has checked the rest.
+  Json own = config->value("linnet", Json::object());
+  auto stored = findStored(**module, own.value("structures", Json::object()));
+  if (stored.empty())
+    return makeError(quoteName(input), ": key 'linnet.structures': expected "
+                                       "matrices that follow from factors, but "
+                                       "there are none");
+  if (Status status =
+          writeTensors(directory->file("model.safetensors"), *archive, stored);
+      !status)
+    return status;
+  own.erase("structures");
+  config->erase("linnet");
+  if (!own.empty())
+    (*config)["linnet"] = own;
+  // Products of narrow numbers are not narrow.
+  for (const char *key : {"torch_dtype", "dtype"})
+    if (config->contains(key))
+      (*config)[key] = "float32";
+  if (Status status = writeFileAtomically(directory->file("config.json"),
+                                          formatJson(*config) + "\n");
+      !status)
+    return status;
+  if (Status status = copyOthers(input, *directory); !status)
+    return status;
+  return directory->commit();
+}
+
+} // namespace linnet
