@@ -33,8 +33,8 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [
     the structure's input width. C3: the bias has the output width.
 
     Lifespan: created by import and the compression passes; structures
-    without a kernel of their own (all but `dense`, `block_diagonal` and
-    `permutation`) become such maps in `linnet-expand-structures`; gone after
+    without a kernel of their own (all but `dense`, `block_diagonal`,
+    `permutation` and `quantized`) become such maps in `linnet-expand-structures`; gone after
     `linnet-lower-cpu`.
 
     ```mlir
@@ -46,6 +46,8 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [
            : (tensor<2x5x32xf32>, tensor<4x10x8xf32>) -> tensor<2x5x40xf32>
     %p = linnet.linear #linnet.pivoted_low_rank %x, %columns, %coefficients, %order
            : (tensor<2x5x32xf32>, tensor<40x4xf32>, tensor<4x28xf32>, tensor<32xi32>) -> tensor<2x5x40xf32>
+    %q = linnet.linear #linnet.quantized<4, 16> %x, %codes, %scales
+           : (tensor<2x5x32xf32>, tensor<40x16xi8>, tensor<40x2xbf16>) -> tensor<2x5x40xf32>
     ```
   }];
   let arguments = (ins AnyRankedTensor:$input, Variadic<AnyRankedTensor>:$factors,

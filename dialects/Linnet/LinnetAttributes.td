@@ -240,6 +240,24 @@ def Linnet_PivotedLowRankAttr : Linnet_Structure<"PivotedLowRankStructure", "piv
   }];
 }
 
+def Linnet_QuantizedAttr : Linnet_Structure<"QuantizedStructure", "quantized"> {
+  let summary = "W of small integers and a scale per group of inputs";
+  let description = [{
+    `W[o, i] = scales[o, i / group] code[o, i]` with codes of `bits` = 4 or 8
+    bits in two's complement.
+
+    Two factors: `codes` of i8, `[out, in]` for 8 bits and `[out, in / 2]` for
+    4, where the lower half of byte j holds input 2j and the upper half 2j + 1;
+    `scales` `[out, ceil(in / group)]` of floats. The last group of a row may
+    have fewer inputs; `group` >= `in` is a scale per row.
+
+    Products are of floats: x times a code times a scale.
+  }];
+  let parameters = (ins "int64_t":$bits, "int64_t":$group);
+  let assemblyFormat = "`<` $bits `,` $group `>`";
+  let genVerifyDecl = 1;
+}
+
 def Linnet_BlockDiagonalAttr : Linnet_Structure<"BlockDiagonalStructure", "block_diagonal"> {
   let summary = "W = diag(W_1, ..., W_n), blocks of one size";
   let description = [{

@@ -305,3 +305,66 @@ int64_t PivotedLowRankStructureAttr::getFlops(TypeRange factors) const {
   return 2 * (cast<ShapedType>(factors[0]).getNumElements() +
               cast<ShapedType>(factors[1]).getNumElements());
 }
+
+//===----------------------------------------------------------------------===//
+// quantized
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+QuantizedStructureAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t bits, int64_t group) {
+  if (bits != 4 && bits != 8)
+    return emitError() << "expected 4 or 8 bits, but got " << bits;
+  if (group < 1)
+    return emitError() << "expected a group of at least 1, but got " << group;
+  return success();
+}
+
+FailureOr<LinearShape> QuantizedStructureAttr::inferShape(
+    TypeRange factors, function_ref<InFlightDiagnostic()> emitError) const {
+  if (failed(expectFactors(factors, 2, emitError)))
+    return failure();
+  auto codes = dyn_cast<RankedTensorType>(factors[0]);
+  if (!codes || codes.getRank() != 2 || !codes.hasStaticShape() ||
+      !codes.getElementType().isInteger(8))
+    return emitError()
+           << "expected factor 0 to be a static matrix of i8, but got "
+           << factors[0];
+  auto scales = matrixShape(factors, 1, emitError);
+  if (failed(scales))
+    return failure();
+  int64_t out = codes.getDimSize(0), in = codes.getDimSize(1) * 8 / getBits();
+  int64_t groups = llvm::divideCeil(in, getGroup());
+  if ((*scales)[0] != out || (*scales)[1] != groups)
+    return emitError() << "expected scales of shape [" << out << ", " << groups
+                       << "], but got " << factors[1];
+  return LinearShape{in, out};
+}
+
+std::vector<double>
+QuantizedStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
+  const FactorValue &codes = factors[0], &scales = factors[1];
+  int64_t out = codes.shape[0], bytes = codes.shape[1],
+          groups = scales.shape[1], each = 8 / getBits(), in = bytes * each;
+  std::vector<double> dense(out * in);
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t i = 0; i < in; ++i) {
+      auto code = int64_t(codes.values[o * bytes + i / each]);
+      if (getBits() == 4) {
+        int64_t half = (code >> (4 * (i % 2))) & 15;
+        code = half < 8 ? half : half - 16;
+      }
+      dense[o * in + i] =
+          double(code) * scales.values[o * groups + i / getGroup()];
+    }
+  return dense;
+}
+
+Value QuantizedStructureAttr::buildApply(OpBuilder &, Location, Value,
+                                         ValueRange) const {
+  return {};
+}
+
+int64_t QuantizedStructureAttr::getFlops(TypeRange factors) const {
+  return 2 * cast<ShapedType>(factors[0]).getNumElements() * 8 / getBits();
+}

@@ -36,6 +36,11 @@ WeightLayout WeightLayout::rotary(std::vector<float> inverseFrequencies,
   return layout;
 }
 
+bool isPackedAsStored(DataType type) {
+  return type == DataType::BF16 || type == DataType::F16 ||
+         type == DataType::I8;
+}
+
 DataType WeightSlot::memoryType() const {
   switch (layout.kind) {
   case WeightLayout::Kind::Raw:
@@ -43,8 +48,7 @@ DataType WeightSlot::memoryType() const {
   case WeightLayout::Kind::Panel:
     if (packedType)
       return *packedType;
-    return dtype == DataType::BF16 || dtype == DataType::F16 ? dtype
-                                                             : DataType::F32;
+    return isPackedAsStored(dtype) ? dtype : DataType::F32;
   case WeightLayout::Kind::F32:
   case WeightLayout::Kind::Rotary:
     return DataType::F32;

@@ -346,10 +346,9 @@ void checkSlot(Checks &checks, const Manifest &manifest, size_t index) {
   }
   DataType packed = slot.memoryType();
   checks.expect(packed == DataType::F32 ||
-                    (packed == slot.dtype &&
-                     (packed == DataType::BF16 || packed == DataType::F16)),
+                    (packed == slot.dtype && isPackedAsStored(packed)),
                 at("packed_dtype"), dataTypeName(packed),
-                "F32, or the stored type if that is BF16 or F16");
+                "F32, or the stored type if that is BF16, F16 or I8");
 }
 
 /// [batch, -1] or [batch, -1, width].

@@ -82,6 +82,8 @@ void transposeTile2(const std::byte *in, int64_t pitch, std::byte *out,
 template <int Size>
 void transpose(const std::byte *in, int64_t pitch, std::byte *out,
                int64_t stride, int64_t rows, int64_t columns) {
+  if constexpr (Size == 1)
+    return transposeAny<1>(in, pitch, out, stride, rows, columns);
   constexpr int64_t kTile = 16 / Size;
   int64_t fullRows = rows - rows % kTile,
           fullColumns = columns - columns % kTile;
@@ -91,7 +93,7 @@ void transpose(const std::byte *in, int64_t pitch, std::byte *out,
       std::byte *to = out + (c * stride + r) * Size;
       if constexpr (Size == 4)
         transposeTile4(from, pitch, to, stride);
-      else
+      else if constexpr (Size == 2)
         transposeTile2(from, pitch, to, stride);
     }
   if (fullColumns < columns)
@@ -184,10 +186,14 @@ void packPieces(const PanelPacking &packing, int64_t begin, int64_t end) {
 } // namespace
 
 void PanelPacking::pack(int64_t begin, int64_t end) const {
-  if (dataTypeSize(packedType) == 2)
-    packPieces<2>(*this, begin, end);
-  else
-    packPieces<4>(*this, begin, end);
+  switch (dataTypeSize(packedType)) {
+  case 1:
+    return packPieces<1>(*this, begin, end);
+  case 2:
+    return packPieces<2>(*this, begin, end);
+  default:
+    return packPieces<4>(*this, begin, end);
+  }
 }
 
 void fillRotaryRows(const std::vector<float> &inverseFrequencies, float scaling,

@@ -25,7 +25,7 @@ struct PanelPacking {
   int64_t n = 0;
   int64_t k = 0;
   int64_t width = 0;
-  /// `sourceType` (of 2 or 4 bytes) or F32.
+  /// `sourceType` (of 1, 2 or 4 bytes) or F32.
   DataType packedType = DataType::F32;
   /// Zeroed; packing leaves the padding of the last panel alone.
   std::byte *panels = nullptr;

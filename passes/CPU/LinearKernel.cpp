@@ -4,7 +4,8 @@
 // panels [N / NR][K][NR], block after block. Many rows: register tiles run down
 // the rows against one panel, which stays in cache. One row: several far-apart
 // panels are streamed at a time, because one sequential stream does not fill
-// the memory pipeline.
+// the memory pipeline. Codes of a few bits become floats where narrow floats
+// do: once per panel for many rows, as they are read for one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,10 +28,14 @@ class LinearEmitter {
 public:
   enum Argument { X, W, Y, Bias };
 
-  LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias)
+  /// `codes` is null for weights that are floats; otherwise their scales are
+  /// the last argument.
+  LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias,
+                QuantizedStructureAttr codes)
       : k(k), blocks(shape.blocks), in(shape.blockIn()), out(shape.blockOut()),
-        bias(bias), vectors(k.target.panelVectors()),
-        width(k.target.panelWidth()), blockPanels((out + width - 1) / width) {}
+        bias(bias), codes(codes), scales(bias ? Bias + 1 : Bias),
+        vectors(k.target.panelVectors()), width(k.target.panelWidth()),
+        blockPanels((out + width - 1) / width) {}
 
   /// Rows along dimension 1 (tokens) of each batch row.
   void emitManyRows();
@@ -49,6 +54,14 @@ private:
     return panel.input ? k.add(panel.input, inner) : inner;
   }
   SmallVector<Value> place(Value batch, Value token, Value column);
+  /// Weights of input `inner` in the lanes from `lane` on, as f32.
+  Value loadWeights(const Panel &panel, Value inner, Value lane);
+  /// Where a panel has input `inner`.
+  Value rowOf(Value inner) {
+    return codes && codes.getBits() == 4
+               ? Value(arith::ShRUIOp::create(k, inner, k.cst(1)))
+               : inner;
+  }
   bool narrow() const { return !k.argumentType(W).getElementType().isF32(); }
   /// Which of the lanes from `column` on are columns; null if all are.
   Value validLanes(const Panel &panel, Value column);
@@ -80,6 +93,8 @@ private:
   /// Blocks on the diagonal, and the widths of one.
   int64_t blocks, in, out;
   bool bias;
+  QuantizedStructureAttr codes;
+  unsigned scales;
   int64_t vectors, width, blockPanels;
   /// A narrow panel block as f32, in scratch.
   Value wide;
@@ -114,6 +129,36 @@ SmallVector<Value> LinearEmitter::place(Value batch, Value token,
             arith::RemUIOp::create(k, token, heads), column};
   }
   }
+}
+
+Value LinearEmitter::loadWeights(const Panel &panel, Value inner, Value lane) {
+  const int64_t lanes = k.target.lanes;
+  Value stored =
+      k.load(k.argument(W), {panel.number, rowOf(inner), lane}, lanes);
+  if (!codes)
+    return stored;
+  Value code =
+      arith::ExtSIOp::create(k, k.vector(lanes, k.getI32Type()), stored);
+  if (codes.getBits() == 4) {
+    // The half that belongs to the input goes to the top, and back with its
+    // sign.
+    Value odd = arith::AndIOp::create(k, inner, k.cst(1));
+    Value shift = k.sub(k.cst(28), k.mul(odd, k.cst(4)));
+    auto splat = [&](Value value) {
+      return k.splat(arith::IndexCastOp::create(k, k.getI32Type(), value),
+                     lanes);
+    };
+    code = arith::ShLIOp::create(k, code, splat(shift));
+    code = arith::ShRSIOp::create(k, code, splat(k.cst(28)));
+  }
+  Value number =
+      arith::SIToFPOp::create(k, k.vector(lanes, k.getF32Type()), code);
+  Value group = k.cst(0);
+  if (codes.getGroup() < in)
+    group = arith::DivUIOp::create(k, inner, k.cst(codes.getGroup()));
+  return arith::MulFOp::create(
+      k, number,
+      k.load(k.argument(scales), {panel.number, group, lane}, lanes));
 }
 
 Value LinearEmitter::validLanes(const Panel &panel, Value column) {
@@ -169,8 +214,7 @@ void LinearEmitter::emitPart(const Panel &panel, Value batch, Value lower,
                              Value upper, Value begin, int64_t size,
                              bool first) {
   auto weight = [&](Value inner, Value lane) {
-    return k.load(k.argument(W), {panel.number, k.add(inner, begin), lane},
-                  k.target.lanes);
+    return loadWeights(panel, k.add(inner, begin), lane);
   };
   // Narrow panels are widened once and then used by every row tile.
   if (wide)
@@ -268,8 +312,7 @@ void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
   };
   auto right = [&](unsigned v, Value inner) {
     Value lane = k.cst((v % vectors) * k.target.lanes);
-    return k.load(k.argument(W), {panels[v / vectors].number, inner, lane},
-                  k.target.lanes);
+    return loadWeights(panels[v / vectors], inner, lane);
   };
   unsigned unroll = in % 4 == 0 ? 4 : in % 2 == 0 ? 2 : 1;
   sums = multiplyTile(k, rows, vectors * count, k.cst(0), k.cst(in), unroll,
@@ -330,15 +373,14 @@ void LinearEmitter::emitPartOfRows(const Panel &panel, int64_t rows,
             for (int64_t line = number; line * lineWidth < width; line += tiles)
               memref::PrefetchOp::create(
                   k, k.argument(W),
-                  ValueRange{nextPanel,
-                             k.minimum(k.add(nextBegin, k.sub(inner, begin)),
-                                       k.cst(in - 1)),
-                             k.cst(line * lineWidth)},
+                  ValueRange{
+                      nextPanel,
+                      rowOf(k.minimum(k.add(nextBegin, k.sub(inner, begin)),
+                                      k.cst(in - 1))),
+                      k.cst(line * lineWidth)},
                   /*isWrite=*/false, /*localityHint=*/3,
                   /*isDataCache=*/true);
-          return k.load(k.argument(W),
-                        {panel.number, inner, k.cst(v * k.target.lanes)},
-                        k.target.lanes);
+          return loadWeights(panel, inner, k.cst(v * k.target.lanes));
         });
     storeTile(sums, now, k.cst(0), k.cst(firstRow), rowsAreBatch, panel);
   }
@@ -393,14 +435,25 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   auto op = cast<LinearOp>(operation);
   if (isa<PermutationStructureAttr>(op.getStructure()))
     return lowerPermutation(f, op);
+  auto codes = dyn_cast<QuantizedStructureAttr>(op.getStructure());
   std::optional<Storage> storage = storageOf(op.getStructure());
-  if (!storage)
+  if (!storage && !codes)
     return op.emitOpError("expected a dense structure (run "
                           "linnet-expand-structures), but got ")
            << op.getStructure();
   LinearShape shape = *op.getStructure().inferShape(
       op.getFactors().getTypes(), [&] { return op.emitOpError(); });
-  Buffer w = panelsOf(f, op, shape, *storage == Storage::InOut);
+  std::optional<Buffer> scales;
+  Buffer w;
+  if (codes) {
+    std::optional<Buffer> stored = panelsOfWeight(f, op.getFactors()[0]);
+    scales = panelsOfWeight(f, op.getFactors()[1]);
+    if (!stored || !scales)
+      return op.emitOpError("expected codes and scales that are weights");
+    w = *stored;
+  } else {
+    w = panelsOf(f, op, shape, *storage == Storage::InOut);
+  }
   Buffer x = f.buffer(op.getInput());
   Buffer y = f.buffer(op.getResult());
   int64_t rank = x.type.getRank();
@@ -411,11 +464,13 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
                                         KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
+  if (scales)
+    arguments.push_back(KernelArgument::read(*scales));
   bool manyRows =
       rank == 4 || (rank == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1));
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
          [&](KernelBuilder &k) {
-           LinearEmitter emitter(k, shape, bool(op.getBias()));
+           LinearEmitter emitter(k, shape, bool(op.getBias()), codes);
            if (manyRows)
              return emitter.emitManyRows();
            int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);

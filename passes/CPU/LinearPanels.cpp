@@ -108,6 +108,32 @@ static Buffer packOnCall(FunctionLowering &f, LinearOp op, MemRefType packed,
   return panels;
 }
 
+static SmallVector<NamedAttribute> panelLayout(FunctionLowering &f,
+                                               bool transposed) {
+  Builder &b = f.builder();
+  return {
+      b.getNamedAttr("kind", b.getStringAttr("panel")),
+      b.getNamedAttr("transposed", b.getBoolAttr(transposed)),
+      b.getNamedAttr("width", b.getI64IntegerAttr(f.target().panelWidth()))};
+}
+
+/// The type that a panel of weights of `type` has.
+static Type panelElement(Builder &b, Type type) {
+  bool isStored = type.isBF16() || type.isF16() || type.isInteger(8);
+  return isStored ? type : b.getF32Type();
+}
+
+std::optional<Buffer> linnet::panelsOfWeight(FunctionLowering &f,
+                                             Value factor) {
+  auto matrix = cast<RankedTensorType>(factor.getType());
+  int64_t width = f.target().panelWidth();
+  auto packed =
+      MemRefType::get({int64_t(llvm::divideCeil(matrix.getDimSize(0), width)),
+                       matrix.getDimSize(1), width},
+                      panelElement(f.builder(), matrix.getElementType()));
+  return f.weight(factor, panelLayout(f, /*transposed=*/false), packed);
+}
+
 Buffer linnet::panelsOf(FunctionLowering &f, LinearOp op,
                         const LinearShape &shape, bool transposed) {
   Value factor = op.getFactors()[0];
@@ -115,16 +141,11 @@ Buffer linnet::panelsOf(FunctionLowering &f, LinearOp op,
   int64_t in = shape.blockIn();
   int64_t width = f.target().panelWidth();
   Builder &b = f.builder();
-  Type element = matrix.getElementType();
-  if (!element.isBF16() && !element.isF16())
-    element = b.getF32Type();
+  Type element = panelElement(b, matrix.getElementType());
   int64_t panels = shape.blocks * llvm::divideCeil(shape.blockOut(), width);
   auto packed = MemRefType::get({panels, in, width}, element);
 
-  SmallVector<NamedAttribute> layout = {
-      b.getNamedAttr("kind", b.getStringAttr("panel")),
-      b.getNamedAttr("transposed", b.getBoolAttr(transposed)),
-      b.getNamedAttr("width", b.getI64IntegerAttr(width))};
+  SmallVector<NamedAttribute> layout = panelLayout(f, transposed);
   auto w = f.weight(factor, layout, packed);
   if (!w)
     w = partOfWeight(f, factor, layout, packed, transposed ? 0 : 1);

@@ -14,6 +14,10 @@ namespace mlir::linnet {
 Buffer panelsOf(FunctionLowering &f, LinearOp op, const LinearShape &shape,
                 bool transposed);
 
+/// The panels [N / NR][K][NR] of `factor`, a weight [N][K] of floats or of i8,
+/// in its own type; nothing if it is no weight.
+std::optional<Buffer> panelsOfWeight(FunctionLowering &f, Value factor);
+
 } // namespace mlir::linnet
 
 #endif // PASSES_CPU_LINEARPANELS_H

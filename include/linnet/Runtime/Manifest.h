@@ -81,6 +81,10 @@ struct WeightLayout {
                              int64_t rows, float scaling = 1.0f);
 };
 
+/// Whether kernels read panels of this type as they are stored; others are
+/// converted to F32 at load. BF16, F16, I8.
+bool isPackedAsStored(DataType type);
+
 /// One entry of LinnetInvocation::weights.
 struct WeightSlot {
   /// The tensor's name in its file; empty for Rotary.
@@ -91,7 +95,7 @@ struct WeightSlot {
   DataType dtype = DataType::F32;
   std::vector<int64_t> shape;
   /// Panel only: the element type of the panels, which is `dtype` or F32.
-  /// Absent: `dtype` if that is F32, BF16 or F16, else F32.
+  /// Absent: `dtype` if isPackedAsStored(), else F32.
   std::optional<DataType> packedType;
   WeightLayout layout;
 

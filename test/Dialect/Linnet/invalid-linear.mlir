@@ -174,3 +174,35 @@ func.func @linear_c1_pivoted_order(%x: tensor<5x7xf32>, %w: tensor<4x2xf32>, %c:
   %y = linnet.linear #linnet.pivoted_low_rank %x, %w, %c, %o : (tensor<5x7xf32>, tensor<4x2xf32>, tensor<2x5xf32>, tensor<6xi32>) -> tensor<5x4xf32>
   return
 }
+
+// -----
+
+func.func @linear_c1_codes(%x: tensor<5x6xf32>, %w: tensor<4x6xf32>, %s: tensor<4x1xf32>) {
+  // expected-error @+1 {{expected factor 0 to be a static matrix of i8, but got 'tensor<4x6xf32>'}}
+  %y = linnet.linear #linnet.quantized<8, 6> %x, %w, %s : (tensor<5x6xf32>, tensor<4x6xf32>, tensor<4x1xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_scales(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4x1xf32>) {
+  // expected-error @+1 {{expected scales of shape [4, 2], but got 'tensor<4x1xf32>'}}
+  %y = linnet.linear #linnet.quantized<8, 4> %x, %w, %s : (tensor<5x6xf32>, tensor<4x6xi8>, tensor<4x1xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_bits(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4x1xf32>) {
+  // expected-error @+1 {{expected 4 or 8 bits, but got 3}}
+  %y = linnet.linear #linnet.quantized<3, 6> %x, %w, %s : (tensor<5x6xf32>, tensor<4x6xi8>, tensor<4x1xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_group(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4x1xf32>) {
+  // expected-error @+1 {{expected a group of at least 1, but got 0}}
+  %y = linnet.linear #linnet.quantized<8, 0> %x, %w, %s : (tensor<5x6xf32>, tensor<4x6xi8>, tensor<4x1xf32>) -> tensor<5x4xf32>
+  return
+}

@@ -25,6 +25,13 @@ func.func @permutations(%x: tensor<?x?x32xf32>, %o: tensor<32xi32>, %w: tensor<4
   return
 }
 
+// CHECK-LABEL: func.func @quantized(
+func.func @quantized(%x: tensor<?x?x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40x2xbf16>) {
+  // CHECK: linnet.linear #linnet.quantized<4, 24> %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x16xi8>, tensor<40x2xbf16>) -> tensor<?x?x40xf32>
+  %0 = linnet.linear #linnet.quantized<4, 24> %x, %c, %s : (tensor<?x?x32xf32>, tensor<40x16xi8>, tensor<40x2xbf16>) -> tensor<?x?x40xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @block_diagonal(
 func.func @block_diagonal(%x: tensor<?x?x32xf32>, %w: tensor<4x10x8xf32>, %t: tensor<4x8x10xbf16>, %b: tensor<40xf32>) {
   // CHECK: linnet.linear #linnet.block_diagonal %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<4x10x8xf32>) -> tensor<?x?x40xf32>

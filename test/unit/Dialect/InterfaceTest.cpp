@@ -176,6 +176,19 @@ TEST_F(InterfaceTest, DenseMatricesOfOrders) {
       std::vector<double>({3, 4, 1, 6, 8, 2}));
 }
 
+TEST_F(InterfaceTest, DenseMatricesOfCodes) {
+  std::vector<int64_t> twoByThree{2, 3}, twoByTwo{2, 2}, twoByOne{2, 1};
+  std::vector<double> bytes{-128, 127, 5, 0, -1, 2}, scales{0.5, 2, 1, 10};
+  EXPECT_EQ(QuantizedStructureAttr::get(&context, 8, 2)
+                .toDense({{twoByThree, bytes}, {twoByTwo, scales}}),
+            std::vector<double>({-64, 63.5, 10, 0, -1, 20}));
+  // 0x7f is 15 (that is -1) then 7, 0x80 is 0 then -8, 0x21 is 1 then 2.
+  std::vector<double> halves{0x7f, -128, 0x21, 0}, rows{1, 3};
+  EXPECT_EQ(QuantizedStructureAttr::get(&context, 4, 4)
+                .toDense({{twoByTwo, halves}, {twoByOne, rows}}),
+            std::vector<double>({-1, 7, 0, -8, 3, 6, 0, 0}));
+}
+
 TEST_F(InterfaceTest, ObstaclesOfOrders) {
   std::vector<int64_t> three{3}, none{0};
   StructureAttrInterface permutation = PermutationStructureAttr::get(&context);
@@ -241,6 +254,16 @@ TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   EXPECT_EQ(shape->out, 40);
   EXPECT_EQ(pivoted.getFlops(parts), 2 * 4 * (40 + 32 - 4));
   EXPECT_EQ(pivoted.getBytes(parts), 4 * (4 * (40 + 32 - 4) + 32));
+  StructureAttrInterface codes = QuantizedStructureAttr::get(&context, 4, 24);
+  std::vector<Type> halves{
+      RankedTensorType::get({40, 16}, IntegerType::get(&context, 8)),
+      matrix(40, 2)};
+  shape = codes.inferShape(halves, noError);
+  ASSERT_TRUE(succeeded(shape));
+  EXPECT_EQ(shape->in, 32);
+  EXPECT_EQ(shape->out, 40);
+  EXPECT_EQ(codes.getFlops(halves), 2 * 40 * 32);
+  EXPECT_EQ(codes.getBytes(halves), 40 * 16 + 4 * 40 * 2);
 }
 
 TEST_F(InterfaceTest, StatesOfStatefulOperations) {

@@ -194,6 +194,56 @@ TEST(LinearKernel, PivotedLowRank) {
   }
 }
 
+/// Codes of 8 and 4 bits with groups that do and do not divide the inputs.
+TEST(LinearKernel, Quantized) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(440 + round);
+    for (int i = 0; i < 12; ++i) {
+      const std::string &type = program.pick(kTypes);
+      int64_t bits = program.pick<int64_t>({4, 8}),
+              in = 2 * program.pick<int64_t>({1, 3, 16, 32, 33, 65, 300}),
+              out = program.pick(kWidths),
+              group = program.pick<int64_t>({1, 2, 7, 16, 64, 1000});
+      Shape shape = leadOf(program), result = shape;
+      shape.push_back(in);
+      result.push_back(out);
+      std::vector<Value> operands = {
+          program.input(shape),
+          program.weight({out, in * bits / 8}, -128, 128, "i8"),
+          program.weight({out, (in + group - 1) / group}, 0.01, 1, type)};
+      std::string text = "linnet.linear #linnet.quantized<" +
+                         std::to_string(bits) + ", " + std::to_string(group) +
+                         "> $0, $1, $2";
+      if (program.chance(0.5)) {
+        operands.push_back(program.weight({out}, -1, 1, type));
+        text += " bias($3)";
+      }
+      program.expectAll(program.apply(text, operands, {result}),
+                        describe(text, shape, in, out, type));
+    }
+    program.check();
+  }
+}
+
+/// More rows than a tile, part after part.
+TEST(LinearKernel, QuantizedSequences) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(445 + round);
+    for (int64_t rows : {2, 6, 13})
+      for (int64_t bits : {4, 8}) {
+        Value codes = program.weight({70, 54 * bits / 8}, -128, 128, "i8");
+        Value scales = program.weight({70, 4}, 0.01, 1, "bf16");
+        std::string text = "linnet.linear #linnet.quantized<" +
+                           std::to_string(bits) + ", 16> $0, $1, $2";
+        program.expectAll(
+            program.apply(text, {program.input({rows, 54}), codes, scales},
+                          {{rows, 70}}),
+            describe(text, {rows, 54}, 54, 70, "bf16"));
+      }
+    program.check();
+  }
+}
+
 /// Blocks on the diagonal: stored as matrices, as some of the rows of each part
 /// of a weight, or computed.
 TEST(LinearKernel, BlockDiagonal) {

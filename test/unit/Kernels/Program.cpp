@@ -61,6 +61,8 @@ static DataType dataTypeOf(const std::string &element) {
     return DataType::I32;
   if (element == "i64")
     return DataType::I64;
+  if (element == "i8")
+    return DataType::I8;
   return DataType::F32;
 }
 

@@ -84,6 +84,9 @@ TEST(ManifestTest, MemoryOfSlots) {
   EXPECT_EQ(slot.memoryType(), DataType::BF16);
   EXPECT_EQ(slot.memoryBytes(), 48 * 10 * 2);
   slot.dtype = DataType::I8;
+  EXPECT_EQ(slot.memoryType(), DataType::I8);
+  EXPECT_EQ(slot.memoryBytes(), 48 * 10);
+  slot.dtype = DataType::I16;
   EXPECT_EQ(slot.memoryType(), DataType::F32);
   slot.shape = {0, 10};
   EXPECT_EQ(slot.memoryBytes(), 0);

@@ -88,7 +88,8 @@ TEST(PackingTest, PanelsOfEveryTypeAndShape) {
                           {40, 67}})
         for (int64_t width : {1, 4, 6, 8, 16, 24, 32}) {
           checkPanels(type, DataType::F32, transposed, n, k, width, 2);
-          if (type == DataType::BF16 || type == DataType::F16)
+          if (type == DataType::BF16 || type == DataType::F16 ||
+              type == DataType::I8)
             checkPanels(type, type, transposed, n, k, width, 3);
         }
 }
