@@ -25,13 +25,29 @@ std::string_view structureName(MapStructure structure) {
     return "low_rank";
   case MapStructure::PivotedLowRank:
     return "pivoted_low_rank";
+  case MapStructure::Int8:
+    return "int8";
+  case MapStructure::Int4:
+    return "int4";
   }
   return {};
 }
 
+bool hasRank(MapStructure structure) {
+  return structure == MapStructure::LowRank ||
+         structure == MapStructure::PivotedLowRank;
+}
+
+int64_t bitsOf(MapStructure structure) {
+  return structure == MapStructure::Int8   ? 8
+         : structure == MapStructure::Int4 ? 4
+                                           : 0;
+}
+
 std::optional<MapStructure> parseStructureName(std::string_view name) {
-  for (MapStructure structure : {MapStructure::Dense, MapStructure::LowRank,
-                                 MapStructure::PivotedLowRank})
+  for (MapStructure structure :
+       {MapStructure::Dense, MapStructure::LowRank,
+        MapStructure::PivotedLowRank, MapStructure::Int8, MapStructure::Int4})
     if (structureName(structure) == name)
       return structure;
   return std::nullopt;
@@ -39,14 +55,24 @@ std::optional<MapStructure> parseStructureName(std::string_view name) {
 
 int64_t CompressedMap::parameters() const {
   switch (structure) {
-  case MapStructure::Dense:
-    return rows * columns;
   case MapStructure::LowRank:
     return rank * (rows + columns);
   case MapStructure::PivotedLowRank:
     return rank * (rows + columns - rank);
+  case MapStructure::Dense:
+  case MapStructure::Int8:
+  case MapStructure::Int4:
+    return rows * columns;
   }
   return 0;
+}
+
+int64_t CompressedMap::bytes(int64_t size) const {
+  if (int64_t bits = bitsOf(structure))
+    return rows *
+           ((columns * bits + 7) / 8 + size * ((columns + group - 1) / group));
+  int64_t order = structure == MapStructure::PivotedLowRank ? 4 * columns : 0;
+  return parameters() * size + order;
 }
 
 static Status checkOptions(const CompressOptions &options) {
@@ -56,9 +82,16 @@ static Status checkOptions(const CompressOptions &options) {
                      "--calibration with it");
   if (options.exportDense)
     return {};
-  if (options.budget.empty() == options.plan.empty())
+  bool needsBudget = hasRank(options.structure);
+  if (needsBudget && options.budget.empty() == options.plan.empty())
     return makeError("expected --budget=params:F or --plan=FILE, but got ",
                      options.budget.empty() ? "neither" : "both");
+  if (!needsBudget && !options.budget.empty())
+    return makeError("--budget: expected none with --structure=",
+                     structureName(options.structure),
+                     ", which all matrices get");
+  if (options.group < 0)
+    return makeError("--group: expected at least 0, but got ", options.group);
   if (options.rankMultiple < 1)
     return makeError("--rank-multiple: expected at least 1, but got ",
                      options.rankMultiple);
@@ -144,14 +177,21 @@ private:
     return {};
   }
 
+  /// Whether ranks are to be found.
+  bool isPlanned() const {
+    return options.plan.empty() && hasRank(options.structure);
+  }
+
   Status plan() {
     // What cannot be carried out is said before the work.
     double budget = 0;
-    if (options.plan.empty()) {
+    if (isPlanned()) {
       Result<double> read = readBudget(found.maps, options);
       if (!read)
         return read.error();
       budget = *read;
+    } else if (options.plan.empty()) {
+      plans = quantizeAll(found.maps, options, report);
     } else {
       Result<std::vector<MapPlan>> read =
           readPlan(options.plan, found.maps, fingerprint);
@@ -161,13 +201,14 @@ private:
     }
     if (Status status = openRunner(); !status)
       return status;
-    if (options.plan.empty())
+    if (isPlanned())
       if (Status status = analyse(budget); !status)
         return status;
     for (size_t i = 0; i < plans.size(); ++i) {
       const LinearMap &map = found.maps[i];
-      report.maps.push_back(
-          {map.name, map.rows, map.columns, plans[i].structure, plans[i].rank});
+      report.maps.push_back({map.name, map.rows, map.columns,
+                             plans[i].structure, plans[i].rank,
+                             groupOf(plans[i], map)});
     }
     return {};
   }

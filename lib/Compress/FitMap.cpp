@@ -26,9 +26,21 @@ double lossOn(const Matrix &w, const Matrix &w1, const MapMoments &moments) {
          2 * dot(w1, targetMoment(w, moments));
 }
 
-/// The nearest matrix to `target` of the plan's rank, for inputs whose moment
-/// has this root (null: as if all were independent).
-Result<FittedMap> nearest(const Matrix &target, const Matrix *root,
+/// Signed codes of 8 bits, and of 4 those that use all 16.
+QuantizationFormat formatOf(const MapPlan &plan) {
+  using Range = QuantizationFormat::Range;
+  int64_t bits = bitsOf(plan.structure);
+  return {bits, plan.group, bits == 4 ? Range::Centered : Range::Signed};
+}
+
+/// The inputs of a fit: their second moment and a root of it.
+struct Inputs {
+  const Matrix &moment, &root;
+};
+
+/// The nearest matrix to `target` of the plan's structure for these inputs
+/// (null: as if all were independent).
+Result<FittedMap> nearest(const Matrix &target, const Inputs *inputs,
                           const MapPlan &plan, bool isRefit) {
   FittedMap fitted;
   fitted.structure = plan.structure;
@@ -37,9 +49,18 @@ Result<FittedMap> nearest(const Matrix &target, const Matrix *root,
     fitted.dense = target;
     return fitted;
   }
+  if (bitsOf(plan.structure)) {
+    Result<QuantizedMatrix> codes =
+        inputs ? quantizeWithFeedback(target, inputs->moment, formatOf(plan))
+               : roundToNearest(target, formatOf(plan));
+    if (!codes)
+      return codes.error();
+    fitted.codes = codes.take();
+    return fitted;
+  }
   Result<LowRankFactors> factors =
-      root ? fitLowRankToRoot(target, *root, plan.rank)
-           : truncateSingularValues(target, plan.rank);
+      inputs ? fitLowRankToRoot(target, inputs->root, plan.rank)
+             : truncateSingularValues(target, plan.rank);
   if (!factors)
     return factors.error();
   if (plan.structure == MapStructure::LowRank) {
@@ -63,6 +84,9 @@ Matrix FittedMap::toDense() const {
     return factors.toDense();
   case MapStructure::PivotedLowRank:
     return pivoted.toDense();
+  case MapStructure::Int8:
+  case MapStructure::Int4:
+    return codes.toDense();
   }
   return {};
 }
@@ -73,18 +97,22 @@ Result<FittedMap> fitMatrix(const Matrix &w, const MapPlan &plan) {
 
 Result<FittedMap> fitMap(const Matrix &w, const MapPlan &plan,
                          const MapMoments &fitted, const MapMoments &heldOut) {
-  Result<Matrix> root = takeRoot(fitted.own);
+  // Inputs that are all 0 say nothing: neither what counts nor what to aim at.
+  if (!(trace(fitted.own) > 0))
+    return fitMatrix(w, plan);
+  Result<Matrix> root =
+      hasRank(plan.structure) ? takeRoot(fitted.own) : Result<Matrix>(Matrix());
   if (!root)
     return root.error();
-  Result<FittedMap> plain = nearest(w, &*root, plan, /*isRefit=*/false);
-  // Inputs that are all 0 say nothing about what to aim at.
-  if (!plain || !(trace(fitted.own) > 0))
-    return plain;
+  Inputs inputs{fitted.own, *root};
+  Result<FittedMap> plain = nearest(w, &inputs, plan, /*isRefit=*/false);
+  if (!plain)
+    return plain.error();
   Result<Matrix> target =
       refitTarget(w, targetMoment(w, fitted), fitted.own, kTrust, kRidge);
   if (!target)
     return target.error();
-  Result<FittedMap> refit = nearest(*target, &*root, plan, /*isRefit=*/true);
+  Result<FittedMap> refit = nearest(*target, &inputs, plan, /*isRefit=*/true);
   if (!refit)
     return refit.error();
   bool better = lossOn(w, refit->toDense(), heldOut) <

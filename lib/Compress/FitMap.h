@@ -5,6 +5,7 @@
 
 #include "linnet/Compress/Compress.h"
 #include "linnet/Numerics/LowRank.h"
+#include "linnet/Numerics/Quantization.h"
 
 namespace linnet::compress {
 
@@ -20,6 +21,8 @@ struct MapPlan {
   MapStructure structure = MapStructure::Dense;
   /// Of structures that have one.
   int64_t rank = 0;
+  /// Inputs that share a scale, of structures with codes; 0: all.
+  int64_t group = 0;
 };
 
 /// What stands in for a matrix.
@@ -28,6 +31,7 @@ struct FittedMap {
   Matrix dense;
   LowRankFactors factors;
   PivotedLowRank pivoted;
+  QuantizedMatrix codes;
   /// Whether it was fitted to what the original model computes rather than to
   /// the original matrix.
   bool isRefit = false;
@@ -35,7 +39,7 @@ struct FittedMap {
   Matrix toDense() const;
 };
 
-/// Without data: truncated singular values, or W itself.
+/// Without data: truncated singular values, nearest codes, or W itself.
 Result<FittedMap> fitMatrix(const Matrix &w, const MapPlan &plan);
 
 /// With data: what makes W1 x' nearest to W x + (r - r') (refitTarget), so that

@@ -115,6 +115,51 @@ Result<std::vector<MapPlan>> planMaps(const std::vector<LinearMap> &maps,
   return plans;
 }
 
+/// Whether the codes of a row of `map` fill bytes.
+static bool fillsBytes(MapStructure structure, const LinearMap &map) {
+  return map.columns * bitsOf(structure) % 8 == 0;
+}
+
+int64_t groupOf(const MapPlan &plan, const LinearMap &map) {
+  if (bitsOf(plan.structure) == 0)
+    return 0;
+  return plan.group ? std::min(plan.group, map.columns) : map.columns;
+}
+
+std::vector<MapPlan> quantizeAll(const std::vector<LinearMap> &maps,
+                                 const CompressOptions &options,
+                                 CompressReport &report) {
+  std::vector<MapPlan> plans;
+  for (const LinearMap &map : maps) {
+    bool fits = fillsBytes(options.structure, map);
+    plans.push_back(fits ? MapPlan{options.structure, 0, options.group}
+                         : MapPlan());
+    if (!fits)
+      report.declined.push_back(map.name + ": its " +
+                                std::to_string(map.columns) +
+                                " inputs do not fill bytes");
+  }
+  return plans;
+}
+
+/// The codes that `entry`, which `what` names, gives `map`.
+static Result<MapPlan> readCodes(MapStructure structure, const Json &entry,
+                                 const LinearMap &map,
+                                 const std::string &what) {
+  Result<int64_t> group = getInt(entry, "group", what);
+  if (!group)
+    return group.error();
+  if (*group < 1)
+    return makeError(what, ": key 'group': expected at least 1, but got ",
+                     *group);
+  if (!fillsBytes(structure, map))
+    return makeError(what,
+                     ": key 'structure': expected inputs that fill "
+                     "bytes for '",
+                     structureName(structure), "', but got ", map.columns);
+  return MapPlan{structure, 0, *group};
+}
+
 /// What `entry`, which `what` names, makes of `map`.
 static Result<MapPlan> readMapPlan(const Json &entry, const LinearMap &map,
                                    const std::string &what) {
@@ -124,11 +169,13 @@ static Result<MapPlan> readMapPlan(const Json &entry, const LinearMap &map,
   std::optional<MapStructure> structure = parseStructureName(*name);
   if (!structure)
     return makeError(what,
-                     ": key 'structure': expected 'dense', 'low_rank' or "
-                     "'pivoted_low_rank', but got ",
+                     ": key 'structure': expected 'dense', 'low_rank', "
+                     "'pivoted_low_rank', 'int8' or 'int4', but got ",
                      quoteName(*name));
   if (*structure == MapStructure::Dense)
     return MapPlan();
+  if (bitsOf(*structure))
+    return readCodes(*structure, entry, map, what);
   Result<int64_t> rank = getInt(entry, "rank", what);
   if (!rank)
     return rank.error();
@@ -183,8 +230,10 @@ Json writePlan(const std::vector<CompressedMap> &maps,
                   {"shape", {map.rows, map.columns}},
                   {"error", map.error},
                   {"refit", map.isRefit}};
-    if (map.structure != MapStructure::Dense)
+    if (hasRank(map.structure))
       entry["rank"] = map.rank;
+    if (bitsOf(map.structure))
+      entry["group"] = map.group;
     entries[map.name] = entry;
   }
   return {{"model", fingerprint}, {"maps", entries}};

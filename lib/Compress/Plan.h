@@ -38,6 +38,15 @@ Result<std::vector<MapPlan>> planMaps(const std::vector<LinearMap> &maps,
                                       double budget,
                                       const CompressOptions &options);
 
+/// Every map as codes, but for those whose codes do not fill bytes, which the
+/// report then lists as declined.
+std::vector<MapPlan> quantizeAll(const std::vector<LinearMap> &maps,
+                                 const CompressOptions &options,
+                                 CompressReport &report);
+
+/// Inputs of `map` that share a scale by `plan`; 0 without codes.
+int64_t groupOf(const MapPlan &plan, const LinearMap &map);
+
 /// What the plan at `path` makes of `maps`.
 Result<std::vector<MapPlan>> readPlan(const std::string &path,
                                       const std::vector<LinearMap> &maps,

@@ -32,8 +32,43 @@ std::vector<TensorSpec> factorsOf(const CompressedMap &map, DataType type) {
     return {{"columns", type, {map.rows, map.rank}},
             {"coefficients", type, {map.rank, map.columns - map.rank}},
             {"order", DataType::I32, {map.columns}}};
+  case MapStructure::Int8:
+  case MapStructure::Int4:
+    return {{"codes",
+             DataType::I8,
+             {map.rows, map.columns * bitsOf(map.structure) / 8}},
+            {"scales",
+             type,
+             {map.rows, (map.columns + map.group - 1) / map.group}}};
   }
   return {};
+}
+
+/// The structure attribute of the dialect.
+std::string attributeOf(const CompressedMap &map) {
+  if (int64_t bits = bitsOf(map.structure))
+    return "quantized<" + std::to_string(bits) + ", " +
+           std::to_string(map.group) + ">";
+  return std::string(structureName(map.structure));
+}
+
+/// Codes less their zeros, which are one for all here, two of 4 bits to a
+/// byte.
+std::vector<std::byte> packCodes(const QuantizedMatrix &matrix) {
+  int64_t each = 8 / matrix.format.bits, groups = matrix.zeros.columns();
+  std::vector<std::byte> bytes(matrix.codes.size() / size_t(each));
+  int64_t group = matrix.format.group ? matrix.format.group : matrix.columns;
+  for (int64_t r = 0; r < matrix.rows; ++r)
+    for (int64_t c = 0; c < matrix.columns; ++c) {
+      int64_t at = r * matrix.columns + c;
+      int code = matrix.codes[size_t(at)];
+      if (groups)
+        code -= int(matrix.zeros.at(r, c / group));
+      unsigned bits = unsigned(code) & (each == 2 ? 15u : 255u);
+      bytes[size_t(at / each)] |=
+          std::byte(bits << (each == 2 ? 4 * (c % 2) : 0));
+    }
+  return bytes;
 }
 
 /// `matrix` rounded to `type`, and its bytes.
@@ -151,6 +186,14 @@ Status CheckpointWriter::take(const LinearMap &map, FittedMap &fitted) {
     return tensors->append(map.name + ".order", order.data(),
                            order.size() * sizeof(int32_t));
   }
+  if (bitsOf(fitted.structure)) {
+    std::vector<std::byte> codes = packCodes(fitted.codes);
+    if (Status status =
+            tensors->append(map.name + ".codes", codes.data(), codes.size());
+        !status)
+      return status;
+    return write(map.name + ".scales", fitted.codes.scales);
+  }
   if (map.storage == mlir::linnet::Storage::OutIn)
     return write(map.name, fitted.dense);
   Matrix stored = fitted.dense.transposed();
@@ -175,7 +218,7 @@ Status CheckpointWriter::writeConfig(const std::string &input,
     for (const TensorSpec &spec : specs)
       factors.push_back(spec.name);
     Json &entry = (*config)["linnet"]["structures"][map.name];
-    entry = {{"structure", structureName(map.structure)}, {"factors", factors}};
+    entry = {{"structure", attributeOf(map)}, {"factors", factors}};
     if (maps[i].storage == mlir::linnet::Storage::InOut)
       entry["transposed"] = true;
   }

@@ -33,8 +33,8 @@ public:
   /// Writes configuration, plan, report and the other files of `input`;
   /// `analysis` may be null. The directory appears.
   Status finish(const std::string &input, const std::vector<LinearMap> &maps,
-                const Json &analysis,
-                const std::string &fingerprint, const CompressReport &report);
+                const Json &analysis, const std::string &fingerprint,
+                const CompressReport &report);
 
 private:
   explicit CheckpointWriter(AtomicDirectory directory)

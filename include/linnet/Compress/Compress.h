@@ -33,10 +33,18 @@ enum class MapStructure {
   LowRank,
   /// r of its columns and what the others are made of: r (rows + columns - r)
   /// numbers and an order of the columns.
-  PivotedLowRank
+  PivotedLowRank,
+  /// Codes of 8 or 4 bits and a scale for each group of inputs.
+  Int8,
+  Int4
 };
 
-/// "dense", "low_rank", "pivoted_low_rank": as plans and configurations say.
+/// Whether the structure has a rank, which a plan gives within a budget.
+bool hasRank(MapStructure structure);
+/// Bits of a code; 0 of structures without codes.
+int64_t bitsOf(MapStructure structure);
+
+/// "dense", "low_rank", "pivoted_low_rank", "int8", "int4": as plans say.
 std::string_view structureName(MapStructure structure);
 /// The inverse; nothing for other names.
 std::optional<MapStructure> parseStructureName(std::string_view name);
@@ -64,8 +72,11 @@ struct CompressOptions {
   /// Tokens on which is measured what cutting each matrix alone costs; 0: not
   /// measured, relative errors of outputs count the same in all matrices.
   int64_t sensitivityTokens = 8192;
-  /// What planned matrices become: LowRank or PivotedLowRank.
+  /// What matrices become. Of structures without a rank all do, and there is
+  /// no budget.
   MapStructure structure = MapStructure::PivotedLowRank;
+  /// Inputs that share a scale, of structures with codes; 0: all of a row.
+  int64_t group = 64;
   /// Planned ranks are multiples of this, which kernels run in full vectors.
   int64_t rankMultiple = 8;
   /// Replace a directory that linnet-compress wrote.
@@ -80,6 +91,8 @@ struct CompressedMap {
   MapStructure structure = MapStructure::Dense;
   /// Of structures that have one.
   int64_t rank = 0;
+  /// Inputs that share a scale, of structures with codes.
+  int64_t group = 0;
   /// With what is stored: |W - W1| / |W| in the Frobenius norm, or with a
   /// calibration |(W - W1) x| / |W x| over the inputs x of the held-out
   /// windows, root mean square.
@@ -88,8 +101,10 @@ struct CompressedMap {
   /// windows than W's own nearest matrix.
   bool isRefit = false;
 
-  /// Numbers that are stored; an order of columns is not counted.
+  /// Numbers that are stored; an order of columns and scales are not counted.
   int64_t parameters() const;
+  /// Bytes that are stored, if the matrix has `size` per number.
+  int64_t bytes(int64_t size) const;
 };
 
 /// Original and result, both in f32 but with the result's weights as stored, on

@@ -70,7 +70,15 @@ public:
                 clEnumValN(MapStructure::LowRank, "low_rank", "two factors"),
                 clEnumValN(MapStructure::PivotedLowRank, "pivoted_low_rank",
                            "columns and what the others are made of: fewer "
-                           "numbers for the same rank (default)"))),
+                           "numbers for the same rank (default)"),
+                clEnumValN(MapStructure::Int8, "int8",
+                           "codes of 8 bits, all matrices"),
+                clEnumValN(MapStructure::Int4, "int4",
+                           "codes of 4 bits, all matrices"))),
+        group("group", llvm::cl::value_desc("N"), llvm::cl::cat(category),
+              llvm::cl::location(options.group), llvm::cl::init(64),
+              llvm::cl::desc("int8, int4: inputs that share a scale (default: "
+                             "64); 0: all of a row")),
         multiple("rank-multiple", llvm::cl::value_desc("N"),
                  llvm::cl::cat(category),
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),
@@ -88,7 +96,7 @@ private:
   Option<std::string> input, output, budget, plan, calibration, evaluation;
   Option<int64_t> tokens, window, sensitivity;
   Option<MapStructure> structure;
-  Option<int64_t> multiple;
+  Option<int64_t> group, multiple;
   Option<bool> dense, force;
 };
 

@@ -112,11 +112,34 @@ TEST(FitMap, HeldOutWindowsDecide) {
   EXPECT_EQ(distance(kept->toDense(), w), 0);
 }
 
+/// Codes without data: each weight within half a step; with data, outputs lose
+/// less than by rounding.
+TEST(FitMap, CodesHeedTheInputs) {
+  Matrix w = randomMatrix(16, 24, 17), moment = randomMoment(24, 18);
+  // Inputs that go together.
+  for (int64_t i = 0; i < 24; ++i)
+    for (int64_t j = 0; j < 24; ++j)
+      moment.at(i, j) += 2;
+  MapMoments moments = sameInputs(moment);
+  for (MapPlan plan :
+       {MapPlan{MapStructure::Int4, 0, 8}, MapPlan{MapStructure::Int8, 0, 0}}) {
+    Result<FittedMap> rounded = fitMatrix(w, plan),
+                      fitted = fitMap(w, plan, moments, moments);
+    ASSERT_TRUE(rounded && fitted);
+    double without = outputError(w, rounded->toDense(), moment),
+           with = outputError(w, fitted->toDense(), moment);
+    EXPECT_LT(with, 0.7 * without);
+    EXPECT_LT(without, plan.structure == MapStructure::Int4 ? 0.2 : 0.02);
+    EXPECT_EQ(rounded->codes.codes.size(), 16u * 24u);
+  }
+}
+
 TEST(FitMap, InputsOfZeros) {
   Matrix w = randomMatrix(4, 6, 14), zeros(6, 6);
   MapMoments moments = {zeros, zeros, Matrix(4, 6)};
   for (MapPlan plan : {MapPlan(), MapPlan{MapStructure::LowRank, 2},
-                       MapPlan{MapStructure::PivotedLowRank, 2}}) {
+                       MapPlan{MapStructure::PivotedLowRank, 2},
+                       MapPlan{MapStructure::Int4, 0, 2}}) {
     Result<FittedMap> fitted = fitMap(w, plan, moments, moments);
     ASSERT_TRUE(bool(fitted)) << fitted.error().str();
     EXPECT_TRUE(isFinite(fitted->toDense()));
