@@ -30,9 +30,9 @@ LogicalResult linnet::lowerPermutation(FunctionLowering &f, LinearOp op) {
     int64_t lanes = k.target.lanes;
     auto element = k.argumentType(0).getElementType();
     // A file may hold any numbers; memory stays in bounds.
-    Value last = k.splat(
-        arith::ConstantOp::create(k, k.getI32IntegerAttr(type.getDimSize(0) - 1)),
-        lanes);
+    Value last = k.splat(arith::ConstantOp::create(
+                             k, k.getI32IntegerAttr(type.getDimSize(0) - 1)),
+                         lanes);
     Value zeros = arith::ConstantOp::create(
         k, cast<TypedAttr>(k.getZeroAttr(k.vector(lanes, element))));
     forVectors(k, 2, [&](ArrayRef<Value> at, Value valid) {
