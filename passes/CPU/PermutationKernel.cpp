@@ -25,7 +25,6 @@ LogicalResult linnet::lowerPermutation(FunctionLowering &f, LinearOp op) {
                                         KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
-  int64_t last = type.getDimSize(0) - 1;
   f.call(op, "permutation", arguments, [&](KernelBuilder &k) {
     int64_t lanes = k.target.lanes;
     auto element = k.argumentType(0).getElementType();

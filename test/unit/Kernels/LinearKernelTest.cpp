@@ -62,6 +62,20 @@ Shape leadOf(Program &program) {
   }
 }
 
+/// A map of `text` to `out` features, with a bias or without.
+void expectMap(Program &program, std::string text, std::vector<Value> operands,
+               const Shape &shape, int64_t in, int64_t out,
+               const std::string &type) {
+  if (program.chance(0.5)) {
+    text += " bias($" + std::to_string(operands.size()) + ")";
+    operands.push_back(program.weight({out}, -1, 1, type));
+  }
+  Shape result = shape;
+  result.back() = out;
+  program.expectAll(program.apply(text, operands, {result}),
+                    describe(text, shape, in, out, type));
+}
+
 TEST(LinearKernel, DenseWidths) {
   for (int round = 0; round < rounds(); ++round) {
     Program program(100 + round);
@@ -114,19 +128,13 @@ TEST(LinearKernel, LowRank) {
       const std::string &type = program.pick(kTypes);
       int64_t in = program.pick(kWidths), out = program.pick(kWidths),
               rank = program.pick<int64_t>({1, 2, 7, 16, 33});
-      Shape shape = leadOf(program), result = shape;
+      Shape shape = leadOf(program);
       shape.push_back(in);
-      result.push_back(out);
       std::vector<Value> operands = {program.input(shape),
                                      program.weight({out, rank}, -1, 1, type),
                                      program.weight({rank, in}, -1, 1, type)};
       std::string text = "linnet.linear #linnet.low_rank $0, $1, $2";
-      if (program.chance(0.5)) {
-        operands.push_back(program.weight({out}, -1, 1, type));
-        text += " bias($3)";
-      }
-      program.expectAll(program.apply(text, operands, {result}),
-                        describe(text, shape, in, out, type));
+      expectMap(program, text, operands, shape, in, out, type);
     }
     program.check();
   }
@@ -174,21 +182,15 @@ TEST(LinearKernel, PivotedLowRank) {
       const std::string &type = program.pick(kTypes);
       int64_t in = program.pick(kWidths), out = program.pick(kWidths),
               rank = std::min(in, program.pick<int64_t>({1, 2, 7, 16, 33}));
-      Shape shape = leadOf(program), result = shape;
+      Shape shape = leadOf(program);
       shape.push_back(in);
-      result.push_back(out);
       std::vector<Value> operands = {
           program.input(shape), program.weight({out, rank}, -1, 1, type),
           program.weight({rank, in - rank}, -1, 1, type),
           program.weight({in}, orderOf(program, in), "i32")};
       std::string text =
           "linnet.linear #linnet.pivoted_low_rank $0, $1, $2, $3";
-      if (program.chance(0.5)) {
-        operands.push_back(program.weight({out}, -1, 1, type));
-        text += " bias($4)";
-      }
-      program.expectAll(program.apply(text, operands, {result}),
-                        describe(text, shape, in, out, type));
+      expectMap(program, text, operands, shape, in, out, type);
     }
     program.check();
   }
@@ -204,9 +206,8 @@ TEST(LinearKernel, Quantized) {
               in = 2 * program.pick<int64_t>({1, 3, 16, 32, 33, 65, 300}),
               out = program.pick(kWidths),
               group = program.pick<int64_t>({1, 2, 7, 16, 64, 1000});
-      Shape shape = leadOf(program), result = shape;
+      Shape shape = leadOf(program);
       shape.push_back(in);
-      result.push_back(out);
       std::vector<Value> operands = {
           program.input(shape),
           program.weight({out, in * bits / 8}, -128, 128, "i8"),
@@ -214,12 +215,7 @@ TEST(LinearKernel, Quantized) {
       std::string text = "linnet.linear #linnet.quantized<" +
                          std::to_string(bits) + ", " + std::to_string(group) +
                          "> $0, $1, $2";
-      if (program.chance(0.5)) {
-        operands.push_back(program.weight({out}, -1, 1, type));
-        text += " bias($3)";
-      }
-      program.expectAll(program.apply(text, operands, {result}),
-                        describe(text, shape, in, out, type));
+      expectMap(program, text, operands, shape, in, out, type);
     }
     program.check();
   }
