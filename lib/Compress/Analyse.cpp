@@ -39,10 +39,6 @@ double sumOf(const std::vector<double> &spectrum, size_t first = 0) {
                          spectrum.end(), 0.0);
 }
 
-Error nameMap(const LinearMap &map, const Error &error) {
-  return makeError("tensor ", quoteName(map.name), ": ", error.str());
-}
-
 /// A relative loss counts the same in every matrix.
 void weighAlike(std::vector<MapAnalysis> &analysis) {
   for (MapAnalysis &map : analysis) {
@@ -148,13 +144,14 @@ private:
     for (size_t stage = 0; stage < runner.layer(layer).stages.size(); ++stage)
       if (Status status = analyseStage(layer, stage, states); !status)
         return status;
-    Result<OpenTap> whole = runner.openWhole(layer, {});
-    if (!whole)
-      return whole.error();
-    if (measured)
-      if (Status status = runner.advance(layer, *whole, sampleStates); !status)
+    if (measured) {
+      if (Status status = runner.advance(layer, wholes[layer], sampleStates);
+          !status)
         return status;
-    return runner.advance(layer, *whole, states);
+      return runner.advance(layer, wholes[layer], states);
+    }
+    Result<OpenTap> whole = runner.openWhole(layer, {});
+    return whole ? runner.advance(layer, *whole, states) : whole.error();
   }
 
   Status analyseStage(size_t layer, size_t stage, const HiddenStates &states) {

@@ -67,14 +67,6 @@ int64_t CompressedMap::parameters() const {
   return 0;
 }
 
-int64_t CompressedMap::bytes(int64_t size) const {
-  if (int64_t bits = bitsOf(structure))
-    return rows *
-           ((columns * bits + 7) / 8 + size * ((columns + group - 1) / group));
-  int64_t order = structure == MapStructure::PivotedLowRank ? 4 * columns : 0;
-  return parameters() * size + order;
-}
-
 static Status checkOptions(const CompressOptions &options) {
   if (options.exportDense && !(options.budget.empty() && options.plan.empty() &&
                                options.calibration.empty()))
@@ -236,11 +228,9 @@ private:
         return status;
       CompressedMap &map = report.maps[number];
       map.isRefit = fitted.isRefit;
-      Matrix difference = w - fitted.toDense();
-      double size = norm(w);
-      map.error = moment     ? outputError(w, fitted.toDense(), *moment)
-                  : size > 0 ? norm(difference) / size
-                             : 0;
+      Matrix dense = fitted.toDense();
+      map.error =
+          moment ? outputError(w, dense, *moment) : relativeError(w, dense);
       return {};
     };
   }
@@ -256,8 +246,7 @@ private:
         return w.error();
       Result<FittedMap> fitted = fitMatrix(*w, plans[i]);
       if (!fitted)
-        return makeError("tensor ", quoteName(map.name), ": ",
-                         fitted.error().str());
+        return nameMap(map, fitted.error());
       if (Status status = take(i, *w, *fitted, nullptr); !status)
         return status;
     }

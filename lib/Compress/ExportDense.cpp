@@ -3,6 +3,7 @@
 #include "linnet/Compress/Compress.h"
 
 #include "LinearMaps.h"
+#include "WriteCheckpoint.h"
 
 #include "linnet/Checkpoint/SafetensorsWriter.h"
 #include "linnet/Driver/Input.h"
@@ -12,14 +13,13 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
-#include <filesystem>
 #include <map>
+#include <set>
 
 namespace linnet {
 
 using namespace compress;
 namespace ir = mlir::linnet;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -96,17 +96,17 @@ Result<std::vector<float>> multiplyOut(const StoredMap &map,
 Status writeTensors(const std::string &file, const Archive &archive,
                     const std::map<std::string, StoredMap> &stored) {
   std::vector<TensorSpec> specs;
-  std::map<std::string, bool> isFactor;
+  std::set<std::string> factors;
   for (const auto &[name, map] : stored) {
     specs.push_back({name, DataType::F32,
                      map.transposed
                          ? std::vector<int64_t>{map.shape.in, map.shape.out}
                          : std::vector<int64_t>{map.shape.out, map.shape.in}});
     for (const std::string &factor : map.factors)
-      isFactor[factor] = true;
+      factors.insert(factor);
   }
   for (const std::string &name : archive.names())
-    if (!isFactor.count(name))
+    if (!factors.count(name))
       specs.push_back(
           {name, archive.find(name)->dtype, archive.find(name)->shape});
   Result<SafetensorsWriter> writer =
@@ -124,32 +124,11 @@ Status writeTensors(const std::string &file, const Archive &archive,
   }
   for (const std::string &name : archive.names())
     if (const Archive::Tensor *tensor = archive.find(name);
-        !isFactor.count(name))
+        !factors.count(name))
       if (Status status = writer->append(name, tensor->data, tensor->bytes);
           !status)
         return status;
   return writer->commit();
-}
-
-/// Everything beside weights and what linnet-compress said of its result.
-Status copyOthers(const std::string &input, const AtomicDirectory &directory) {
-  std::error_code code;
-  for (const fs::directory_entry &entry : fs::directory_iterator(input, code)) {
-    std::string name = entry.path().filename().string();
-    bool isOwn = name == "plan.json" || name == "analysis.json" ||
-                 name == "report.json" || name == "config.json";
-    if (!entry.is_regular_file(code) || isOwn ||
-        name.ends_with(".safetensors") ||
-        name.ends_with(".safetensors.index.json"))
-      continue;
-    Result<std::string> bytes = readFile(entry.path().string());
-    if (!bytes)
-      return bytes.error();
-    if (Status status = writeFileAtomically(directory.file(name), *bytes);
-        !status)
-      return status;
-  }
-  return code ? Status(systemError("read", input, code.value())) : Status();
 }
 
 } // namespace
@@ -192,7 +171,7 @@ Status exportDense(const std::string &input, const std::string &output) {
                                           formatJson(*config) + "\n");
       !status)
     return status;
-  if (Status status = copyOthers(input, *directory); !status)
+  if (Status status = copyOtherFiles(input, *directory); !status)
     return status;
   return directory->commit();
 }

@@ -120,6 +120,11 @@ Result<FittedMap> fitMap(const Matrix &w, const MapPlan &plan,
   return better ? refit.take() : plain.take();
 }
 
+double relativeError(const Matrix &w, const Matrix &w1) {
+  double all = norm(w);
+  return all > 0 ? norm(w - w1) / all : 0;
+}
+
 double outputError(const Matrix &w, const Matrix &w1, const Matrix &moment) {
   double all = outputLoss(w, moment);
   return all > 0 ? std::sqrt(outputLoss(w - w1, moment) / all) : 0;

@@ -48,6 +48,9 @@ Result<FittedMap> fitMatrix(const Matrix &w, const MapPlan &plan);
 Result<FittedMap> fitMap(const Matrix &w, const MapPlan &plan,
                          const MapMoments &fitted, const MapMoments &heldOut);
 
+/// |W - W1| / |W| in the Frobenius norm; 0 where W is 0.
+double relativeError(const Matrix &w, const Matrix &w1);
+
 /// The relative error of outputs |(W - W1) x'| / |W x'|, root mean square; 0
 /// where inputs are 0.
 double outputError(const Matrix &w, const Matrix &w1, const Matrix &moment);

@@ -76,6 +76,10 @@ LinearMaps findLinearMaps(mlir::ModuleOp module, const Archive &archive) {
   return found;
 }
 
+Error nameMap(const LinearMap &map, const Error &error) {
+  return makeError("tensor ", quoteName(map.name), ": ", error.str());
+}
+
 Result<Matrix> readMatrix(const LinearMap &map, const Archive &archive) {
   Result<const Archive::Tensor *> tensor = archive.require(map.name);
   if (!tensor)

@@ -45,6 +45,9 @@ std::vector<mlir::func::FuncOp> layersOf(mlir::ModuleOp module);
 /// The matrices of `module`'s layers whose tensors `archive` holds.
 LinearMaps findLinearMaps(mlir::ModuleOp module, const Archive &archive);
 
+/// `error` as one of this map's tensor.
+Error nameMap(const LinearMap &map, const Error &error);
+
 /// W, [out, in]. Errors: entries that are not finite.
 Result<Matrix> readMatrix(const LinearMap &map, const Archive &archive);
 

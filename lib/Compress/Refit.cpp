@@ -5,8 +5,6 @@
 #include "Judge.h"
 #include "StageMoments.h"
 
-#include "linnet/Support/Quote.h"
-
 namespace linnet::compress {
 namespace {
 
@@ -66,8 +64,7 @@ private:
       Result<FittedMap> fit =
           fitMap(*w, plans[number], momentsOf(fitted, i), judge);
       if (!fit)
-        return makeError("tensor ", quoteName(maps[number].name), ": ",
-                         fit.error().str());
+        return nameMap(maps[number], fit.error());
       if (Status status = take(number, *w, *fit, &judge.own); !status)
         return status;
       replaced[maps[number].name] = fit->toDense();

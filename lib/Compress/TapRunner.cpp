@@ -196,8 +196,10 @@ Result<OpenTap> TapRunner::openWhole(size_t number,
   return open(number, layer(number).whole, instead);
 }
 
-Result<OpenTap> TapRunner::openEnd() {
-  Result<std::string> directory = compile(tapped.end, archive->path());
+Result<OpenTap> TapRunner::openEnd() { return openOutside(tapped.end); }
+
+Result<OpenTap> TapRunner::openOutside(const std::string &function) {
+  Result<std::string> directory = compile(function, archive->path());
   if (!directory)
     return directory.error();
   return OpenTap::open(*directory);
@@ -217,10 +219,7 @@ std::vector<const void *> TapRunner::inputsOf(const HiddenStates &states,
 }
 
 Result<HiddenStates> TapRunner::begin(const Windows &windows) {
-  Result<std::string> directory = compile(tapped.begin, archive->path());
-  if (!directory)
-    return directory.error();
-  Result<OpenTap> tap = OpenTap::open(*directory);
+  Result<OpenTap> tap = openOutside(tapped.begin);
   if (!tap)
     return tap.error();
   std::vector<Activations> distinct(tap->outputs());

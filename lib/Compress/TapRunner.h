@@ -96,6 +96,8 @@ private:
 
   Result<OpenTap> open(size_t number, const std::string &function,
                        const Replacements &instead);
+  /// A function of no layer, with the checkpoint's weights.
+  Result<OpenTap> openOutside(const std::string &function);
   Result<std::string> compile(const std::string &function,
                               const std::string &source);
   Status writeWeights(size_t number, const Replacements &instead,

@@ -3,7 +3,6 @@
 #include "Windows.h"
 
 #include "linnet/RunTool/Tokens.h"
-#include "linnet/Support/File.h"
 #include "linnet/Support/Quote.h"
 
 #include <algorithm>
@@ -51,25 +50,12 @@ void chooseBatch(Windows &windows, int64_t sampleTokens) {
 Result<runtool::Tokens> readText(const std::string &file,
                                  const std::string &model,
                                  int64_t vocabularySize) {
-  runtool::Tokens tokens;
-  if (file.starts_with("@") || file.ends_with(".npy")) {
-    Result<runtool::Tokens> read = runtool::readTokens(file);
-    if (!read)
-      return read.error();
-    tokens = read.take();
-  } else {
-    Result<Tokenizer> tokenizer = runtool::findTokenizer({model});
-    if (!tokenizer)
-      return tokenizer.error();
-    Result<std::string> text = readFile(file);
-    if (!text)
-      return text.error();
-    Result<std::vector<int32_t>> ids = tokenizer->encode(*text, false);
-    if (!ids)
-      return makeError(quoteName(file), ": ", ids.error().str());
-    tokens = runtool::makeTokens(ids.take(), file);
-  }
-  if (Status status = runtool::checkTokens(tokens, vocabularySize, "a token");
+  bool isArray = file.starts_with("@") || file.ends_with(".npy");
+  Result<runtool::Tokens> tokens =
+      isArray ? runtool::readTokens(file) : runtool::encodeFile(file, {model});
+  if (!tokens)
+    return tokens.error();
+  if (Status status = runtool::checkTokens(*tokens, vocabularySize, "a token");
       !status)
     return status.error();
   return tokens;

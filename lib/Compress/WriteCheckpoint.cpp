@@ -55,15 +55,13 @@ std::string attributeOf(const CompressedMap &map) {
 /// Codes less their zeros, which are one for all here, two of 4 bits to a
 /// byte.
 std::vector<std::byte> packCodes(const QuantizedMatrix &matrix) {
-  int64_t each = 8 / matrix.format.bits, groups = matrix.zeros.columns();
+  int64_t each = 8 / matrix.format.bits;
   std::vector<std::byte> bytes(matrix.codes.size() / size_t(each));
   int64_t group = matrix.format.group ? matrix.format.group : matrix.columns;
   for (int64_t r = 0; r < matrix.rows; ++r)
     for (int64_t c = 0; c < matrix.columns; ++c) {
       int64_t at = r * matrix.columns + c;
-      int code = matrix.codes[size_t(at)];
-      if (groups)
-        code -= int(matrix.zeros.at(r, c / group));
+      int code = matrix.codes[size_t(at)] - int(matrix.zeros.at(r, c / group));
       unsigned bits = unsigned(code) & (each == 2 ? 15u : 255u);
       bytes[size_t(at / each)] |=
           std::byte(bits << (each == 2 ? 4 * (c % 2) : 0));
@@ -229,7 +227,8 @@ Status CheckpointWriter::writeJson(const char *name, const Json &content) {
   return writeFileAtomically(directory.file(name), formatJson(content) + "\n");
 }
 
-Status CheckpointWriter::copyOthers(const std::string &input) {
+Status copyOtherFiles(const std::string &input,
+                      const AtomicDirectory &directory) {
   std::error_code code;
   for (const fs::directory_entry &entry : fs::directory_iterator(input, code)) {
     std::string name = entry.path().filename().string();
@@ -256,7 +255,7 @@ Status CheckpointWriter::finish(const std::string &input,
     return status;
   if (Status status = writeConfig(input, maps, report); !status)
     return status;
-  if (Status status = copyOthers(input); !status)
+  if (Status status = copyOtherFiles(input, directory); !status)
     return status;
   if (!analysis.is_null())
     if (Status status = writeJson(kAnalysisFile, analysis); !status)

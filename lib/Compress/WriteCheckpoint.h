@@ -15,6 +15,11 @@
 
 namespace linnet::compress {
 
+/// Copies the files of the checkpoint in `input` beside weights, config.json
+/// and what linnet-compress says of a result.
+Status copyOtherFiles(const std::string &input,
+                      const AtomicDirectory &directory);
+
 /// Writes a checkpoint directory that appears whole or not at all. In order:
 /// begin(), take() for each map in any order, finish().
 class CheckpointWriter {
@@ -44,7 +49,6 @@ private:
                      const std::vector<LinearMap> &maps,
                      const CompressReport &report);
   Status writeJson(const char *name, const Json &content);
-  Status copyOthers(const std::string &input);
 
   AtomicDirectory directory;
   std::optional<SafetensorsWriter> tensors;

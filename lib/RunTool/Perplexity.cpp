@@ -3,7 +3,6 @@
 #include "Command.h"
 #include "Engine.h"
 
-#include "linnet/Support/File.h"
 #include "linnet/Support/Quote.h"
 
 #include <algorithm>
@@ -81,17 +80,11 @@ static Result<Source> readSource(const Options &options,
     return source;
   }
   std::string file = options.text == "-" ? "/dev/stdin" : pathOf(options.text);
-  Result<Tokenizer> tokenizer = findTokenizer(facts.tokenizerPlaces);
-  if (!tokenizer)
-    return tokenizer.error();
-  Result<std::string> text = readFile(file);
-  if (!text)
-    return text.error();
-  Result<std::vector<int32_t>> ids = tokenizer->encode(*text, false);
-  if (!ids)
-    return makeError(quoteName(file), ": ", ids.error().str());
-  source.tokens = makeTokens(ids.take(), file);
-  source.bytes = int64_t(text->size());
+  Result<Tokens> tokens =
+      encodeFile(file, facts.tokenizerPlaces, &source.bytes);
+  if (!tokens)
+    return tokens.error();
+  source.tokens = tokens.take();
   return source;
 }
 

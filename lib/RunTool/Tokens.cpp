@@ -3,6 +3,7 @@
 #include "linnet/RunTool/Tokens.h"
 
 #include "linnet/Checkpoint/Npy.h"
+#include "linnet/Support/File.h"
 #include "linnet/Support/Quote.h"
 
 #include <charconv>
@@ -86,6 +87,23 @@ Result<Tokenizer> findTokenizer(const std::vector<std::string> &directories) {
       return Tokenizer::fromDirectory(directory);
   }
   return Tokenizer::fromDirectory(directories.front());
+}
+
+Result<Tokens> encodeFile(const std::string &file,
+                          const std::vector<std::string> &directories,
+                          int64_t *bytes) {
+  Result<Tokenizer> tokenizer = findTokenizer(directories);
+  if (!tokenizer)
+    return tokenizer.error();
+  Result<std::string> text = readFile(file);
+  if (!text)
+    return text.error();
+  Result<std::vector<int32_t>> ids = tokenizer->encode(*text, false);
+  if (!ids)
+    return makeError(quoteName(file), ": ", ids.error().str());
+  if (bytes)
+    *bytes = int64_t(text->size());
+  return makeTokens(ids.take(), file);
 }
 
 } // namespace linnet::runtool

@@ -103,8 +103,6 @@ struct CompressedMap {
 
   /// Numbers that are stored; an order of columns and scales are not counted.
   int64_t parameters() const;
-  /// Bytes that are stored, if the matrix has `size` per number.
-  int64_t bytes(int64_t size) const;
 };
 
 /// Original and result, both in f32 but with the result's weights as stored, on

@@ -45,6 +45,13 @@ Status checkTokens(const Tokens &tokens, int64_t bound, const char *what);
 /// first if none has.
 Result<Tokenizer> findTokenizer(const std::vector<std::string> &directories);
 
+/// The tokens of the text in `file`, one row without special tokens, by the
+/// tokenizer that findTokenizer() finds. Fills in the text's size in bytes if
+/// `bytes` is not null.
+Result<Tokens> encodeFile(const std::string &file,
+                          const std::vector<std::string> &directories,
+                          int64_t *bytes = nullptr);
+
 } // namespace linnet::runtool
 
 #endif // LINNET_RUNTOOL_TOKENS_H

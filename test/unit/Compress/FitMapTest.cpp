@@ -2,21 +2,15 @@
 
 #include "lib/Compress/FitMap.h"
 
+#include "test/unit/Numerics/CompressionOracle.h"
+
 #include <cmath>
 #include <gtest/gtest.h>
-#include <random>
 
 namespace linnet::compress {
 namespace {
 
-Matrix randomMatrix(int64_t rows, int64_t columns, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<double> normal;
-  Matrix m(rows, columns);
-  for (int64_t i = 0; i < m.size(); ++i)
-    m.data()[i] = normal(random);
-  return m;
-}
+using test::randomMatrix;
 
 /// E[x x^T] of random inputs.
 Matrix randomMoment(int64_t size, unsigned seed) {
