@@ -5,7 +5,6 @@
 #include "Judge.h"
 #include "StageMoments.h"
 
-#include "linnet/Numerics/LowRank.h"
 #include "linnet/Support/Quote.h"
 
 #include <algorithm>
@@ -21,22 +20,31 @@ constexpr double kSensitivityShare = 0.15;
 /// The least damage that a loss is taken for, as a share of the median.
 constexpr double kLeastDamage = 0.3;
 
-/// The squared singular values of W, which descend.
-Result<std::vector<double>> spectrumOf(const Matrix &w) {
-  bool wide = w.columns() > w.rows();
-  Result<SymmetricEigen> eigen =
-      symmetricEigen(multiply(w, w, wide ? Side::AsIs : Side::Transposed,
-                              wide ? Side::Transposed : Side::AsIs));
-  if (!eigen)
-    return eigen.error();
-  for (double &value : eigen->values)
-    value = std::max(value, 0.0);
-  return std::move(eigen->values);
-}
-
 double sumOf(const std::vector<double> &spectrum, size_t first = 0) {
   return std::accumulate(spectrum.begin() + std::ptrdiff_t(first),
                          spectrum.end(), 0.0);
+}
+
+/// Fills in the spectrum and the choices of one matrix.
+Status analyseChoices(const LinearMap &map, const Matrix &w,
+                      const FitInputs &inputs, const CompressOptions &options,
+                      MapAnalysis &analysis) {
+  Result<std::vector<double>> spectrum = inputs.spectrum(w);
+  if (!spectrum)
+    return nameMap(map, spectrum.error());
+  analysis.spectrum = spectrum.take();
+  for (const std::string &name : options.structures) {
+    const MapStructure &structure = *findStructure(name);
+    std::vector<PlanNumbers> candidates = structure.candidates(map, options);
+    Result<std::vector<double>> losses =
+        structure.losses(w, inputs, analysis.spectrum, candidates);
+    if (!losses)
+      return nameMap(map, losses.error());
+    for (size_t i = 0; i < candidates.size(); ++i)
+      analysis.choices.push_back(
+          {MapPlan(structure, candidates[i]), (*losses)[i]});
+  }
+  return {};
 }
 
 /// A relative loss counts the same in every matrix.
@@ -84,8 +92,9 @@ public:
                 const Archive &archive, const Windows &all,
                 const CompressOptions &options, const CompressReport &report)
       : runner(runner), maps(maps), archive(archive),
-        windows(all.sample(spectrumTokens(maps))), report(report),
-        analysis(maps.size()), measured(options.sensitivityTokens > 0) {
+        windows(all.sample(spectrumTokens(maps))), options(options),
+        report(report), analysis(maps.size()),
+        measured(options.sensitivityTokens > 0) {
     if (measured)
       sample = all.sample(options.sensitivityTokens);
   }
@@ -171,34 +180,29 @@ private:
                   last * windows.length);
     }
     const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
-    std::map<size_t, Matrix> roots;
+    std::map<size_t, FitInputs> inputs;
     for (size_t i = 0; i < sites.size(); ++i) {
       size_t number = runner.mapOf(layer, sites[i]);
       if (report.progress)
         report.progress("analysing", maps[number].name);
-      auto [root, fresh] = roots.try_emplace(moments.inputNumber(i));
-      if (fresh) {
-        Result<Matrix> taken = takeRoot(moments.own(i));
-        if (!taken)
-          return nameMap(maps[number], taken.error());
-        root->second = taken.take();
-      }
-      if (Status status = analyseMap(layer, number, root->second); !status)
+      auto [known, fresh] = inputs.try_emplace(moments.inputNumber(i));
+      if (fresh)
+        known->second = FitInputs(moments.own(i));
+      if (Status status = analyseMap(layer, number, known->second); !status)
         return status;
     }
     return {};
   }
 
-  Status analyseMap(size_t layer, size_t number, const Matrix &root) {
+  Status analyseMap(size_t layer, size_t number, const FitInputs &inputs) {
     const LinearMap &map = maps[number];
     Result<Matrix> w = readMatrix(map, archive);
     if (!w)
       return w.error();
-    Result<std::vector<double>> spectrum = spectrumOf(multiply(*w, root));
-    if (!spectrum)
-      return nameMap(map, spectrum.error());
     MapAnalysis &result = analysis[number];
-    result.spectrum = spectrum.take();
+    if (Status status = analyseChoices(map, *w, inputs, options, result);
+        !status)
+      return status;
     if (!measured)
       return {};
     MapAnalysis::Sensitivity sensitivity;
@@ -208,12 +212,12 @@ private:
     double all = sumOf(result.spectrum);
     sensitivity.loss =
         all > 0 ? sumOf(result.spectrum, size_t(sensitivity.rank)) / all : 0;
-    Result<LowRankFactors> factors =
-        fitLowRankToRoot(*w, root, sensitivity.rank);
-    if (!factors)
-      return nameMap(map, factors.error());
+    FitResult cut =
+        lowRankStructure().fit(*w, inputs, {{"rank", sensitivity.rank}});
+    if (!cut)
+      return nameMap(map, cut.error());
     Result<OpenTap> changed =
-        runner.openWhole(layer, {{map.name, factors->toDense()}});
+        runner.openWhole(layer, {{map.name, (*cut)->toDense()}});
     if (!changed)
       return changed.error();
     Result<double> nats = natsFrom(layer, *changed);
@@ -232,6 +236,7 @@ private:
   const std::vector<LinearMap> &maps;
   const Archive &archive;
   Windows windows;
+  const CompressOptions &options;
   const CompressReport &report;
   std::vector<MapAnalysis> analysis;
   bool measured;
@@ -246,7 +251,7 @@ private:
 
 Result<std::vector<MapAnalysis>>
 analyseMatrices(const std::vector<LinearMap> &maps, const Archive &archive,
-                const CompressReport &report) {
+                const CompressOptions &options, const CompressReport &report) {
   std::vector<MapAnalysis> analysis;
   for (const LinearMap &map : maps) {
     if (report.progress)
@@ -254,10 +259,10 @@ analyseMatrices(const std::vector<LinearMap> &maps, const Archive &archive,
     Result<Matrix> w = readMatrix(map, archive);
     if (!w)
       return w.error();
-    Result<std::vector<double>> spectrum = spectrumOf(*w);
-    if (!spectrum)
-      return nameMap(map, spectrum.error());
-    analysis.push_back({spectrum.take(), 0, std::nullopt});
+    if (Status status = analyseChoices(map, *w, FitInputs(), options,
+                                       analysis.emplace_back());
+        !status)
+      return status.error();
   }
   weighAlike(analysis);
   return analysis;
@@ -282,6 +287,13 @@ Json writeAnalysis(const std::vector<LinearMap> &maps,
       entry["sensitivity"] = {{"rank", sensitivity->rank},
                               {"loss", sensitivity->loss},
                               {"nats", sensitivity->nats}};
+    for (const MapChoice &choice : analysis[i].choices) {
+      Json tried = {{"structure", choice.plan.structure->name()},
+                    {"loss", choice.loss}};
+      for (const auto &[key, number] : choice.plan.numbers)
+        tried[key] = number;
+      entry["choices"].push_back(tried);
+    }
     entries[maps[i].name] = entry;
   }
   return {{"model", fingerprint}, {"maps", entries}};

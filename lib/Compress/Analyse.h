@@ -3,7 +3,7 @@
 #ifndef LIB_COMPRESS_ANALYSE_H
 #define LIB_COMPRESS_ANALYSE_H
 
-#include "LinearMaps.h"
+#include "MapStructure.h"
 #include "TapRunner.h"
 
 #include "linnet/Compress/Compress.h"
@@ -12,6 +12,12 @@
 #include <optional>
 
 namespace linnet::compress {
+
+/// What a matrix may become and what outputs lose by it.
+struct MapChoice {
+  MapPlan plan;
+  double loss = 0;
+};
 
 /// What is known of one matrix before it is cut.
 struct MapAnalysis {
@@ -28,12 +34,14 @@ struct MapAnalysis {
     double loss = 0;
   };
   std::optional<Sensitivity> sensitivity;
+  /// By the structures of the options.
+  std::vector<MapChoice> choices;
 };
 
 /// Without data: squared singular values, and all matrices count the same.
 Result<std::vector<MapAnalysis>>
 analyseMatrices(const std::vector<LinearMap> &maps, const Archive &archive,
-                const CompressReport &report);
+                const CompressOptions &options, const CompressReport &report);
 
 /// With data: what outputs lose on some of the fitted windows, and by cutting
 /// one matrix at a time what the model loses.

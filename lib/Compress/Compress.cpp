@@ -17,54 +17,27 @@ namespace linnet {
 
 using namespace compress;
 
-std::string_view structureName(MapStructure structure) {
-  switch (structure) {
-  case MapStructure::Dense:
-    return "dense";
-  case MapStructure::LowRank:
-    return "low_rank";
-  case MapStructure::PivotedLowRank:
-    return "pivoted_low_rank";
-  case MapStructure::Int8:
-    return "int8";
-  case MapStructure::Int4:
-    return "int4";
+/// Whether a budget says what becomes of each matrix.
+static bool needsBudget(const CompressOptions &options) {
+  return options.structures.size() != 1 ||
+         findStructure(options.structures.front())->needsBudget();
+}
+
+static Status checkStructures(const CompressOptions &options) {
+  for (const std::string &name : options.structures) {
+    const MapStructure *structure = findStructure(name);
+    if (!structure || structure == &denseStructure())
+      return makeError("--structure: expected ", listStructures(/*skipped=*/1),
+                       ", but got ", quoteName(name));
   }
+  if (options.structures.empty())
+    return makeError("--structure: expected ", listStructures(/*skipped=*/1),
+                     ", but got nothing");
+  if (options.patternKept < 1 || options.patternKept >= options.patternSize)
+    return makeError("--pattern: expected N:M with N of at least 1 and below "
+                     "M, but got ",
+                     options.patternKept, ":", options.patternSize);
   return {};
-}
-
-bool hasRank(MapStructure structure) {
-  return structure == MapStructure::LowRank ||
-         structure == MapStructure::PivotedLowRank;
-}
-
-int64_t bitsOf(MapStructure structure) {
-  return structure == MapStructure::Int8   ? 8
-         : structure == MapStructure::Int4 ? 4
-                                           : 0;
-}
-
-std::optional<MapStructure> parseStructureName(std::string_view name) {
-  for (MapStructure structure :
-       {MapStructure::Dense, MapStructure::LowRank,
-        MapStructure::PivotedLowRank, MapStructure::Int8, MapStructure::Int4})
-    if (structureName(structure) == name)
-      return structure;
-  return std::nullopt;
-}
-
-int64_t CompressedMap::parameters() const {
-  switch (structure) {
-  case MapStructure::LowRank:
-    return rank * (rows + columns);
-  case MapStructure::PivotedLowRank:
-    return rank * (rows + columns - rank);
-  case MapStructure::Dense:
-  case MapStructure::Int8:
-  case MapStructure::Int4:
-    return rows * columns;
-  }
-  return 0;
 }
 
 static Status checkOptions(const CompressOptions &options) {
@@ -74,14 +47,14 @@ static Status checkOptions(const CompressOptions &options) {
                      "--calibration with it");
   if (options.exportDense)
     return {};
-  bool needsBudget = hasRank(options.structure);
-  if (needsBudget && options.budget.empty() == options.plan.empty())
-    return makeError("expected --budget=params:F or --plan=FILE, but got ",
+  if (Status status = checkStructures(options); !status)
+    return status;
+  if (needsBudget(options) && options.budget.empty() == options.plan.empty())
+    return makeError("expected --budget=params:F (or bytes:F, flops:F) or "
+                     "--plan=FILE, but got ",
                      options.budget.empty() ? "neither" : "both");
-  if (!needsBudget && !options.budget.empty())
-    return makeError("--budget: expected none with --structure=",
-                     structureName(options.structure),
-                     ", which all matrices get");
+  if (!options.budget.empty() && !options.plan.empty())
+    return makeError("expected --budget or --plan, but got both");
   if (options.group < 0)
     return makeError("--group: expected at least 0, but got ", options.group);
   if (options.rankMultiple < 1)
@@ -118,15 +91,15 @@ public:
       return status;
     if (Status status = plan(); !status)
       return status;
-    if (Status status = writer.begin(archive, found.maps, report); !status)
+    if (Status status = writer.begin(archive, found.maps, plans); !status)
       return status;
     if (Status status = runner ? refitModel(*runner, found.maps, plans, archive,
                                             windows, taker(), report)
                                : fitMatrices();
         !status)
       return status;
-    return writer.finish(options.input, found.maps, analysis, fingerprint,
-                         report);
+    return writer.finish(options.input, found.maps, plans, analysis,
+                         fingerprint, report);
   }
 
 private:
@@ -169,21 +142,16 @@ private:
     return {};
   }
 
-  /// Whether ranks are to be found.
-  bool isPlanned() const {
-    return options.plan.empty() && hasRank(options.structure);
-  }
-
   Status plan() {
     // What cannot be carried out is said before the work.
-    double budget = 0;
-    if (isPlanned()) {
-      Result<double> read = readBudget(found.maps, options);
+    std::optional<Budget> budget;
+    if (!options.budget.empty()) {
+      Result<Budget> read = readBudget(found.maps, options);
       if (!read)
         return read.error();
       budget = *read;
     } else if (options.plan.empty()) {
-      plans = quantizeAll(found.maps, options, report);
+      plans = planAlike(found.maps, options, report);
     } else {
       Result<std::vector<MapPlan>> read =
           readPlan(options.plan, found.maps, fingerprint);
@@ -193,28 +161,30 @@ private:
     }
     if (Status status = openRunner(); !status)
       return status;
-    if (isPlanned())
-      if (Status status = analyse(budget); !status)
+    if (budget)
+      if (Status status = analyse(*budget); !status)
         return status;
     for (size_t i = 0; i < plans.size(); ++i) {
       const LinearMap &map = found.maps[i];
-      report.maps.push_back({map.name, map.rows, map.columns,
-                             plans[i].structure, plans[i].rank,
-                             groupOf(plans[i], map)});
+      const auto &[structure, numbers] = plans[i];
+      report.maps.push_back(
+          {map.name, map.rows, map.columns, std::string(structure->name()),
+           numbers, structure->parameters(map, numbers),
+           structure->bytes(map, numbers), denseStructure().bytes(map, {})});
     }
     return {};
   }
 
-  Status analyse(double budget) {
+  Status analyse(const Budget &budget) {
     Result<std::vector<MapAnalysis>> analysed =
         runner ? analyseModel(*runner, found.maps, archive, windows, options,
                               report)
-               : analyseMatrices(found.maps, archive, report);
+               : analyseMatrices(found.maps, archive, options, report);
     if (!analysed)
       return analysed.error();
     analysis = writeAnalysis(found.maps, *analysed, fingerprint);
     Result<std::vector<MapPlan>> planned =
-        planMaps(found.maps, *analysed, budget, options);
+        planMaps(found.maps, *analysed, budget);
     if (!planned)
       return planned.error();
     plans = planned.take();
@@ -224,7 +194,9 @@ private:
   TakeFit taker() {
     return [this](size_t number, const Matrix &w, FittedMap &fitted,
                   const Matrix *moment) -> Status {
-      if (Status status = writer.take(found.maps[number], fitted); !status)
+      if (Status status =
+              writer.take(found.maps[number], plans[number], fitted);
+          !status)
         return status;
       CompressedMap &map = report.maps[number];
       map.isRefit = fitted.isRefit;
@@ -244,10 +216,11 @@ private:
       Result<Matrix> w = readMatrix(map, archive);
       if (!w)
         return w.error();
-      Result<FittedMap> fitted = fitMatrix(*w, plans[i]);
+      FitResult fitted =
+          plans[i].structure->fit(*w, FitInputs(), plans[i].numbers);
       if (!fitted)
         return nameMap(map, fitted.error());
-      if (Status status = take(i, *w, *fitted, nullptr); !status)
+      if (Status status = take(i, *w, **fitted, nullptr); !status)
         return status;
     }
     return {};

@@ -22,29 +22,47 @@ static void print(const char *name, const CompressComparison &comparison) {
          100 * comparison.agreement, comparison.worstToken);
 }
 
+static std::string describe(const PlanNumbers &numbers) {
+  std::string text;
+  for (const auto &[key, number] : numbers)
+    text += (text.empty() ? "" : " ") + key + " " + std::to_string(number);
+  return text.empty() ? "-" : text;
+}
+
 static void print(const CompressReport &report) {
-  int64_t before = 0, after = 0;
-  printf("%-52s %12s %-16s %6s %12s %8s\n", "map", "parameters", "structure",
-         "rank", "kept", "error");
+  int64_t before = 0, after = 0, bytes = 0, bytesBefore = 0;
+  printf("%-52s %12s %-16s %-14s %12s %8s\n", "map", "parameters", "structure",
+         "numbers", "kept", "error");
   for (const CompressedMap &map : report.maps) {
     int64_t dense = map.rows * map.columns;
     before += dense;
-    after += map.parameters();
-    printf("%-52s %12lld %-16s %6s %12lld %8.4f\n", map.name.c_str(),
-           static_cast<long long>(dense),
-           std::string(structureName(map.structure)).c_str(),
-           map.rank ? std::to_string(map.rank).c_str() : "-",
-           static_cast<long long>(map.parameters()), map.error);
+    after += map.parameters;
+    bytes += map.bytes;
+    bytesBefore += map.bytesBefore;
+    printf("%-52s %12lld %-16s %-14s %12lld %8.4f\n", map.name.c_str(),
+           static_cast<long long>(dense), map.structure.c_str(),
+           describe(map.numbers).c_str(),
+           static_cast<long long>(map.parameters), map.error);
   }
-  printf("%-52s %12lld %-16s %6s %12lld\n", "all",
+  printf("%-52s %12lld %-16s %-14s %12lld\n", "all",
          static_cast<long long>(before), "", "", static_cast<long long>(after));
+  printf("bytes of these: %lld, originally %lld\n",
+         static_cast<long long>(bytes), static_cast<long long>(bytesBefore));
   for (const std::string &line : report.declined)
     printf("left alone: %s\n", line.c_str());
   print("held-out windows", report.heldOut);
   print("evaluation", report.evaluated);
 }
 
-int runCompressTool(CompressOptions options) {
+static int fail(const Error &error) {
+  fprintf(stderr, "linnet-compress: error: %s\n", error.str().c_str());
+  return 1;
+}
+
+int runCompressTool(const Result<CompressOptions> &given) {
+  if (!given)
+    return fail(given.error());
+  const CompressOptions &options = *given;
   CompressReport report;
   if (isatty(STDERR_FILENO))
     report.progress = [](std::string_view stage, std::string_view name) {
@@ -54,11 +72,8 @@ int runCompressTool(CompressOptions options) {
     };
   Status status = compressCheckpoint(options, report);
   clearLine();
-  if (!status) {
-    fprintf(stderr, "linnet-compress: error: %s\n",
-            status.error().str().c_str());
-    return 1;
-  }
+  if (!status)
+    return fail(status.error());
   if (!options.exportDense)
     print(report);
   return fflush(stdout) == 0 ? 0 : 1;

@@ -2,6 +2,8 @@
 
 #include "FitMap.h"
 
+#include "linnet/Numerics/LowRank.h"
+
 #include <cmath>
 
 namespace linnet::compress {
@@ -22,102 +24,31 @@ Matrix targetMoment(const Matrix &w, const MapMoments &moments) {
 
 /// E|t - W1 x'|^2 less E|t|^2, which is the same for all W1.
 double lossOn(const Matrix &w, const Matrix &w1, const MapMoments &moments) {
-  return dot(multiply(w1, moments.own), w1) -
+  return dot(multiply(w1, moments.own()), w1) -
          2 * dot(w1, targetMoment(w, moments));
-}
-
-/// Signed codes of 8 bits, and of 4 those that use all 16.
-QuantizationFormat formatOf(const MapPlan &plan) {
-  using Range = QuantizationFormat::Range;
-  int64_t bits = bitsOf(plan.structure);
-  return {bits, plan.group, bits == 4 ? Range::Centered : Range::Signed};
-}
-
-/// The inputs of a fit: their second moment and a root of it.
-struct Inputs {
-  const Matrix &moment, &root;
-};
-
-/// The nearest matrix to `target` of the plan's structure for these inputs
-/// (null: as if all were independent).
-Result<FittedMap> nearest(const Matrix &target, const Inputs *inputs,
-                          const MapPlan &plan, bool isRefit) {
-  FittedMap fitted;
-  fitted.structure = plan.structure;
-  fitted.isRefit = isRefit;
-  if (plan.structure == MapStructure::Dense) {
-    fitted.dense = target;
-    return fitted;
-  }
-  if (bitsOf(plan.structure)) {
-    Result<QuantizedMatrix> codes =
-        inputs ? quantizeWithFeedback(target, inputs->moment, formatOf(plan))
-               : roundToNearest(target, formatOf(plan));
-    if (!codes)
-      return codes.error();
-    fitted.codes = codes.take();
-    return fitted;
-  }
-  Result<LowRankFactors> factors =
-      inputs ? fitLowRankToRoot(target, inputs->root, plan.rank)
-             : truncateSingularValues(target, plan.rank);
-  if (!factors)
-    return factors.error();
-  if (plan.structure == MapStructure::LowRank) {
-    fitted.factors = factors.take();
-    return fitted;
-  }
-  Result<PivotedLowRank> pivoted = pivotLowRank(*factors);
-  if (!pivoted)
-    return pivoted.error();
-  fitted.pivoted = pivoted.take();
-  return fitted;
 }
 
 } // namespace
 
-Matrix FittedMap::toDense() const {
-  switch (structure) {
-  case MapStructure::Dense:
-    return dense;
-  case MapStructure::LowRank:
-    return factors.toDense();
-  case MapStructure::PivotedLowRank:
-    return pivoted.toDense();
-  case MapStructure::Int8:
-  case MapStructure::Int4:
-    return codes.toDense();
-  }
-  return {};
-}
-
-Result<FittedMap> fitMatrix(const Matrix &w, const MapPlan &plan) {
-  return nearest(w, nullptr, plan, /*isRefit=*/false);
-}
-
-Result<FittedMap> fitMap(const Matrix &w, const MapPlan &plan,
-                         const MapMoments &fitted, const MapMoments &heldOut) {
+FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
+                 const MapMoments &heldOut) {
   // Inputs that are all 0 say nothing: neither what counts nor what to aim at.
-  if (!(trace(fitted.own) > 0))
-    return fitMatrix(w, plan);
-  Result<Matrix> root =
-      hasRank(plan.structure) ? takeRoot(fitted.own) : Result<Matrix>(Matrix());
-  if (!root)
-    return root.error();
-  Inputs inputs{fitted.own, *root};
-  Result<FittedMap> plain = nearest(w, &inputs, plan, /*isRefit=*/false);
+  if (!(trace(fitted.own()) > 0))
+    return plan.structure->fit(w, FitInputs(), plan.numbers);
+  FitResult plain = plan.structure->fit(w, *fitted.inputs, plan.numbers);
   if (!plain)
-    return plain.error();
+    return plain;
   Result<Matrix> target =
-      refitTarget(w, targetMoment(w, fitted), fitted.own, kTrust, kRidge);
+      refitTarget(w, targetMoment(w, fitted), fitted.own(), kTrust, kRidge);
   if (!target)
     return target.error();
-  Result<FittedMap> refit = nearest(*target, &inputs, plan, /*isRefit=*/true);
+  FitResult refit = plan.structure->fit(*target, *fitted.inputs, plan.numbers);
   if (!refit)
-    return refit.error();
-  bool better = lossOn(w, refit->toDense(), heldOut) <
-                lossOn(w, plain->toDense(), heldOut);
-  return better ? refit.take() : plain.take();
+    return refit;
+  bool better = lossOn(w, (*refit)->toDense(), heldOut) <
+                lossOn(w, (*plain)->toDense(), heldOut);
+  (*refit)->isRefit = true;
+  return better ? std::move(refit) : std::move(plain);
 }
 
 double relativeError(const Matrix &w, const Matrix &w1) {

@@ -25,139 +25,140 @@ std::string fingerprintOf(const Archive &archive) {
   return toHex(hash.finish());
 }
 
-/// "params:F" as F.
-static Result<double> parseBudget(const std::string &text) {
-  constexpr std::string_view kKind = "params:";
-  double share = 0;
-  std::string_view number = text;
-  if (number.starts_with(kKind)) {
-    number.remove_prefix(kKind.size());
-    const char *end = number.data() + number.size();
-    auto [stop, problem] = std::from_chars(number.data(), end, share);
+namespace {
+
+struct BudgetName {
+  std::string_view name;
+  Budget::Kind kind;
+  std::string_view counted;
+};
+constexpr BudgetName kBudgets[] = {
+    {"params", Budget::Kind::Parameters, "parameters"},
+    {"bytes", Budget::Kind::Bytes, "bytes"},
+    {"flops", Budget::Kind::Operations, "multiplications"}};
+
+/// "params:F" as its kind and F.
+Result<std::pair<const BudgetName *, double>>
+parseBudget(const std::string &text) {
+  size_t colon = std::min(text.find(':'), text.size());
+  for (const BudgetName &known : kBudgets) {
+    if (known.name != std::string_view(text).substr(0, colon) ||
+        colon == text.size())
+      continue;
+    double share = 0;
+    const char *begin = text.data() + colon + 1,
+               *end = text.data() + text.size();
+    auto [stop, problem] = std::from_chars(begin, end, share);
     if (problem == std::errc() && stop == end && share > 0 && share <= 1)
-      return share;
+      return std::pair(&known, share);
   }
-  return makeError("--budget: expected params:F with F above 0 and at most 1, "
-                   "but got ",
+  return makeError("--budget: expected params:F, bytes:F or flops:F with F "
+                   "above 0 and at most 1, but got ",
                    quoteName(text));
 }
 
-/// What a matrix may become, what each costs and how much damage it does; the
-/// last choice keeps it.
-struct MapChoices {
-  std::vector<MapPlan> plans;
-  std::vector<AllocationChoice> choices;
-};
-
-static double costOf(const LinearMap &map, MapStructure structure,
-                     int64_t rank) {
-  return double(CompressedMap{map.name, map.rows, map.columns, structure, rank}
-                    .parameters());
-}
-
-static MapChoices choicesOf(const LinearMap &map, const MapAnalysis &analysis,
-                            const CompressOptions &options) {
-  MapChoices found;
-  double left =
-      std::accumulate(analysis.spectrum.begin(), analysis.spectrum.end(), 0.0);
-  for (int64_t rank = 1; rank <= int64_t(analysis.spectrum.size()); ++rank) {
-    left = std::max(left - analysis.spectrum[size_t(rank - 1)], 0.0);
-    double cost = costOf(map, options.structure, rank);
-    if (cost >= double(map.parameters()))
-      break;
-    if (rank % options.rankMultiple)
-      continue;
-    found.plans.push_back({options.structure, rank});
-    found.choices.push_back({cost, analysis.weight * left});
-  }
-  found.plans.push_back({});
-  found.choices.push_back({double(map.parameters()), 0});
+/// The structures that `options` names, all of which are known.
+std::vector<const MapStructure *> structuresOf(const CompressOptions &options) {
+  std::vector<const MapStructure *> found;
+  for (const std::string &name : options.structures)
+    found.push_back(findStructure(name));
   return found;
 }
 
-Result<double> readBudget(const std::vector<LinearMap> &maps,
+} // namespace
+
+double Budget::costOf(const LinearMap &map, const MapStructure &structure,
+                      const PlanNumbers &numbers) const {
+  switch (kind) {
+  case Kind::Parameters:
+    return double(structure.parameters(map, numbers));
+  case Kind::Bytes:
+    return double(structure.bytes(map, numbers));
+  case Kind::Operations:
+    return double(structure.operations(map, numbers));
+  }
+  return 0;
+}
+
+Result<Budget> readBudget(const std::vector<LinearMap> &maps,
                           const CompressOptions &options) {
-  Result<double> share = parseBudget(options.budget);
-  if (!share)
-    return share.error();
+  auto parsed = parseBudget(options.budget);
+  if (!parsed)
+    return parsed.error();
+  auto [named, share] = *parsed;
+  Budget budget{named->kind, 0};
+  std::vector<const MapStructure *> structures = structuresOf(options);
+  std::vector<bool> pays(structures.size(), false);
   double total = 0, least = 0;
   for (const LinearMap &map : maps) {
-    double all = double(map.parameters());
-    bool fits = options.rankMultiple <= std::min(map.rows, map.columns);
+    double all = budget.costOf(map, denseStructure(), {}), lowest = all;
+    for (size_t i = 0; i < structures.size(); ++i)
+      for (const PlanNumbers &numbers :
+           structures[i]->candidates(map, options)) {
+        double cost = budget.costOf(map, *structures[i], numbers);
+        pays[i] = pays[i] || cost < all;
+        lowest = std::min(lowest, cost);
+      }
     total += all;
-    least += fits ? std::min(all, costOf(map, options.structure,
-                                         options.rankMultiple))
-                  : all;
+    least += lowest;
   }
-  if (least > *share * total)
-    return makeError("--budget: expected at least params:", least / total,
-                     " for ranks of at least ", options.rankMultiple,
-                     ", but got ", quoteName(options.budget));
-  return *share * total;
+  for (size_t i = 0; i < structures.size(); ++i)
+    if (!pays[i] && share < 1)
+      return makeError("--structure: expected such as need fewer ",
+                       named->counted, ", but got '", structures[i]->name(),
+                       "', with which no matrix does");
+  if (least > share * total)
+    return makeError("--budget: expected at least ", named->name, ":",
+                     least / total, " with these structures, but got ",
+                     quoteName(options.budget));
+  budget.amount = share * total;
+  return budget;
 }
 
 Result<std::vector<MapPlan>> planMaps(const std::vector<LinearMap> &maps,
                                       const std::vector<MapAnalysis> &analysis,
-                                      double budget,
-                                      const CompressOptions &options) {
-  std::vector<MapChoices> found;
-  std::vector<std::vector<AllocationChoice>> items;
+                                      const Budget &budget) {
+  std::vector<std::vector<MapPlan>> plans(maps.size());
+  std::vector<std::vector<AllocationChoice>> items(maps.size());
   for (size_t i = 0; i < maps.size(); ++i) {
-    found.push_back(choicesOf(maps[i], analysis[i], options));
-    items.push_back(found.back().choices);
+    double all = budget.costOf(maps[i], denseStructure(), {});
+    for (const MapChoice &choice : analysis[i].choices) {
+      double cost =
+          budget.costOf(maps[i], *choice.plan.structure, choice.plan.numbers);
+      if (cost >= all)
+        continue;
+      plans[i].push_back(choice.plan);
+      items[i].push_back({cost, analysis[i].weight * choice.loss});
+    }
+    plans[i].push_back({});
+    items[i].push_back({all, 0});
   }
-  Result<std::vector<size_t>> chosen = allocateBudget(items, budget);
+  Result<std::vector<size_t>> chosen = allocateBudget(items, budget.amount);
   if (!chosen)
     return chosen.error();
-  std::vector<MapPlan> plans;
+  std::vector<MapPlan> result;
   for (size_t i = 0; i < maps.size(); ++i)
-    plans.push_back(found[i].plans[(*chosen)[i]]);
-  return plans;
+    result.push_back(plans[i][(*chosen)[i]]);
+  return result;
 }
 
-/// Whether the codes of a row of `map` fill bytes.
-static bool fillsBytes(MapStructure structure, const LinearMap &map) {
-  return map.columns * bitsOf(structure) % 8 == 0;
-}
-
-int64_t groupOf(const MapPlan &plan, const LinearMap &map) {
-  if (bitsOf(plan.structure) == 0)
-    return 0;
-  return plan.group ? std::min(plan.group, map.columns) : map.columns;
-}
-
-std::vector<MapPlan> quantizeAll(const std::vector<LinearMap> &maps,
-                                 const CompressOptions &options,
-                                 CompressReport &report) {
+std::vector<MapPlan> planAlike(const std::vector<LinearMap> &maps,
+                               const CompressOptions &options,
+                               CompressReport &report) {
+  const MapStructure &structure = *structuresOf(options).front();
   std::vector<MapPlan> plans;
   for (const LinearMap &map : maps) {
-    bool fits = fillsBytes(options.structure, map);
-    plans.push_back(fits ? MapPlan{options.structure, 0, options.group}
-                         : MapPlan());
-    if (!fits)
-      report.declined.push_back(map.name + ": its " +
-                                std::to_string(map.columns) +
-                                " inputs do not fill bytes");
+    std::vector<PlanNumbers> candidates = structure.candidates(map, options);
+    plans.push_back(candidates.empty()
+                        ? MapPlan()
+                        : MapPlan(structure, candidates.front()));
+    if (candidates.empty())
+      report.declined.push_back(
+          map.name + ": its " + std::to_string(map.columns) +
+          " inputs are no multiple of what '" + std::string(structure.name()) +
+          "' stores together");
   }
   return plans;
-}
-
-/// The codes that `entry`, which `what` names, gives `map`.
-static Result<MapPlan> readCodes(MapStructure structure, const Json &entry,
-                                 const LinearMap &map,
-                                 const std::string &what) {
-  Result<int64_t> group = getInt(entry, "group", what);
-  if (!group)
-    return group.error();
-  if (*group < 1)
-    return makeError(what, ": key 'group': expected at least 1, but got ",
-                     *group);
-  if (!fillsBytes(structure, map))
-    return makeError(what,
-                     ": key 'structure': expected inputs that fill "
-                     "bytes for '",
-                     structureName(structure), "', but got ", map.columns);
-  return MapPlan{structure, 0, *group};
 }
 
 /// What `entry`, which `what` names, makes of `map`.
@@ -166,25 +167,20 @@ static Result<MapPlan> readMapPlan(const Json &entry, const LinearMap &map,
   Result<std::string> name = getString(entry, "structure", what);
   if (!name)
     return name.error();
-  std::optional<MapStructure> structure = parseStructureName(*name);
+  const MapStructure *structure = findStructure(*name);
   if (!structure)
-    return makeError(what,
-                     ": key 'structure': expected 'dense', 'low_rank', "
-                     "'pivoted_low_rank', 'int8' or 'int4', but got ",
-                     quoteName(*name));
-  if (*structure == MapStructure::Dense)
-    return MapPlan();
-  if (bitsOf(*structure))
-    return readCodes(*structure, entry, map, what);
-  Result<int64_t> rank = getInt(entry, "rank", what);
-  if (!rank)
-    return rank.error();
-  int64_t most = std::min(map.rows, map.columns);
-  if (*rank < 1 || *rank > most)
-    return makeError(what, ": key 'rank': expected 1 to ", most,
-                     " for a matrix of ", map.rows, " x ", map.columns,
-                     ", but got ", *rank);
-  return MapPlan{*structure, *rank};
+    return makeError(what, ": key 'structure': expected ", listStructures(),
+                     ", but got ", quoteName(*name));
+  PlanNumbers numbers;
+  for (const std::string &key : structure->keys()) {
+    Result<int64_t> number = getInt(entry, key, what);
+    if (!number)
+      return number.error();
+    numbers[key] = *number;
+  }
+  if (Status status = structure->check(map, numbers); !status)
+    return makeError(what, ": ", status.error().str());
+  return MapPlan(*structure, std::move(numbers));
 }
 
 Result<std::vector<MapPlan>> readPlan(const std::string &path,
@@ -224,16 +220,12 @@ Json writePlan(const std::vector<CompressedMap> &maps,
                const std::string &fingerprint) {
   Json entries = Json::object();
   for (const CompressedMap &map : maps) {
-    Json entry = {{"structure", structureName(map.structure)},
-                  {"parameters", map.parameters()},
-                  {"of", map.rows * map.columns},
-                  {"shape", {map.rows, map.columns}},
-                  {"error", map.error},
-                  {"refit", map.isRefit}};
-    if (hasRank(map.structure))
-      entry["rank"] = map.rank;
-    if (bitsOf(map.structure))
-      entry["group"] = map.group;
+    Json entry = {
+        {"structure", map.structure},   {"parameters", map.parameters},
+        {"of", map.rows * map.columns}, {"shape", {map.rows, map.columns}},
+        {"error", map.error},           {"refit", map.isRefit}};
+    for (const auto &[key, number] : map.numbers)
+      entry[key] = number;
     entries[map.name] = entry;
   }
   return {{"model", fingerprint}, {"maps", entries}};

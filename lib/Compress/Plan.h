@@ -8,7 +8,8 @@
 //         "parameters": 43008, "of": 176128, "error": 0.31, "refit": true},
 //      "model.layers.0.mlp.down_proj.weight": {"structure": "dense"}}}
 //
-// Only `model`, `structure` and `rank` are read. Maps that are not listed stay.
+// Only `model`, `structure` and the structure's numbers are read. Maps that are
+// not listed stay.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,7 +17,7 @@
 #define LIB_COMPRESS_PLAN_H
 
 #include "Analyse.h"
-#include "FitMap.h"
+#include "MapStructure.h"
 
 #include "linnet/Compress/Compress.h"
 #include "linnet/Support/Json.h"
@@ -26,26 +27,31 @@ namespace linnet::compress {
 /// What tells models apart: names, types, shapes and values of all tensors.
 std::string fingerprintOf(const Archive &archive);
 
-/// The parameters that `options.budget` leaves of `maps`. Errors: as
-/// compressCheckpoint says.
-Result<double> readBudget(const std::vector<LinearMap> &maps,
+/// What `options.budget` counts and how much of it is left.
+struct Budget {
+  enum class Kind { Parameters, Bytes, Operations };
+  Kind kind = Kind::Parameters;
+  double amount = 0;
+
+  double costOf(const LinearMap &map, const MapStructure &structure,
+                const PlanNumbers &numbers) const;
+};
+
+/// Errors: as compressCheckpoint says.
+Result<Budget> readBudget(const std::vector<LinearMap> &maps,
                           const CompressOptions &options);
 
-/// What each of `maps` becomes within `budget` parameters: each step of rank is
-/// where it takes most damage per parameter.
+/// What each of `maps` becomes within `budget`: each step is where it takes
+/// most damage per cost.
 Result<std::vector<MapPlan>> planMaps(const std::vector<LinearMap> &maps,
                                       const std::vector<MapAnalysis> &analysis,
-                                      double budget,
-                                      const CompressOptions &options);
+                                      const Budget &budget);
 
-/// Every map as codes, but for those whose codes do not fill bytes, which the
-/// report then lists as declined.
-std::vector<MapPlan> quantizeAll(const std::vector<LinearMap> &maps,
-                                 const CompressOptions &options,
-                                 CompressReport &report);
-
-/// Inputs of `map` that share a scale by `plan`; 0 without codes.
-int64_t groupOf(const MapPlan &plan, const LinearMap &map);
+/// Every map as the only structure of `options`, but for those that cannot have
+/// it, which the report then lists as declined.
+std::vector<MapPlan> planAlike(const std::vector<LinearMap> &maps,
+                               const CompressOptions &options,
+                               CompressReport &report);
 
 /// What the plan at `path` makes of `maps`.
 Result<std::vector<MapPlan>> readPlan(const std::string &path,

@@ -53,6 +53,7 @@ private:
     if (Status status = sum(layer, stage, replaced, fitted, heldOut); !status)
       return status;
     const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
+    InputsOf fittedInputs, heldOutInputs;
     for (size_t i = 0; i < sites.size(); ++i) {
       size_t number = runner.mapOf(layer, sites[i]);
       if (report.progress)
@@ -60,20 +61,27 @@ private:
       Result<Matrix> w = readMatrix(maps[number], archive);
       if (!w)
         return w.error();
-      MapMoments judge = momentsOf(heldOut, i);
-      Result<FittedMap> fit =
-          fitMap(*w, plans[number], momentsOf(fitted, i), judge);
+      MapMoments judge = momentsOf(heldOut, i, heldOutInputs);
+      FitResult fit =
+          fitMap(*w, plans[number], momentsOf(fitted, i, fittedInputs), judge);
       if (!fit)
         return nameMap(maps[number], fit.error());
-      if (Status status = take(number, *w, *fit, &judge.own); !status)
+      if (Status status = take(number, *w, **fit, &judge.own()); !status)
         return status;
-      replaced[maps[number].name] = fit->toDense();
+      replaced[maps[number].name] = (*fit)->toDense();
     }
     return {};
   }
 
-  static MapMoments momentsOf(const StageMoments &moments, size_t i) {
-    return {moments.own(i), moments.cross(i), moments.residual(i)};
+  /// The inputs of a stage, by their number.
+  using InputsOf = std::map<size_t, std::shared_ptr<const FitInputs>>;
+
+  static MapMoments momentsOf(const StageMoments &moments, size_t i,
+                              InputsOf &known) {
+    std::shared_ptr<const FitInputs> &inputs = known[moments.inputNumber(i)];
+    if (!inputs)
+      inputs = std::make_shared<FitInputs>(moments.own(i));
+    return {inputs, moments.cross(i), moments.residual(i)};
   }
 
   /// Runs both models up to a stage.

@@ -20,63 +20,6 @@ constexpr const char *kPlanFile = "plan.json", *kConfigFile = "config.json",
                      *kAnalysisFile = "analysis.json",
                      *kReportFile = "report.json";
 
-/// The factors of a structure's tensor, in the structure attribute's order.
-std::vector<TensorSpec> factorsOf(const CompressedMap &map, DataType type) {
-  switch (map.structure) {
-  case MapStructure::Dense:
-    return {};
-  case MapStructure::LowRank:
-    return {{"left", type, {map.rows, map.rank}},
-            {"right", type, {map.rank, map.columns}}};
-  case MapStructure::PivotedLowRank:
-    return {{"columns", type, {map.rows, map.rank}},
-            {"coefficients", type, {map.rank, map.columns - map.rank}},
-            {"order", DataType::I32, {map.columns}}};
-  case MapStructure::Int8:
-  case MapStructure::Int4:
-    return {{"codes",
-             DataType::I8,
-             {map.rows, map.columns * bitsOf(map.structure) / 8}},
-            {"scales",
-             type,
-             {map.rows, (map.columns + map.group - 1) / map.group}}};
-  }
-  return {};
-}
-
-/// The structure attribute of the dialect.
-std::string attributeOf(const CompressedMap &map) {
-  if (int64_t bits = bitsOf(map.structure))
-    return "quantized<" + std::to_string(bits) + ", " +
-           std::to_string(map.group) + ">";
-  return std::string(structureName(map.structure));
-}
-
-/// Codes less their zeros, which are one for all here, two of 4 bits to a
-/// byte.
-std::vector<std::byte> packCodes(const QuantizedMatrix &matrix) {
-  int64_t each = 8 / matrix.format.bits;
-  std::vector<std::byte> bytes(matrix.codes.size() / size_t(each));
-  int64_t group = matrix.format.group ? matrix.format.group : matrix.columns;
-  for (int64_t r = 0; r < matrix.rows; ++r)
-    for (int64_t c = 0; c < matrix.columns; ++c) {
-      int64_t at = r * matrix.columns + c;
-      int code = matrix.codes[size_t(at)] - int(matrix.zeros.at(r, c / group));
-      unsigned bits = unsigned(code) & (each == 2 ? 15u : 255u);
-      bytes[size_t(at / each)] |=
-          std::byte(bits << (each == 2 ? 4 * (c % 2) : 0));
-    }
-  return bytes;
-}
-
-/// `matrix` rounded to `type`, and its bytes.
-std::vector<std::byte> roundTo(Matrix &matrix, DataType type) {
-  std::vector<std::byte> bytes(size_t(matrix.size()) * dataTypeSize(type));
-  convertFromF64(matrix.data(), type, bytes.data(), size_t(matrix.size()));
-  convertToF64(bytes.data(), type, matrix.data(), size_t(matrix.size()));
-  return bytes;
-}
-
 Json writeComparison(const CompressComparison &comparison) {
   return {{"tokens", comparison.tokens},
           {"nats_before", comparison.natsBefore},
@@ -88,18 +31,28 @@ Json writeComparison(const CompressComparison &comparison) {
 
 /// What was kept and what that costs; comparisons that were made.
 Json writeReport(const CompressReport &report) {
-  int64_t kept = 0, all = 0;
+  int64_t kept = 0, all = 0, bytes = 0, bytesBefore = 0;
   for (const CompressedMap &map : report.maps) {
-    kept += map.parameters();
+    kept += map.parameters;
     all += map.rows * map.columns;
+    bytes += map.bytes;
+    bytesBefore += map.bytesBefore;
   }
-  Json result = {
-      {"parameters", kept}, {"of", all}, {"declined", report.declined}};
+  Json result = {{"parameters", kept},
+                 {"of", all},
+                 {"bytes", bytes},
+                 {"bytes_before", bytesBefore},
+                 {"declined", report.declined}};
   if (report.heldOut.tokens)
     result["held_out"] = writeComparison(report.heldOut);
   if (report.evaluated.tokens)
     result["evaluated"] = writeComparison(report.evaluated);
   return result;
+}
+
+/// The tensor of a factor of the map at `name`.
+std::string tensorOf(const std::string &name, const TensorSpec &factor) {
+  return factor.name.empty() ? name : name + "." + factor.name;
 }
 
 /// Whether the result has a file of its own in place of this one.
@@ -124,7 +77,7 @@ Result<CheckpointWriter> CheckpointWriter::create(const std::string &path,
 
 Status CheckpointWriter::begin(const Archive &archive,
                                const std::vector<LinearMap> &maps,
-                               const CompressReport &report) {
+                               const std::vector<MapPlan> &plans) {
   std::map<std::string, size_t> numbers;
   for (size_t i = 0; i < maps.size(); ++i)
     numbers[maps[i].name] = i;
@@ -132,15 +85,16 @@ Status CheckpointWriter::begin(const Archive &archive,
   for (const std::string &name : archive.names()) {
     const Archive::Tensor *tensor = archive.find(name);
     auto place = numbers.find(name);
-    std::vector<TensorSpec> factors;
-    if (place != numbers.end())
-      factors = factorsOf(report.maps[place->second], tensor->dtype);
-    for (TensorSpec &factor : factors) {
-      factor.name = name + "." + factor.name;
+    if (place == numbers.end()) {
+      specs.push_back({name, tensor->dtype, tensor->shape});
+      continue;
+    }
+    const MapPlan &plan = plans[place->second];
+    for (TensorSpec &factor :
+         plan.structure->factors(maps[place->second], plan.numbers)) {
+      factor.name = tensorOf(name, factor);
       specs.push_back(std::move(factor));
     }
-    if (factors.empty())
-      specs.push_back({name, tensor->dtype, tensor->shape});
   }
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(
       directory.file(kWeightFile), std::move(specs), {{"format", "pt"}});
@@ -158,65 +112,39 @@ Status CheckpointWriter::begin(const Archive &archive,
   return {};
 }
 
-Status CheckpointWriter::take(const LinearMap &map, FittedMap &fitted) {
-  auto write = [&](const std::string &name, Matrix &matrix) -> Status {
-    std::vector<std::byte> bytes = roundTo(matrix, map.dtype);
-    if (!isFinite(matrix))
-      return makeError("tensor ", quoteName(map.name),
-                       ": expected entries in the range of ",
-                       dataTypeName(map.dtype), ", but got larger ones");
-    return tensors->append(name, bytes.data(), bytes.size());
-  };
-  if (fitted.structure == MapStructure::LowRank) {
-    if (Status status = write(map.name + ".left", fitted.factors.left); !status)
-      return status;
-    return write(map.name + ".right", fitted.factors.right);
-  }
-  if (fitted.structure == MapStructure::PivotedLowRank) {
-    PivotedLowRank &pivoted = fitted.pivoted;
-    if (Status status = write(map.name + ".columns", pivoted.columns); !status)
-      return status;
-    if (Status status = write(map.name + ".coefficients", pivoted.coefficients);
-        !status)
-      return status;
-    std::vector<int32_t> order(pivoted.kept.begin(), pivoted.kept.end());
-    order.insert(order.end(), pivoted.others.begin(), pivoted.others.end());
-    return tensors->append(map.name + ".order", order.data(),
-                           order.size() * sizeof(int32_t));
-  }
-  if (bitsOf(fitted.structure)) {
-    std::vector<std::byte> codes = packCodes(fitted.codes);
+Status CheckpointWriter::take(const LinearMap &map, const MapPlan &plan,
+                              FittedMap &fitted) {
+  auto stored = fitted.store(map);
+  if (!stored)
+    return nameMap(map, stored.error());
+  std::vector<TensorSpec> factors = plan.structure->factors(map, plan.numbers);
+  for (size_t i = 0; i < factors.size(); ++i)
     if (Status status =
-            tensors->append(map.name + ".codes", codes.data(), codes.size());
+            tensors->append(tensorOf(map.name, factors[i]), (*stored)[i].data(),
+                            (*stored)[i].size());
         !status)
       return status;
-    return write(map.name + ".scales", fitted.codes.scales);
-  }
-  if (map.storage == mlir::linnet::Storage::OutIn)
-    return write(map.name, fitted.dense);
-  Matrix stored = fitted.dense.transposed();
-  Status status = write(map.name, stored);
-  fitted.dense = stored.transposed();
-  return status;
+  return {};
 }
 
 Status CheckpointWriter::writeConfig(const std::string &input,
                                      const std::vector<LinearMap> &maps,
-                                     const CompressReport &report) {
+                                     const std::vector<MapPlan> &plans) {
   Result<Json> config = readJsonFile(input + "/" + kConfigFile);
   if (!config)
     return config.error();
   // Beside those of a checkpoint that was compressed before.
   for (size_t i = 0; i < maps.size(); ++i) {
-    const CompressedMap &map = report.maps[i];
-    std::vector<TensorSpec> specs = factorsOf(map, DataType::F32);
-    if (specs.empty())
+    const MapPlan &plan = plans[i];
+    std::string attribute = plan.structure->attribute(plan.numbers);
+    if (attribute.empty())
       continue;
     Json factors = Json::array();
-    for (const TensorSpec &spec : specs)
+    for (const TensorSpec &spec :
+         plan.structure->factors(maps[i], plan.numbers))
       factors.push_back(spec.name);
-    Json &entry = (*config)["linnet"]["structures"][map.name];
-    entry = {{"structure", attributeOf(map)}, {"factors", factors}};
+    Json &entry = (*config)["linnet"]["structures"][maps[i].name];
+    entry = {{"structure", attribute}, {"factors", factors}};
     if (maps[i].storage == mlir::linnet::Storage::InOut)
       entry["transposed"] = true;
   }
@@ -248,12 +176,13 @@ Status copyOtherFiles(const std::string &input,
 
 Status CheckpointWriter::finish(const std::string &input,
                                 const std::vector<LinearMap> &maps,
+                                const std::vector<MapPlan> &plans,
                                 const Json &analysis,
                                 const std::string &fingerprint,
                                 const CompressReport &report) {
   if (Status status = tensors->commit(); !status)
     return status;
-  if (Status status = writeConfig(input, maps, report); !status)
+  if (Status status = writeConfig(input, maps, plans); !status)
     return status;
   if (Status status = copyOtherFiles(input, directory); !status)
     return status;

@@ -3,8 +3,7 @@
 #ifndef LIB_COMPRESS_WRITECHECKPOINT_H
 #define LIB_COMPRESS_WRITECHECKPOINT_H
 
-#include "FitMap.h"
-#include "LinearMaps.h"
+#include "MapStructure.h"
 
 #include "linnet/Checkpoint/SafetensorsWriter.h"
 #include "linnet/Compress/Compress.h"
@@ -28,18 +27,17 @@ public:
   /// by linnet-compress.
   static Result<CheckpointWriter> create(const std::string &path, bool force);
 
-  /// Writes all tensors that are no maps and makes room for the maps, of which
-  /// those with a rank in `report` become two factors. Tensors keep their
-  /// types.
+  /// Writes all tensors that are no maps and makes room for what the maps
+  /// become. Tensors keep their types.
   Status begin(const Archive &archive, const std::vector<LinearMap> &maps,
-               const CompressReport &report);
-  /// Rounds `fitted` to the type of `map`'s tensor and writes it.
-  Status take(const LinearMap &map, FittedMap &fitted);
+               const std::vector<MapPlan> &plans);
+  /// Rounds `fitted` as it is stored and writes it.
+  Status take(const LinearMap &map, const MapPlan &plan, FittedMap &fitted);
   /// Writes configuration, plan, report and the other files of `input`;
   /// `analysis` may be null. The directory appears.
   Status finish(const std::string &input, const std::vector<LinearMap> &maps,
-                const Json &analysis, const std::string &fingerprint,
-                const CompressReport &report);
+                const std::vector<MapPlan> &plans, const Json &analysis,
+                const std::string &fingerprint, const CompressReport &report);
 
 private:
   explicit CheckpointWriter(AtomicDirectory directory)
@@ -47,7 +45,7 @@ private:
 
   Status writeConfig(const std::string &input,
                      const std::vector<LinearMap> &maps,
-                     const CompressReport &report);
+                     const std::vector<MapPlan> &plans);
   Status writeJson(const char *name, const Json &content);
 
   AtomicDirectory directory;

@@ -13,7 +13,7 @@ int main(int argc, char **argv) {
   llvm::cl::HideUnrelatedOptions(group);
   llvm::cl::ParseCommandLineOptions(
       argc, argv,
-      "Replaces matrices of a checkpoint by such of low rank, within a budget "
-      "that goes where the model needs it\n");
-  return linnet::runCompressTool(flags.options);
+      "Replaces matrices of a checkpoint by such of low rank, of few bits or "
+      "with zeros, within a budget that goes where the model needs it\n");
+  return linnet::runCompressTool(flags.take());
 }

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,29 +26,9 @@
 
 namespace linnet {
 
-/// What a matrix of rank r becomes.
-enum class MapStructure {
-  /// Itself.
-  Dense,
-  /// Two factors, of r (rows + columns) numbers.
-  LowRank,
-  /// r of its columns and what the others are made of: r (rows + columns - r)
-  /// numbers and an order of the columns.
-  PivotedLowRank,
-  /// Codes of 8 or 4 bits and a scale for each group of inputs.
-  Int8,
-  Int4
-};
-
-/// Whether the structure has a rank, which a plan gives within a budget.
-bool hasRank(MapStructure structure);
-/// Bits of a code; 0 of structures without codes.
-int64_t bitsOf(MapStructure structure);
-
-/// "dense", "low_rank", "pivoted_low_rank", "int8", "int4": as plans say.
-std::string_view structureName(MapStructure structure);
-/// The inverse; nothing for other names.
-std::optional<MapStructure> parseStructureName(std::string_view name);
+/// Numbers that go with a structure, by the names that plans use:
+/// {"rank": 48}, {"group": 64}.
+using PlanNumbers = std::map<std::string, int64_t>;
 
 struct CompressOptions {
   /// Call exportDense() instead; then neither budget nor plan.
@@ -56,8 +37,9 @@ struct CompressOptions {
   std::string input;
   /// The checkpoint directory to write.
   std::string output;
-  /// "params:F": the share of the parameters of all linear maps in layers that
-  /// is kept, above 0, at most 1.
+  /// "params:F", "bytes:F" or "flops:F": the share that is kept, above 0, at
+  /// most 1, of the numbers that are not 0 in the matrices of all linear maps
+  /// in layers, of their bytes as stored, or of multiplications per token.
   std::string budget;
   /// A plan file instead of a budget.
   std::string plan;
@@ -72,11 +54,16 @@ struct CompressOptions {
   /// Tokens on which is measured what cutting each matrix alone costs; 0: not
   /// measured, relative errors of outputs count the same in all matrices.
   int64_t sensitivityTokens = 8192;
-  /// What matrices become. Of structures without a rank all do, and there is
-  /// no budget.
-  MapStructure structure = MapStructure::PivotedLowRank;
+  /// What matrices may become, where it loses least: "low_rank" (two factors),
+  /// "pivoted_low_rank" (columns, and the others as combinations of them: r
+  /// (rows + columns - r) numbers), "int8", "int4" (codes and scales),
+  /// "sparse", "nm_sparse" (zeros, stored as such). Without a budget all
+  /// become the only one.
+  std::vector<std::string> structures = {"pivoted_low_rank"};
   /// Inputs that share a scale, of structures with codes; 0: all of a row.
   int64_t group = 64;
+  /// nm_sparse: so many of each group of inputs are kept.
+  int64_t patternKept = 2, patternSize = 4;
   /// Planned ranks are multiples of this, which kernels run in full vectors.
   int64_t rankMultiple = 8;
   /// Replace a directory that linnet-compress wrote.
@@ -88,11 +75,12 @@ struct CompressedMap {
   /// The name of its matrix.
   std::string name;
   int64_t rows = 0, columns = 0;
-  MapStructure structure = MapStructure::Dense;
-  /// Of structures that have one.
-  int64_t rank = 0;
-  /// Inputs that share a scale, of structures with codes.
-  int64_t group = 0;
+  std::string structure = "dense";
+  PlanNumbers numbers;
+  /// Stored numbers that are not 0 of themselves (an order of columns and
+  /// scales are not counted), and bytes of all that is stored, before and
+  /// after.
+  int64_t parameters = 0, bytes = 0, bytesBefore = 0;
   /// With what is stored: |W - W1| / |W| in the Frobenius norm, or with a
   /// calibration |(W - W1) x| / |W x| over the inputs x of the held-out
   /// windows, root mean square.
@@ -100,9 +88,6 @@ struct CompressedMap {
   /// Fitted to what the original model computes, which was better on held-out
   /// windows than W's own nearest matrix.
   bool isRefit = false;
-
-  /// Numbers that are stored; an order of columns and scales are not counted.
-  int64_t parameters() const;
 };
 
 /// Original and result, both in f32 but with the result's weights as stored, on

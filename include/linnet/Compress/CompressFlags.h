@@ -11,15 +11,27 @@
 
 namespace linnet {
 
-/// The flags of linnet-compress. Make one before the command line is parsed;
-/// `options` holds what was given afterwards.
+/// The flags of linnet-compress. Make one before the command line is parsed and
+/// take() the options afterwards.
 class CompressFlags {
   using Category = llvm::cl::OptionCategory;
   template <typename T>
   using Option = llvm::cl::opt<T, true>;
+  CompressOptions options;
 
 public:
-  CompressOptions options;
+  /// What was given. Errors: a pattern that is none.
+  Result<CompressOptions> take() const {
+    CompressOptions given = options;
+    if (!structure.empty())
+      given.structures.assign(structure.begin(), structure.end());
+    auto [kept, size] = llvm::StringRef(pattern).split(':');
+    if (kept.getAsInteger(10, given.patternKept) ||
+        size.getAsInteger(10, given.patternSize))
+      return makeError("--pattern: expected N:M, but got '", pattern.getValue(),
+                       "'");
+    return given;
+  }
 
   explicit CompressFlags(Category &category)
       : input(llvm::cl::Positional, llvm::cl::Required, llvm::cl::cat(category),
@@ -28,10 +40,12 @@ public:
         output("o", llvm::cl::Required, llvm::cl::value_desc("DIR"),
                llvm::cl::cat(category), llvm::cl::location(options.output),
                llvm::cl::desc("The checkpoint directory to write")),
-        budget("budget", llvm::cl::value_desc("params:F"),
-               llvm::cl::cat(category), llvm::cl::location(options.budget),
-               llvm::cl::desc("The share of the parameters of the layers' "
-                              "linear maps to keep")),
+        budget(
+            "budget", llvm::cl::value_desc("params:F"), llvm::cl::cat(category),
+            llvm::cl::location(options.budget),
+            llvm::cl::desc("The share of the layers' linear maps to keep: of "
+                           "their parameters (params), of what is stored "
+                           "(bytes) or of multiplications (flops)")),
         plan("plan", llvm::cl::value_desc("FILE"), llvm::cl::cat(category),
              llvm::cl::location(options.plan),
              llvm::cl::desc(
@@ -62,23 +76,25 @@ public:
                         "Tokens on which cutting each matrix alone is measured "
                         "(default: 8192); 0: all matrices count the same")),
         structure(
-            "structure", llvm::cl::cat(category),
-            llvm::cl::location(options.structure),
-            llvm::cl::init(MapStructure::PivotedLowRank),
-            llvm::cl::desc("What matrices become:"),
-            llvm::cl::values(
-                clEnumValN(MapStructure::LowRank, "low_rank", "two factors"),
-                clEnumValN(MapStructure::PivotedLowRank, "pivoted_low_rank",
-                           "columns and what the others are made of: fewer "
-                           "numbers for the same rank (default)"),
-                clEnumValN(MapStructure::Int8, "int8",
-                           "codes of 8 bits, all matrices"),
-                clEnumValN(MapStructure::Int4, "int4",
-                           "codes of 4 bits, all matrices"))),
+            "structure", llvm::cl::value_desc("NAME,..."),
+            llvm::cl::cat(category), llvm::cl::CommaSeparated,
+            llvm::cl::desc(
+                "What matrices may become, each where it loses least:\n"
+                "pivoted_low_rank  r columns and what the others are made "
+                "of (default)\n"
+                "low_rank          two factors\n"
+                "int8, int4        codes of so many bits and scales\n"
+                "sparse            zeros anywhere, stored as such\n"
+                "nm_sparse         zeros by --pattern, stored as such\n"
+                "Without a budget all become the only one")),
         group("group", llvm::cl::value_desc("N"), llvm::cl::cat(category),
               llvm::cl::location(options.group), llvm::cl::init(64),
               llvm::cl::desc("int8, int4: inputs that share a scale (default: "
                              "64); 0: all of a row")),
+        pattern("pattern", llvm::cl::value_desc("N:M"), llvm::cl::cat(category),
+                llvm::cl::init("2:4"),
+                llvm::cl::desc("nm_sparse: N of each M inputs are kept "
+                               "(default: 2:4)")),
         multiple("rank-multiple", llvm::cl::value_desc("N"),
                  llvm::cl::cat(category),
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),
@@ -95,8 +111,10 @@ public:
 private:
   Option<std::string> input, output, budget, plan, calibration, evaluation;
   Option<int64_t> tokens, window, sensitivity;
-  Option<MapStructure> structure;
-  Option<int64_t> group, multiple;
+  llvm::cl::list<std::string> structure;
+  Option<int64_t> group;
+  llvm::cl::opt<std::string> pattern;
+  Option<int64_t> multiple;
   Option<bool> dense, force;
 };
 

@@ -8,9 +8,8 @@
 namespace linnet {
 
 /// Compresses, prints what became of each map, and says on stderr what went
-/// wrong. Returns the exit code. The options are a copy because lld resets what
-/// flags hold.
-int runCompressTool(CompressOptions options);
+/// wrong, also in what was given. Returns the exit code.
+int runCompressTool(const Result<CompressOptions> &given);
 
 } // namespace linnet
 

@@ -34,6 +34,16 @@ struct QuantizationFormat {
   /// the whole row.
   int64_t group = 0;
   Range range = Range::Signed;
+  /// Smaller scales that are tried for each group, down to kLeastScale of the
+  /// one above, in Centered also their negatives, whose one code more lies on
+  /// the other side: the one of least squared error stands, with feedback
+  /// weighed by 1 / U_jj^2. It cuts the largest weights off where that helps
+  /// the others.
+  int64_t scaleSteps = 0;
+  static constexpr double kLeastScale = 0.6;
+  /// Significant binary digits that scales are rounded to before weights are
+  /// (8 for bf16, 11 for f16); 0: none are lost.
+  int64_t scaleDigits = 0;
 };
 
 struct QuantizedMatrix {
@@ -50,7 +60,7 @@ struct QuantizedMatrix {
   int64_t bits(int64_t scaleBits = 16) const;
 };
 
-/// Errors: bits or a group out of range.
+/// Errors: bits or a group out of range, negative steps or digits.
 Status checkFormat(const QuantizationFormat &format);
 
 /// Each weight to its nearest code: |W'_ij - W_ij| is at most s / 2 (in
@@ -65,6 +75,11 @@ struct QuantizationFeedback {
   /// 1; adapted to groups so that a group's scale always sees all errors before
   /// it. It changes the time, not the result.
   int64_t block = 128;
+  /// Passes afterwards over all codes, and scales if the format searches them,
+  /// each of which becomes the one of least loss while all others stand
+  /// (damping counts too): the loss never rises. A pass that changes nothing is
+  /// the last.
+  int64_t sweeps = 0;
 };
 
 /// Rounds column by column, left to right, and lets the later columns make up

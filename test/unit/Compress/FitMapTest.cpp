@@ -2,6 +2,9 @@
 
 #include "lib/Compress/FitMap.h"
 
+#include "linnet/Numerics/LowRank.h"
+#include "linnet/Numerics/SparsityPattern.h"
+
 #include "test/unit/Numerics/CompressionOracle.h"
 
 #include <cmath>
@@ -24,34 +27,61 @@ double distance(const Matrix &a, const Matrix &b) {
 }
 
 /// Moments of a result whose inputs are those of the original.
-MapMoments sameInputs(const Matrix &moment) { return {moment, moment, {}}; }
+MapMoments sameInputs(const Matrix &moment) {
+  return {std::make_shared<FitInputs>(moment), moment, {}};
+}
+
+MapPlan ranked(const MapStructure &structure, int64_t rank) {
+  return {structure, {{"rank", rank}}};
+}
+
+/// Without data.
+FitResult fitMatrix(const Matrix &w, const MapPlan &plan) {
+  return plan.structure->fit(w, FitInputs(), plan.numbers);
+}
+
+/// A map of f64 numbers, stored [out, in].
+LinearMap mapOf(const Matrix &w) {
+  LinearMap map;
+  map.name = "m.weight";
+  map.rows = w.rows();
+  map.columns = w.columns();
+  map.dtype = DataType::F64;
+  return map;
+}
+
+const MapStructure *const kRanked[] = {&lowRankStructure(),
+                                       &pivotedLowRankStructure()};
 
 TEST(FitMap, FullRankIsTheMatrix) {
   Matrix w = randomMatrix(7, 5, 1);
-  for (MapStructure structure :
-       {MapStructure::LowRank, MapStructure::PivotedLowRank}) {
-    Result<FittedMap> fitted = fitMatrix(w, {structure, 5});
+  for (const MapStructure *structure : kRanked) {
+    FitResult fitted = fitMatrix(w, ranked(*structure, 5));
     ASSERT_TRUE(bool(fitted));
-    EXPECT_LT(distance(fitted->toDense(), w), 1e-12);
-    EXPECT_FALSE(fitted->isRefit);
+    EXPECT_LT(distance((*fitted)->toDense(), w), 1e-12);
+    EXPECT_FALSE((*fitted)->isRefit);
   }
-  Result<FittedMap> kept = fitMatrix(w, {});
+  FitResult kept = fitMatrix(w, {});
   ASSERT_TRUE(bool(kept));
-  EXPECT_EQ(distance(kept->toDense(), w), 0);
+  EXPECT_EQ(distance((*kept)->toDense(), w), 0);
 }
 
 /// Both storages hold the same matrix, in fewer numbers.
 TEST(FitMap, StoragesAgree) {
   Matrix w = randomMatrix(9, 6, 2), moment = randomMoment(6, 3);
   MapMoments moments = sameInputs(moment);
-  Result<FittedMap> two =
-      fitMap(w, {MapStructure::LowRank, 3}, moments, moments);
-  Result<FittedMap> pivoted =
-      fitMap(w, {MapStructure::PivotedLowRank, 3}, moments, moments);
+  FitResult two = fitMap(w, ranked(lowRankStructure(), 3), moments, moments);
+  FitResult pivoted =
+      fitMap(w, ranked(pivotedLowRankStructure(), 3), moments, moments);
   ASSERT_TRUE(two && pivoted);
-  EXPECT_LT(distance(pivoted->toDense(), two->toDense()), 1e-12);
-  EXPECT_EQ(two->factors.left.size() + two->factors.right.size(), 3 * (9 + 6));
-  EXPECT_EQ(pivoted->pivoted.numbers(), 3 * (9 + 6 - 3));
+  EXPECT_LT(distance((*pivoted)->toDense(), (*two)->toDense()), 1e-12);
+  LinearMap map = mapOf(w);
+  EXPECT_EQ(lowRankStructure().parameters(map, {{"rank", 3}}), 3 * (9 + 6));
+  EXPECT_EQ(lowRankStructure().bytes(map, {{"rank", 3}}), 8 * 3 * (9 + 6));
+  EXPECT_EQ(pivotedLowRankStructure().parameters(map, {{"rank", 3}}),
+            3 * (9 + 6 - 3));
+  EXPECT_EQ(pivotedLowRankStructure().bytes(map, {{"rank", 3}}),
+            8 * 3 * (9 + 6 - 3) + 4 * 6);
 }
 
 /// Nothing of W's rank loses less on these inputs: W1 = P P^T W for the leading
@@ -59,8 +89,7 @@ TEST(FitMap, StoragesAgree) {
 TEST(FitMap, IsTheBestOfItsRank) {
   Matrix w = randomMatrix(9, 6, 4), moment = randomMoment(6, 5);
   MapMoments moments = sameInputs(moment);
-  Result<FittedMap> fitted =
-      fitMap(w, {MapStructure::LowRank, 2}, moments, moments);
+  FitResult fitted = fitMap(w, ranked(lowRankStructure(), 2), moments, moments);
   ASSERT_TRUE(bool(fitted));
   Result<std::vector<double>> spectrum = lossSpectrum(w, moment);
   ASSERT_TRUE(bool(spectrum));
@@ -69,8 +98,8 @@ TEST(FitMap, IsTheBestOfItsRank) {
     all += (*spectrum)[i];
     least += i >= 2 ? (*spectrum)[i] : 0;
   }
-  EXPECT_NEAR(outputError(w, fitted->toDense(), moment), std::sqrt(least / all),
-              1e-10);
+  EXPECT_NEAR(outputError(w, (*fitted)->toDense(), moment),
+              std::sqrt(least / all), 1e-10);
 }
 
 /// A residual difference that the inputs explain, r - r' = A x', moves the
@@ -78,32 +107,35 @@ TEST(FitMap, IsTheBestOfItsRank) {
 TEST(FitMap, MakesUpForTheResidual) {
   Matrix w = randomMatrix(4, 6, 6), a = randomMatrix(4, 6, 7),
          moment = randomMoment(6, 8);
-  MapMoments moments = {moment, moment, multiply(a, moment)};
-  Result<FittedMap> fitted = fitMap(w, {}, moments, moments);
+  MapMoments moments = {std::make_shared<FitInputs>(moment), moment,
+                        multiply(a, moment)};
+  FitResult fitted = fitMap(w, {}, moments, moments);
   ASSERT_TRUE(bool(fitted));
-  EXPECT_TRUE(fitted->isRefit);
-  EXPECT_LT(distance(fitted->toDense(), w + 0.75 * a), 5e-3);
+  EXPECT_TRUE((*fitted)->isRefit);
+  EXPECT_LT(distance((*fitted)->toDense(), w + 0.75 * a), 5e-3);
 }
 
 /// Inputs that the result has scaled: W1 x' = W x for x' = x / 2.
 TEST(FitMap, MakesUpForItsInputs) {
   Matrix w = randomMatrix(4, 6, 9), moment = randomMoment(6, 10);
-  MapMoments moments = {0.25 * moment, 0.5 * moment, {}};
-  Result<FittedMap> fitted = fitMap(w, {}, moments, moments);
+  MapMoments moments = {
+      std::make_shared<FitInputs>(0.25 * moment), 0.5 * moment, {}};
+  FitResult fitted = fitMap(w, {}, moments, moments);
   ASSERT_TRUE(bool(fitted));
-  EXPECT_LT(distance(fitted->toDense(), 1.75 * w), 5e-3);
+  EXPECT_LT(distance((*fitted)->toDense(), 1.75 * w), 5e-3);
 }
 
 /// What helps on one text and harms on another is not done.
 TEST(FitMap, HeldOutWindowsDecide) {
   Matrix w = randomMatrix(4, 6, 11), a = randomMatrix(4, 6, 12),
          moment = randomMoment(6, 13);
-  MapMoments fitted = {moment, moment, multiply(a, moment)};
-  MapMoments heldOut = {moment, moment, multiply(-1.0 * a, moment)};
-  Result<FittedMap> kept = fitMap(w, {}, fitted, heldOut);
+  auto inputs = std::make_shared<FitInputs>(moment);
+  MapMoments fitted = {inputs, moment, multiply(a, moment)};
+  MapMoments heldOut = {inputs, moment, multiply(-1.0 * a, moment)};
+  FitResult kept = fitMap(w, {}, fitted, heldOut);
   ASSERT_TRUE(bool(kept));
-  EXPECT_FALSE(kept->isRefit);
-  EXPECT_EQ(distance(kept->toDense(), w), 0);
+  EXPECT_FALSE((*kept)->isRefit);
+  EXPECT_EQ(distance((*kept)->toDense(), w), 0);
 }
 
 /// Codes without data: each weight within half a step; with data, outputs lose
@@ -115,29 +147,98 @@ TEST(FitMap, CodesHeedTheInputs) {
     for (int64_t j = 0; j < 24; ++j)
       moment.at(i, j) += 2;
   MapMoments moments = sameInputs(moment);
-  for (MapPlan plan :
-       {MapPlan{MapStructure::Int4, 0, 8}, MapPlan{MapStructure::Int8, 0, 0}}) {
-    Result<FittedMap> rounded = fitMatrix(w, plan),
-                      fitted = fitMap(w, plan, moments, moments);
+  for (MapPlan plan : {MapPlan(int4Structure(), {{"group", 8}}),
+                       MapPlan(int8Structure(), {{"group", 24}})}) {
+    FitResult rounded = fitMatrix(w, plan),
+              fitted = fitMap(w, plan, moments, moments);
     ASSERT_TRUE(rounded && fitted);
-    double without = outputError(w, rounded->toDense(), moment),
-           with = outputError(w, fitted->toDense(), moment);
+    double without = outputError(w, (*rounded)->toDense(), moment),
+           with = outputError(w, (*fitted)->toDense(), moment);
     EXPECT_LT(with, 0.7 * without);
-    EXPECT_LT(without, plan.structure == MapStructure::Int4 ? 0.2 : 0.02);
-    EXPECT_EQ(rounded->codes.codes.size(), 16u * 24u);
+    EXPECT_LT(without, plan.structure == &int4Structure() ? 0.2 : 0.02);
+    LinearMap map = mapOf(w);
+    auto stored = (*fitted)->store(map);
+    ASSERT_TRUE(bool(stored));
+    int64_t bytes = 0;
+    for (const auto &factor : *stored)
+      bytes += int64_t(factor.size());
+    EXPECT_EQ(bytes, plan.structure->bytes(map, plan.numbers));
   }
+}
+
+/// Zeros by the pattern; what is left makes up for them on these inputs, and a
+/// loss that is measured for a plan is near that of the fit.
+TEST(FitMap, ZerosHeedTheInputs) {
+  Matrix w = randomMatrix(16, 24, 19), moment = randomMoment(24, 20);
+  for (int64_t i = 0; i < 24; ++i)
+    for (int64_t j = 0; j < 24; ++j)
+      moment.at(i, j) += 2;
+  MapMoments moments = sameInputs(moment);
+  for (const MapPlan &plan :
+       {MapPlan(sparseStructure(), {{"kept", 192}}),
+        MapPlan(groupSparseStructure(), {{"kept", 2}, {"of", 4}})}) {
+    FitResult cut = fitMatrix(w, plan),
+              fitted = fitMap(w, plan, moments, moments);
+    ASSERT_TRUE(cut && fitted);
+    Matrix dense = (*fitted)->toDense();
+    EXPECT_EQ(findNonZeros(dense).count(), 192);
+    EXPECT_EQ(plan.structure->parameters(mapOf(w), plan.numbers), 192);
+    for (int64_t r = 0; r < 16 && plan.numbers.count("of"); ++r)
+      for (int64_t c = 0; c < 24; c += 4)
+        EXPECT_LE((dense.at(r, c) != 0) + (dense.at(r, c + 1) != 0) +
+                      (dense.at(r, c + 2) != 0) + (dense.at(r, c + 3) != 0),
+                  2);
+    double loss = outputLoss(w - dense, moment);
+    EXPECT_LT(loss, 0.5 * outputLoss(w - (*cut)->toDense(), moment));
+    auto planned = plan.structure->losses(w, *moments.inputs, {}, plan.numbers);
+    ASSERT_TRUE(bool(planned));
+    EXPECT_GT(planned->front(), 0.5 * loss);
+    EXPECT_LT(planned->front(), 3 * loss);
+  }
+}
+
+/// Numbers that a matrix cannot have, and options with which it has none.
+TEST(FitMap, NumbersAreChecked) {
+  LinearMap map = mapOf(Matrix(4, 6));
+  auto problem = [&](const MapPlan &plan) {
+    Status status = plan.structure->check(map, plan.numbers);
+    return status ? "" : status.error().str();
+  };
+  EXPECT_EQ(problem(ranked(lowRankStructure(), 4)), "");
+  EXPECT_EQ(problem(ranked(pivotedLowRankStructure(), 5)),
+            "key 'rank': expected 1 to 4 for a matrix of 4 x 6, but got 5");
+  EXPECT_EQ(problem({sparseStructure(), {{"kept", 25}}}),
+            "key 'kept': expected 1 to 24 for a matrix of 4 x 6, but got 25");
+  EXPECT_EQ(problem({groupSparseStructure(), {{"kept", 3}, {"of", 2}}}),
+            "key 'kept': expected 1 to 2, key 'of', but got 3");
+  EXPECT_EQ(problem({groupSparseStructure(), {{"kept", 2}, {"of", 4}}}),
+            "key 'of': expected a divisor of 6 inputs, but got 4");
+  EXPECT_EQ(problem({int8Structure(), {{"group", 0}}}),
+            "key 'group': expected at least 1, but got 0");
+  map.columns = 5;
+  EXPECT_EQ(problem({int4Structure(), {{"group", 5}}}),
+            "key 'structure': expected inputs that fill bytes for 'int4', but "
+            "got 5");
+  CompressOptions options;
+  EXPECT_TRUE(int4Structure().candidates(map, options).empty());
+  EXPECT_TRUE(groupSparseStructure().candidates(map, options).empty());
+  EXPECT_EQ(int8Structure().candidates(map, options).size(), 1u);
 }
 
 TEST(FitMap, InputsOfZeros) {
   Matrix w = randomMatrix(4, 6, 14), zeros(6, 6);
-  MapMoments moments = {zeros, zeros, Matrix(4, 6)};
-  for (MapPlan plan : {MapPlan(), MapPlan{MapStructure::LowRank, 2},
-                       MapPlan{MapStructure::PivotedLowRank, 2},
-                       MapPlan{MapStructure::Int4, 0, 2}}) {
-    Result<FittedMap> fitted = fitMap(w, plan, moments, moments);
+  MapMoments moments = {std::make_shared<FitInputs>(zeros), zeros,
+                        Matrix(4, 6)};
+  for (const MapPlan &plan :
+       {MapPlan(), ranked(lowRankStructure(), 2),
+        ranked(pivotedLowRankStructure(), 2),
+        MapPlan(int4Structure(), {{"group", 2}}),
+        MapPlan(sparseStructure(), {{"kept", 7}}),
+        MapPlan(groupSparseStructure(), {{"kept", 1}, {"of", 3}})}) {
+    FitResult fitted = fitMap(w, plan, moments, moments);
     ASSERT_TRUE(bool(fitted)) << fitted.error().str();
-    EXPECT_TRUE(isFinite(fitted->toDense()));
-    EXPECT_FALSE(fitted->isRefit);
+    EXPECT_TRUE(isFinite((*fitted)->toDense()));
+    EXPECT_FALSE((*fitted)->isRefit);
   }
   EXPECT_EQ(outputError(w, Matrix(4, 6), zeros), 0);
 }
@@ -147,11 +248,10 @@ TEST(FitMap, FewTokens) {
   Matrix w = randomMatrix(5, 8, 15), x = randomMatrix(8, 2, 16);
   Matrix moment = multiply(x, x, Side::AsIs, Side::Transposed);
   MapMoments moments = sameInputs(moment);
-  for (MapStructure structure :
-       {MapStructure::LowRank, MapStructure::PivotedLowRank}) {
-    Result<FittedMap> fitted = fitMap(w, {structure, 2}, moments, moments);
+  for (const MapStructure *structure : kRanked) {
+    FitResult fitted = fitMap(w, ranked(*structure, 2), moments, moments);
     ASSERT_TRUE(bool(fitted)) << fitted.error().str();
-    EXPECT_LT(outputError(w, fitted->toDense(), moment), 1e-3);
+    EXPECT_LT(outputError(w, (*fitted)->toDense(), moment), 1e-3);
   }
 }
 

@@ -167,6 +167,68 @@ TEST(QuantizationTest, FeedbackLosesLessThanRounding) {
     }
 }
 
+/// Searched scales lose no more than the widest ones, and are as short as said.
+TEST(QuantizationTest, SearchesScales) {
+  for (Range range : kRanges) {
+    Matrix w = randomMatrix(11, 29, 7);
+    // A weight far from the others, which it would coarsen.
+    w.at(3, 4) = 1.7 * w.at(3, 4) + 1;
+    QuantizationFormat format{4, 10, range}, searched = format;
+    searched.scaleSteps = 16;
+    searched.scaleDigits = 8;
+    QuantizedMatrix found = taken(roundToNearest(w, searched));
+    double least = norm(found.toDense() - w);
+    EXPECT_LT(least, norm(taken(roundToNearest(w, format)).toDense() - w));
+    for (int64_t r = 0; r < found.scales.rows(); ++r)
+      for (int64_t c = 0; c < found.scales.columns(); ++c) {
+        int exponent = 0;
+        double digits =
+            std::ldexp(std::frexp(found.scales.at(r, c), &exponent), 8);
+        EXPECT_EQ(digits, std::nearbyint(digits));
+        EXPECT_NE(digits, 0);
+      }
+    // On its own grid nothing is lost by the search.
+    QuantizedMatrix again = taken(roundToNearest(found.toDense(), searched));
+    EXPECT_LT(norm(again.toDense() - found.toDense()), 0.5 * least);
+  }
+}
+
+/// Every sweep lowers the damped loss until none does, in all ranges; rows of
+/// few inputs end at a code from which no single step helps.
+TEST(QuantizationTest, SweepsLowerTheLoss) {
+  for (Range range : kRanges)
+    for (int64_t steps : {0, 8}) {
+      Matrix w = randomMatrix(11, 29, 8), g = correlatedMoment(29, 9);
+      Matrix damped = g;
+      for (int64_t j = 0; j < 29; ++j)
+        damped.at(j, j) += 0.01 * trace(g) / 29;
+      QuantizationFormat format{3, 10, range, steps, 11};
+      double last = lossOf(taken(quantizeWithFeedback(w, g, format)).toDense(),
+                           w, damped),
+             first = last;
+      for (int64_t sweeps : {1, 2, 50}) {
+        QuantizedMatrix swept =
+            taken(quantizeWithFeedback(w, g, format, {.sweeps = sweeps}));
+        double loss = lossOf(swept.toDense(), w, damped);
+        EXPECT_LE(loss, last * (1 + 1e-12));
+        last = loss;
+        if (sweeps < 50)
+          continue;
+        for (int64_t j = 0; j < 29; ++j)
+          for (int step : {-1, 1}) {
+            QuantizedMatrix other = swept;
+            other.codes[5 * 29 + j] += int16_t(step);
+            int64_t code = other.codes[5 * 29 + j];
+            int64_t low = range == Range::Signed ? -3 : 0,
+                    high = range == Range::Signed ? 3 : 7;
+            if (code >= low && code <= high)
+              EXPECT_GE(lossOf(other.toDense(), w, damped), loss * (1 - 1e-12));
+          }
+      }
+      EXPECT_LT(last, 0.99 * first);
+    }
+}
+
 /// Inputs that have nothing to do with each other cannot help each other.
 TEST(QuantizationTest, FeedbackOfIndependentInputsIsRounding) {
   Matrix w = randomMatrix(4, 23, 1);
@@ -231,6 +293,12 @@ TEST(QuantizationTest, Refuses) {
             "expected a damping of at least 0, but got -1");
   EXPECT_EQ(quantizeWithFeedback(w, g, {}, {.block = 0}).error().str(),
             "expected a block of at least 1 column, but got 0");
+  EXPECT_EQ(quantizeWithFeedback(w, g, {}, {.sweeps = -1}).error().str(),
+            "expected sweeps of at least 0, but got -1");
+  EXPECT_EQ(roundToNearest(w, {.scaleSteps = -1}).error().str(),
+            "expected scale steps and digits of at least 0, but got -1 and 0");
+  EXPECT_EQ(roundToNearest(w, {.scaleDigits = -2}).error().str(),
+            "expected scale steps and digits of at least 0, but got 0 and -2");
   Matrix bad = w;
   bad.at(2, 3) = kNaN;
   EXPECT_EQ(roundToNearest(bad, {}).error().str(),

@@ -1,0 +1,155 @@
+//===- MapStructure.cpp - what a matrix can become ------------------------===//
+
+#include "MapStructure.h"
+
+#include "linnet/Numerics/LowRank.h"
+
+#include <algorithm>
+
+namespace linnet::compress {
+
+Result<const Matrix *> FitInputs::root() const {
+  if (!cachedRoot) {
+    Result<Matrix> taken = takeRoot(inputMoment);
+    if (!taken)
+      return taken.error();
+    cachedRoot = taken.take();
+  }
+  return &*cachedRoot;
+}
+
+Result<std::vector<double>> FitInputs::spectrum(const Matrix &w) const {
+  Matrix scaled = w;
+  if (!areIndependent()) {
+    Result<const Matrix *> factor = root();
+    if (!factor)
+      return factor.error();
+    scaled = multiply(w, **factor);
+  }
+  bool wide = scaled.columns() > scaled.rows();
+  Result<SymmetricEigen> eigen = symmetricEigen(
+      multiply(scaled, scaled, wide ? Side::AsIs : Side::Transposed,
+               wide ? Side::Transposed : Side::AsIs));
+  if (!eigen)
+    return eigen.error();
+  for (double &value : eigen->values)
+    value = std::max(value, 0.0);
+  return std::move(eigen->values);
+}
+
+double FitInputs::lossOf(const Matrix &difference) const {
+  return areIndependent() ? dot(difference, difference)
+                          : outputLoss(difference, inputMoment);
+}
+
+Result<std::vector<double>>
+MapStructure::losses(const Matrix &w, const FitInputs &inputs,
+                     llvm::ArrayRef<double> spectrum,
+                     llvm::ArrayRef<PlanNumbers> candidates) const {
+  std::vector<double> found;
+  for (const PlanNumbers &numbers : candidates) {
+    FitResult fitted = fit(w, inputs, numbers);
+    if (!fitted)
+      return fitted.error();
+    found.push_back(inputs.lossOf(w - (*fitted)->toDense()));
+  }
+  return found;
+}
+
+std::vector<TensorSpec> MapStructure::factors(const LinearMap &map,
+                                              const PlanNumbers &) const {
+  bool outIn = map.storage == mlir::linnet::Storage::OutIn;
+  return {{"",
+           map.dtype,
+           {outIn ? map.rows : map.columns, outIn ? map.columns : map.rows}}};
+}
+
+int64_t MapStructure::bytes(const LinearMap &map,
+                            const PlanNumbers &numbers) const {
+  int64_t sum = 0;
+  for (const TensorSpec &factor : factors(map, numbers)) {
+    int64_t size = int64_t(dataTypeSize(factor.dtype));
+    for (int64_t extent : factor.shape)
+      size *= extent;
+    sum += size;
+  }
+  return sum;
+}
+
+MapPlan::MapPlan() : structure(&denseStructure()) {}
+
+llvm::ArrayRef<const MapStructure *> allStructures() {
+  static const MapStructure *const all[] = {
+      &denseStructure(),      &lowRankStructure(), &pivotedLowRankStructure(),
+      &int8Structure(),       &int4Structure(),    &sparseStructure(),
+      &groupSparseStructure()};
+  return all;
+}
+
+const MapStructure *findStructure(std::string_view name) {
+  for (const MapStructure *structure : allStructures())
+    if (structure->name() == name)
+      return structure;
+  return nullptr;
+}
+
+std::string listStructures(size_t skipped) {
+  std::string list;
+  auto all = allStructures().drop_front(skipped);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i)
+      list += i + 1 == all.size() ? " or " : ", ";
+    list += "'" + std::string(all[i]->name()) + "'";
+  }
+  return list;
+}
+
+Result<std::vector<std::byte>> roundMatrix(Matrix &matrix, DataType type) {
+  std::vector<std::byte> bytes(size_t(matrix.size()) * dataTypeSize(type));
+  convertFromF64(matrix.data(), type, bytes.data(), size_t(matrix.size()));
+  convertToF64(bytes.data(), type, matrix.data(), size_t(matrix.size()));
+  if (!isFinite(matrix))
+    return makeError("expected entries in the range of ", dataTypeName(type),
+                     ", but got larger ones");
+  return bytes;
+}
+
+Result<std::vector<std::vector<std::byte>>>
+PlainMap::store(const LinearMap &map) {
+  bool outIn = map.storage == mlir::linnet::Storage::OutIn;
+  Matrix stored = outIn ? std::move(matrix) : matrix.transposed();
+  Result<std::vector<std::byte>> bytes = roundMatrix(stored, map.dtype);
+  if (!bytes)
+    return bytes.error();
+  matrix = outIn ? std::move(stored) : stored.transposed();
+  return std::vector<std::vector<std::byte>>{bytes.take()};
+}
+
+namespace {
+
+class DenseStructure : public MapStructure {
+public:
+  std::string_view name() const override { return "dense"; }
+  std::vector<PlanNumbers> candidates(const LinearMap &,
+                                      const CompressOptions &) const override {
+    return {{}};
+  }
+  Result<std::vector<double>>
+  losses(const Matrix &, const FitInputs &, llvm::ArrayRef<double>,
+         llvm::ArrayRef<PlanNumbers> candidates) const override {
+    return std::vector<double>(candidates.size(), 0.0);
+  }
+  FitResult fit(const Matrix &target, const FitInputs &,
+                const PlanNumbers &) const override {
+    return std::unique_ptr<FittedMap>(std::make_unique<PlainMap>(target));
+  }
+};
+
+} // namespace
+
+const MapStructure &denseStructure() {
+  static const DenseStructure structure;
+  return structure;
+}
+
+} // namespace linnet::compress

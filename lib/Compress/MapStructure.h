@@ -1,0 +1,154 @@
+//===- MapStructure.h - what a matrix can become --------------*- C++ -*-===//
+//
+// One class for each structure says all that planning, fitting, writing and
+// reporting need of it; these know no structure by name. Numbers of a structure
+// (a rank, a group) stand in plans by name.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_COMPRESS_MAPSTRUCTURE_H
+#define LIB_COMPRESS_MAPSTRUCTURE_H
+
+#include "LinearMaps.h"
+
+#include "linnet/Checkpoint/SafetensorsWriter.h"
+#include "linnet/Compress/Compress.h"
+
+#include "llvm/ADT/ArrayRef.h"
+
+#include <memory>
+#include <optional>
+
+namespace linnet::compress {
+
+/// The inputs of a map: their second moment E[x x^T], and what several fits to
+/// them share.
+class FitInputs {
+public:
+  /// Independent ones, of which nothing is known.
+  FitInputs() = default;
+  explicit FitInputs(Matrix moment) : inputMoment(std::move(moment)) {}
+  bool areIndependent() const { return inputMoment.size() == 0; }
+  /// Not of independent ones.
+  const Matrix &moment() const { return inputMoment; }
+  /// takeRoot() of it.
+  Result<const Matrix *> root() const;
+  /// What outputs lose by a difference of matrices, E|D x|^2.
+  double lossOf(const Matrix &difference) const;
+  /// The squared singular values of W times the root, which descend: at rank r
+  /// outputs lose the sum of all but the first r.
+  Result<std::vector<double>> spectrum(const Matrix &w) const;
+
+private:
+  Matrix inputMoment;
+  mutable std::optional<Matrix> cachedRoot;
+};
+
+/// What stands in for a matrix.
+class FittedMap {
+public:
+  virtual ~FittedMap() = default;
+  virtual Matrix toDense() const = 0;
+  /// Rounds it to what is stored of `map`, a tensor of type `map.dtype`: the
+  /// bytes of the factors, in their order. Errors: entries outside of the
+  /// type's range.
+  virtual Result<std::vector<std::vector<std::byte>>>
+  store(const LinearMap &map) = 0;
+
+  /// Whether it was fitted to what the original model computes rather than to
+  /// the original matrix.
+  bool isRefit = false;
+};
+
+using FitResult = Result<std::unique_ptr<FittedMap>>;
+
+class MapStructure {
+public:
+  virtual ~MapStructure() = default;
+  /// As plans and the command line say.
+  virtual std::string_view name() const = 0;
+  /// The names of its numbers.
+  virtual std::vector<std::string> keys() const { return {}; }
+  /// Whether a matrix can have it with more or fewer numbers, so that only a
+  /// budget says which.
+  virtual bool needsBudget() const { return false; }
+  /// Errors: numbers (all of keys() are there) that `map` cannot have.
+  virtual Status check(const LinearMap &map, const PlanNumbers &numbers) const {
+    return {};
+  }
+  /// What a plan may give `map` by these options; nothing if it cannot have
+  /// the structure at all.
+  virtual std::vector<PlanNumbers>
+  candidates(const LinearMap &map, const CompressOptions &options) const = 0;
+  /// What outputs lose with each of `candidates`.
+  virtual Result<std::vector<double>>
+  losses(const Matrix &w, const FitInputs &inputs,
+         llvm::ArrayRef<double> spectrum,
+         llvm::ArrayRef<PlanNumbers> candidates) const;
+  /// The nearest matrix of the structure to `target` for these inputs.
+  virtual FitResult fit(const Matrix &target, const FitInputs &inputs,
+                        const PlanNumbers &numbers) const = 0;
+
+  /// Numbers that are not 0 of themselves; indices and scales do not count.
+  virtual int64_t parameters(const LinearMap &map,
+                             const PlanNumbers &numbers) const {
+    return map.parameters();
+  }
+  /// Multiplications per token in Linnet's kernel.
+  virtual int64_t operations(const LinearMap &map,
+                             const PlanNumbers &numbers) const {
+    return map.parameters();
+  }
+  /// What is stored in place of the matrix: names behind that of its tensor
+  /// (empty: its own), in the order of the structure attribute's factors.
+  virtual std::vector<TensorSpec> factors(const LinearMap &map,
+                                          const PlanNumbers &numbers) const;
+  int64_t bytes(const LinearMap &map, const PlanNumbers &numbers) const;
+  /// The structure attribute of the dialect; empty for a matrix that is stored
+  /// as the importer expects it.
+  virtual std::string attribute(const PlanNumbers &numbers) const { return {}; }
+};
+
+/// What a matrix is to become.
+struct MapPlan {
+  MapPlan();
+  MapPlan(const MapStructure &structure, PlanNumbers numbers = {})
+      : structure(&structure), numbers(std::move(numbers)) {}
+
+  const MapStructure *structure;
+  PlanNumbers numbers;
+};
+
+/// All of them; the first is "dense", the matrix itself.
+llvm::ArrayRef<const MapStructure *> allStructures();
+/// Null for other names.
+const MapStructure *findStructure(std::string_view name);
+/// "'dense', 'low_rank' or 'int4'", but for the first `skipped`.
+std::string listStructures(size_t skipped = 0);
+
+/// Rounds `matrix` to `type`: its bytes. Errors: entries out of range.
+Result<std::vector<std::byte>> roundMatrix(Matrix &matrix, DataType type);
+
+/// A matrix without factors, as `map` stores it.
+class PlainMap : public FittedMap {
+public:
+  explicit PlainMap(Matrix matrix) : matrix(std::move(matrix)) {}
+  Matrix toDense() const override { return matrix; }
+  Result<std::vector<std::vector<std::byte>>>
+  store(const LinearMap &map) override;
+
+private:
+  Matrix matrix;
+};
+
+const MapStructure &denseStructure();
+const MapStructure &lowRankStructure();
+const MapStructure &pivotedLowRankStructure();
+const MapStructure &int8Structure();
+const MapStructure &int4Structure();
+const MapStructure &sparseStructure();
+const MapStructure &groupSparseStructure();
+
+} // namespace linnet::compress
+
+#endif // LIB_COMPRESS_MAPSTRUCTURE_H
