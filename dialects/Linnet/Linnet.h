@@ -28,6 +28,11 @@
 #include "dialects/Linnet/LinnetDialect.h.inc"
 #include "dialects/Linnet/LinnetOpInterfaces.h.inc"
 
+namespace mlir::linnet {
+/// The factors of all parts of a product or a sum.
+unsigned countFactors(ArrayRef<StructureAttrInterface> parts);
+} // namespace mlir::linnet
+
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Linnet/LinnetAttributes.h.inc"
 

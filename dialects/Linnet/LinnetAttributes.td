@@ -194,12 +194,16 @@ def Linnet_ComplexValueAttr : Linnet_ComplexTransition<"ComplexValueTransition",
 // Structures
 //===----------------------------------------------------------------------===//
 
-class Linnet_Structure<string name, string mnemo, list<string> more = []>
+/// A structure of `numFactors` factors; by default what the attribute says.
+class Linnet_Structure<string name, string mnemo, string numFactors,
+                       list<string> more = []>
     : Linnet_Attr<name, mnemo, [DeclareAttrInterfaceMethods<
         StructureAttrInterface,
-        !listconcat(["inferShape", "toDense", "buildApply", "getFlops"], more)>]>;
+        !listconcat(["inferShape", "toDense", "buildApply", "getFlops"], more)>]> {
+  let extraClassDefinition = "unsigned $cppClass::getNumFactors() const { return " # numFactors # "; }";
+}
 
-def Linnet_DenseAttr : Linnet_Structure<"DenseStructure", "dense"> {
+def Linnet_DenseAttr : Linnet_Structure<"DenseStructure", "dense", "1"> {
   let summary = "one stored matrix";
   let description = [{
     One factor: `W` `[out, in]`, or with `<in_out>` its transpose as GPT-2
@@ -209,14 +213,14 @@ def Linnet_DenseAttr : Linnet_Structure<"DenseStructure", "dense"> {
   let assemblyFormat = "(`<` $storage^ `>`)?";
 }
 
-def Linnet_LowRankAttr : Linnet_Structure<"LowRankStructure", "low_rank"> {
+def Linnet_LowRankAttr : Linnet_Structure<"LowRankStructure", "low_rank", "2"> {
   let summary = "W = U V with a small middle";
   let description = [{
     Two factors: `U` `[out, rank]` and `V` `[rank, in]`; y = U (V x).
   }];
 }
 
-def Linnet_PermutationAttr : Linnet_Structure<"PermutationStructure", "permutation",
+def Linnet_PermutationAttr : Linnet_Structure<"PermutationStructure", "permutation", "1",
     ["findObstacle"]> {
   let summary = "y_i = x_order[i]";
   let description = [{
@@ -226,7 +230,7 @@ def Linnet_PermutationAttr : Linnet_Structure<"PermutationStructure", "permutati
   }];
 }
 
-def Linnet_PivotedLowRankAttr : Linnet_Structure<"PivotedLowRankStructure", "pivoted_low_rank",
+def Linnet_PivotedLowRankAttr : Linnet_Structure<"PivotedLowRankStructure", "pivoted_low_rank", "3",
     ["findObstacle"]> {
   let summary = "W of rank r in r (out + in - r) numbers";
   let description = [{
@@ -240,7 +244,7 @@ def Linnet_PivotedLowRankAttr : Linnet_Structure<"PivotedLowRankStructure", "piv
   }];
 }
 
-def Linnet_QuantizedAttr : Linnet_Structure<"QuantizedStructure", "quantized"> {
+def Linnet_QuantizedAttr : Linnet_Structure<"QuantizedStructure", "quantized", "2"> {
   let summary = "W of small integers and a scale per group of inputs";
   let description = [{
     `W[o, i] = scales[o, i / group] code[o, i]` with codes of `bits` = 4 or 8
@@ -258,7 +262,7 @@ def Linnet_QuantizedAttr : Linnet_Structure<"QuantizedStructure", "quantized"> {
   let genVerifyDecl = 1;
 }
 
-def Linnet_BlockDiagonalAttr : Linnet_Structure<"BlockDiagonalStructure", "block_diagonal"> {
+def Linnet_BlockDiagonalAttr : Linnet_Structure<"BlockDiagonalStructure", "block_diagonal", "1"> {
   let summary = "W = diag(W_1, ..., W_n), blocks of one size";
   let description = [{
     One factor: the blocks `[n, out / n, in / n]`, or with `<in_out>` their
@@ -267,6 +271,54 @@ def Linnet_BlockDiagonalAttr : Linnet_Structure<"BlockDiagonalStructure", "block
   }];
   let parameters = (ins DefaultValuedParameter<"Storage", "Storage::OutIn">:$storage);
   let assemblyFormat = "(`<` $storage^ `>`)?";
+}
+
+class Linnet_Composite<string name, string mnemo>
+    : Linnet_Structure<name, mnemo, "countFactors(getParts())", ["findObstacle"]> {
+  let parameters = (ins ArrayRefParameter<"StructureAttrInterface">:$parts);
+  let assemblyFormat = "`<` `[` $parts `]` `>`";
+  let genVerifyDecl = 1;
+}
+
+def Linnet_ProductAttr : Linnet_Composite<"ProductStructure", "product"> {
+  let summary = "W = W_1 W_2 ... W_n, each of a structure of its own";
+  let description = [{
+    y = W_1 (W_2 (... (W_n x))). Factors: those of W_1, then those of W_2, and
+    so on. What is written with other structures:
+
+    - two factors of few bits: `product<[#linnet.quantized<8, 64>,
+      #linnet.quantized<8, 64>]>`;
+    - Monarch (Dao et al. 2022): `block_diagonal`, `permutation`,
+      `block_diagonal`;
+    - BLAST (Lee et al. 2024), b x b blocks that share r directions per row of
+      blocks and column of blocks, W_ij = B_i diag(s_ij) C_j^T:
+      `block_diagonal` (the B_i, b blocks `[out / b, r]`), `permutation`,
+      `block_diagonal` (r blocks `[b, b]` of s), `permutation`,
+      `block_diagonal` (the C_j^T, b blocks `[r, in / b]`).
+
+    At least one part. Example:
+
+    ```mlir
+    %y = linnet.linear #linnet.product<[#linnet.dense, #linnet.permutation]> %x, %w, %order
+      : (tensor<?x?x32xf32>, tensor<40x32xf32>, tensor<32xi32>) -> tensor<?x?x40xf32>
+    ```
+  }];
+}
+
+def Linnet_SumAttr : Linnet_Composite<"SumStructure", "sum"> {
+  let summary = "W = W_1 + ... + W_n, each of a structure of its own";
+  let description = [{
+    y = W_1 x + ... + W_n x. Factors as of `product`. Codes of few bits and a
+    correction of low rank: `sum<[#linnet.quantized<4, 64>,
+    #linnet.low_rank]>`.
+
+    At least one part, all of the same input and output width. Example:
+
+    ```mlir
+    %y = linnet.linear #linnet.sum<[#linnet.dense, #linnet.low_rank]> %x, %w, %u, %v
+      : (tensor<?x?x32xf32>, tensor<40x32xf32>, tensor<40x4xf32>, tensor<4x32xf32>) -> tensor<?x?x40xf32>
+    ```
+  }];
 }
 
 #endif // LINNET_ATTRIBUTES_TD

@@ -61,6 +61,9 @@ def StructureAttrInterface : AttrInterface<"StructureAttrInterface"> {
       (ins "::mlir::TypeRange":$factors,
            "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
     InterfaceMethod<[{
+      How many factors there are.
+    }], "unsigned", "getNumFactors", (ins)>,
+    InterfaceMethod<[{
       The dense blocks on the diagonal, row major and one after the other
       (`[out, in]` if there is one), from the factors' values, to which nothing
       stands in the way (findObstacle). This is the definition of the structure.

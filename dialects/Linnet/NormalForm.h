@@ -73,8 +73,10 @@ struct LinearShape {
 
 /// A factor's values for StructureAttrInterface::toDense.
 struct FactorValue {
-  ArrayRef<int64_t> shape;
+  /// Of static shape.
+  RankedTensorType type;
   ArrayRef<double> values;
+  ArrayRef<int64_t> shape() const { return type.getShape(); }
 };
 
 /// Bytes of tensors of these types as stored.

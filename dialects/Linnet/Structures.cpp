@@ -61,7 +61,7 @@ static std::vector<double> blocksAsOutIn(const FactorValue &w,
   std::vector<double> blocks(w.values.begin(), w.values.end());
   if (storage == Storage::OutIn)
     return blocks;
-  int64_t in = w.shape[w.shape.size() - 2], out = w.shape.back();
+  int64_t in = w.shape()[w.shape().size() - 2], out = w.shape().back();
   for (size_t e = 0; e < blocks.size(); ++e) {
     int64_t i = e % in, o = e / in % out, block = e / (in * out);
     blocks[e] = w.values[(block * in + i) * out + o];
@@ -105,7 +105,7 @@ FailureOr<LinearShape> LowRankStructureAttr::inferShape(
 std::vector<double>
 LowRankStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
   const FactorValue &u = factors[0], &v = factors[1];
-  int64_t out = u.shape[0], rank = u.shape[1], in = v.shape[1];
+  int64_t out = u.shape()[0], rank = u.shape()[1], in = v.shape()[1];
   std::vector<double> dense(out * in, 0.0);
   for (int64_t o = 0; o < out; ++o)
     for (int64_t r = 0; r < rank; ++r)
@@ -259,8 +259,8 @@ std::vector<double>
 PivotedLowRankStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
   const FactorValue &columns = factors[0], &coefficients = factors[1];
   ArrayRef<double> order = factors[2].values;
-  int64_t out = columns.shape[0], rank = columns.shape[1],
-          others = coefficients.shape[1], in = rank + others;
+  int64_t out = columns.shape()[0], rank = columns.shape()[1],
+          others = coefficients.shape()[1], in = rank + others;
   std::vector<double> dense(out * in, 0.0);
   for (int64_t o = 0; o < out; ++o)
     for (int64_t r = 0; r < rank; ++r) {
@@ -344,8 +344,8 @@ FailureOr<LinearShape> QuantizedStructureAttr::inferShape(
 std::vector<double>
 QuantizedStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
   const FactorValue &codes = factors[0], &scales = factors[1];
-  int64_t out = codes.shape[0], bytes = codes.shape[1],
-          groups = scales.shape[1], each = 8 / getBits(), in = bytes * each;
+  int64_t out = codes.shape()[0], bytes = codes.shape()[1],
+          groups = scales.shape()[1], each = 8 / getBits(), in = bytes * each;
   std::vector<double> dense(out * in);
   for (int64_t o = 0; o < out; ++o)
     for (int64_t i = 0; i < in; ++i) {

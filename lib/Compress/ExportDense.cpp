@@ -29,6 +29,7 @@ struct StoredMap {
   ir::LinearShape shape;
   /// Names of the factors' tensors.
   std::vector<std::string> factors;
+  std::vector<mlir::RankedTensorType> types;
   /// Other programs expect [in, out].
   bool transposed = false;
 };
@@ -52,9 +53,12 @@ std::map<std::string, StoredMap> findStored(mlir::ModuleOp module,
       map.structure = linear.getStructure();
       map.shape = *map.structure.inferShape(
           linear.getFactors().getTypes(), [&] { return linear.emitOpError(); });
-      for (mlir::Value factor : linear.getFactors())
+      for (mlir::Value factor : linear.getFactors()) {
         map.factors.push_back(ir::resolveWeightKey(
             factor.getDefiningOp<ir::WeightOp>().getKey(), number));
+        map.types.push_back(
+            mlir::cast<mlir::RankedTensorType>(factor.getType()));
+      }
       map.transposed = entry->value("transposed", false);
       stored[name] = map;
     });
@@ -82,7 +86,7 @@ Result<std::vector<float>> multiplyOut(const StoredMap &map,
                  values.back().size());
   }
   for (size_t i = 0; i < values.size(); ++i)
-    factors.push_back({archive.find(map.factors[i])->shape, values[i]});
+    factors.push_back({map.types[i], values[i]});
   std::vector<double> dense = map.structure.toDense(factors);
   std::vector<float> stored(dense.size());
   int64_t out = map.shape.out, in = map.shape.in;

@@ -389,7 +389,7 @@ private:
   /// Why factor `number` of `stored`, the tensor at `key`, may not hold what it
   /// holds; empty if it may.
   std::string checkIntegers(const StoredStructure &stored, unsigned number,
-                            llvm::StringRef key) const;
+                            llvm::StringRef key, mlir::Type type) const;
 
   void writeLayers(
       llvm::StringRef prefix, const std::vector<std::string> &kinds,

@@ -65,15 +65,16 @@ void ModelBuilder::readStructures() {
 }
 
 std::string ModelBuilder::checkIntegers(const StoredStructure &stored,
-                                        unsigned number, StringRef key) const {
+                                        unsigned number, StringRef key,
+                                        Type type) const {
   const Archive::Tensor *tensor =
       archive.find(ir::resolveWeightKey(key, this->number));
   if (!tensor || isFloat(tensor->dtype))
     return {};
   std::vector<double> values(tensor->bytes / dataTypeSize(tensor->dtype));
   convertToF64(tensor->data, tensor->dtype, values.data(), values.size());
-  std::string obstacle =
-      stored.structure.findObstacle(number, {tensor->shape, values});
+  std::string obstacle = stored.structure.findObstacle(
+      number, {cast<RankedTensorType>(type), values});
   return obstacle.empty()
              ? obstacle
              : "tensor " + quoteName(tensor->name) + ": " + obstacle;
@@ -109,7 +110,8 @@ Value ModelBuilder::structuredLinear(Value x, StringRef name, StringRef key,
               std::to_string(shape->in) + " to " + std::to_string(shape->out);
   for (auto [i, factor] : llvm::enumerate(stored.factors))
     if (problem.empty() && succeeded(shape))
-      problem = checkIntegers(stored, unsigned(i), (key + "." + factor).str());
+      problem = checkIntegers(stored, unsigned(i), (key + "." + factor).str(),
+                              factors[i].getType());
   if (!problem.empty())
     configuration.fail(
         makeError(configuration.file(), ": key 'linnet.structures', entry ",

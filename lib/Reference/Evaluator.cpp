@@ -336,6 +336,7 @@ Result<TensorRef> Interpreter::loadWeight(const std::string &key,
 }
 
 Result<TensorRef> Interpreter::getDense(ir::StructureAttrInterface structure,
+                                        mlir::TypeRange types,
                                         ArrayRef<TensorRef> factors,
                                         ir::LinearShape shape) {
   if (auto dense = mlir::dyn_cast<ir::DenseStructureAttr>(structure))
@@ -344,9 +345,9 @@ Result<TensorRef> Interpreter::getDense(ir::StructureAttrInterface structure,
   std::pair<const void *, std::vector<const HostTensor *>> key{
       structure.getAsOpaquePointer(), {}};
   llvm::SmallVector<ir::FactorValue> values;
-  for (const TensorRef &factor : factors) {
+  for (auto [factor, type] : llvm::zip_equal(factors, types)) {
     key.second.push_back(factor.get());
-    values.push_back({factor->shape, factor->values});
+    values.push_back({mlir::cast<RankedTensorType>(type), factor->values});
   }
   auto found = denseMatrices.find(key);
   if (found != denseMatrices.end())

@@ -76,8 +76,8 @@ static Status evalLinear(ir::LinearOp op, Scope &scope) {
                                             [&] { return op.emitOpError(); });
   if (failed(shape))
     return makeError("expected factors that fit the structure");
-  Result<TensorRef> dense =
-      scope.interpreter.getDense(op.getStructure(), factors, *shape);
+  Result<TensorRef> dense = scope.interpreter.getDense(
+      op.getStructure(), op.getFactors().getTypes(), factors, *shape);
   if (!dense)
     return dense.error();
 

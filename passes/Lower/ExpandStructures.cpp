@@ -3,6 +3,7 @@
 #include "dialects/Linnet/Linnet.h"
 #include "passes/Lower/Passes.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -15,6 +16,15 @@ namespace mlir::linnet {
 using namespace mlir;
 using namespace mlir::linnet;
 
+/// The linear map that can add a bias to `result`: its own, or the first term's
+/// of a sum.
+static LinearOp findBiasTaker(Value result) {
+  while (auto sum = result.getDefiningOp<arith::AddFOp>())
+    result = sum.getLhs();
+  auto last = result.getDefiningOp<LinearOp>();
+  return last && !last.getBias() ? last : LinearOp();
+}
+
 namespace {
 struct ExpandStructuredLinear : OpRewritePattern<LinearOp> {
   ExpandStructuredLinear(MLIRContext *context, Pass::Statistic &expanded)
@@ -26,11 +36,10 @@ struct ExpandStructuredLinear : OpRewritePattern<LinearOp> {
                                                 op.getInput(), op.getFactors());
     if (!result)
       return rewriter.notifyMatchFailure(op, "the structure is primitive");
-    // The last map takes the bias; a structure that ends in anything else
-    // has nowhere to put it.
+    // A structure that ends in no linear map has nowhere to put the bias.
     if (op.getBias()) {
-      auto last = result.getDefiningOp<LinearOp>();
-      if (!last || last.getBias())
+      LinearOp last = findBiasTaker(result);
+      if (!last)
         return op.emitOpError("expected the structure to end in a linear map "
                               "that can take the bias");
       last.getBiasMutable().assign(op.getBias());

@@ -206,3 +206,53 @@ func.func @quantized_group(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4
   %y = linnet.linear #linnet.quantized<8, 0> %x, %w, %s : (tensor<5x6xf32>, tensor<4x6xi8>, tensor<4x1xf32>) -> tensor<5x4xf32>
   return
 }
+
+// -----
+
+func.func @linear_c1_product_count(%x: tensor<5x6xf32>, %w: tensor<4x6xf32>) {
+  // expected-error @+1 {{expected 3 factors, but got 1}}
+  %y = linnet.linear #linnet.product<[#linnet.dense, #linnet.low_rank]> %x, %w : (tensor<5x6xf32>, tensor<4x6xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_product_widths(%x: tensor<5x6xf32>, %w: tensor<4x3xf32>, %v: tensor<2x6xf32>) {
+  // expected-error @+1 {{expected part 1 to give the 3 features that part 0 takes, but got 2}}
+  %y = linnet.linear #linnet.product<[#linnet.dense, #linnet.dense]> %x, %w, %v : (tensor<5x6xf32>, tensor<4x3xf32>, tensor<2x6xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_product_part(%x: tensor<5x6xf32>, %w: tensor<4x3xf32>, %v: tensor<3x6xi8>) {
+  // expected-error @+1 {{part 1: expected factor 0 to be a static matrix of floats, but got 'tensor<3x6xi8>'}}
+  %y = linnet.linear #linnet.product<[#linnet.dense, #linnet.dense]> %x, %w, %v : (tensor<5x6xf32>, tensor<4x3xf32>, tensor<3x6xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_sum_widths(%x: tensor<5x6xf32>, %w: tensor<4x6xf32>, %v: tensor<3x6xf32>) {
+  // expected-error @+1 {{expected part 1 to map 6 features to 4, as part 0 does, but got 6 to 3}}
+  %y = linnet.linear #linnet.sum<[#linnet.dense, #linnet.dense]> %x, %w, %v : (tensor<5x6xf32>, tensor<4x6xf32>, tensor<3x6xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_no_parts(%x: tensor<5x6xf32>) {
+  // expected-error @+2 {{expected attribute value}}
+  // expected-error @+1 {{failed to parse}}
+  %y = linnet.linear #linnet.sum<[]> %x : (tensor<5x6xf32>) -> tensor<5x6xf32>
+  return
+}
+
+// -----
+
+func.func @linear_other_parts(%x: tensor<5x6xf32>, %w: tensor<4x6xf32>) {
+  // expected-error @+2 {{invalid kind of attribute specified}}
+  // expected-error @+1 {{failed to parse}}
+  %y = linnet.linear #linnet.product<[#linnet.scalar]> %x, %w : (tensor<5x6xf32>, tensor<4x6xf32>) -> tensor<5x4xf32>
+  return
+}

@@ -32,6 +32,15 @@ func.func @quantized(%x: tensor<?x?x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40
   return
 }
 
+// CHECK-LABEL: func.func @composites(
+func.func @composites(%x: tensor<?x?x32xf32>, %w: tensor<40x32xf32>, %o: tensor<32xi32>, %u: tensor<40x4xf32>, %v: tensor<4x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40x2xbf16>, %b: tensor<40xf32>) {
+  // CHECK: linnet.linear #linnet.product<[#linnet.dense, #linnet.permutation]> %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x32xf32>, tensor<32xi32>) -> tensor<?x?x40xf32>
+  %0 = linnet.linear #linnet.product<[#linnet.dense, #linnet.permutation]> %x, %w, %o : (tensor<?x?x32xf32>, tensor<40x32xf32>, tensor<32xi32>) -> tensor<?x?x40xf32>
+  // CHECK: linnet.linear #linnet.sum<[#linnet.quantized<4, 24>, #linnet.product<[#linnet.dense, #linnet.dense]>]> {{.*}} bias(%{{.*}}) : {{.*}} -> tensor<?x?x40xf32>
+  %1 = linnet.linear #linnet.sum<[#linnet.quantized<4, 24>, #linnet.product<[#linnet.dense, #linnet.dense]>]> %x, %c, %s, %u, %v bias(%b) : (tensor<?x?x32xf32>, tensor<40x16xi8>, tensor<40x2xbf16>, tensor<40x4xf32>, tensor<4x32xf32>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @block_diagonal(
 func.func @block_diagonal(%x: tensor<?x?x32xf32>, %w: tensor<4x10x8xf32>, %t: tensor<4x8x10xbf16>, %b: tensor<40xf32>) {
   // CHECK: linnet.linear #linnet.block_diagonal %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<4x10x8xf32>) -> tensor<?x?x40xf32>

@@ -1,6 +1,9 @@
 // RUN: linnet-opt %s --linnet-expand-structures | FileCheck %s
 // RUN: linnet-opt %s --linnet-expand-structures --remarks-filter-passed=linnet-expand-structures --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
+// REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=3136
+// REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=576
+// REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=1152
 // REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=2560
 // REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=544
 // REMARK-COUNT-2: [Passed] structure expanded {{.*}}FlopsPerRow=576
@@ -46,6 +49,27 @@ func.func @all_columns_kept_need_no_combination(%x: tensor<5x32xf32>, %w: tensor
   // CHECK: linnet.linear #linnet.dense
   %y = linnet.linear #linnet.pivoted_low_rank %x, %w, %c, %o : (tensor<5x32xf32>, tensor<40x32xf32>, tensor<32x0xf32>, tensor<32xi32>) -> tensor<5x40xf32>
   return %y : tensor<5x40xf32>
+}
+
+// CHECK-LABEL: func @products_are_applied_from_the_right
+// CHECK-SAME: %[[X:.*]]: tensor<?x?x32xf32>, %[[W:.*]]: tensor<4x10x8xf32>, %[[O:.*]]: tensor<32xi32>, %[[V:.*]]: tensor<4x8x8xf32>, %[[B:.*]]: tensor<40xf32>
+func.func @products_are_applied_from_the_right(%x: tensor<?x?x32xf32>, %w: tensor<4x10x8xf32>, %o: tensor<32xi32>, %v: tensor<4x8x8xf32>, %b: tensor<40xf32>) -> tensor<?x?x40xf32> {
+  // CHECK: %[[FIRST:.*]] = linnet.linear #linnet.block_diagonal %[[X]], %[[V]] :
+  // CHECK: %[[SHUFFLED:.*]] = linnet.linear #linnet.permutation %[[FIRST]], %[[O]] :
+  // CHECK: linnet.linear #linnet.block_diagonal %[[SHUFFLED]], %[[W]] bias(%[[B]])
+  %y = linnet.linear #linnet.product<[#linnet.block_diagonal, #linnet.permutation, #linnet.block_diagonal]> %x, %w, %o, %v bias(%b) : (tensor<?x?x32xf32>, tensor<4x10x8xf32>, tensor<32xi32>, tensor<4x8x8xf32>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  return %y : tensor<?x?x40xf32>
+}
+
+// CHECK-LABEL: func @the_first_term_of_a_sum_takes_the_bias
+// CHECK-SAME: %[[X:.*]]: tensor<?x?x32xf32>, %[[C:.*]]: tensor<40x16xi8>, %[[S:.*]]: tensor<40x2xf32>, %[[U:.*]]: tensor<40x4xf32>, %[[V:.*]]: tensor<4x32xf32>, %[[B:.*]]: tensor<40xf32>
+func.func @the_first_term_of_a_sum_takes_the_bias(%x: tensor<?x?x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40x2xf32>, %u: tensor<40x4xf32>, %v: tensor<4x32xf32>, %b: tensor<40xf32>) -> tensor<?x?x40xf32> {
+  // CHECK: %[[FIRST:.*]] = linnet.linear #linnet.quantized<4, 24> %[[X]], %[[C]], %[[S]] bias(%[[B]])
+  // CHECK: %[[M:.*]] = linnet.linear #linnet.dense %[[X]], %[[V]] :
+  // CHECK: %[[SECOND:.*]] = linnet.linear #linnet.dense %[[M]], %[[U]] :
+  // CHECK: arith.addf %[[FIRST]], %[[SECOND]]
+  %y = linnet.linear #linnet.sum<[#linnet.quantized<4, 24>, #linnet.low_rank]> %x, %c, %s, %u, %v bias(%b) : (tensor<?x?x32xf32>, tensor<40x16xi8>, tensor<40x2xf32>, tensor<40x4xf32>, tensor<4x32xf32>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  return %y : tensor<?x?x40xf32>
 }
 
 // CHECK-LABEL: func @declines_dense

@@ -45,6 +45,10 @@ protected:
     return RankedTensorType::get({rows, columns}, builder.getF32Type());
   }
 
+  RankedTensorType floats(std::vector<int64_t> shape) {
+    return RankedTensorType::get(shape, builder.getF32Type());
+  }
+
   OwningOpRef<ModuleOp> parse(StringRef source) {
     auto module = parseSourceString<ModuleOp>(source, &context);
     EXPECT_TRUE(module) << source.str();
@@ -141,7 +145,7 @@ TEST_F(InterfaceTest, WeightKeys) {
 
 TEST_F(InterfaceTest, DenseMatricesOfStructures) {
   std::vector<double> w{1, 2, 3, 4, 5, 6};
-  std::vector<int64_t> twoByThree{2, 3}, threeByTwo{3, 2};
+  RankedTensorType twoByThree = floats({2, 3}), threeByTwo = floats({3, 2});
   auto outIn = DenseStructureAttr::get(&context, Storage::OutIn);
   EXPECT_EQ(outIn.toDense({{twoByThree, w}}), w);
   auto inOut = DenseStructureAttr::get(&context, Storage::InOut);
@@ -149,12 +153,12 @@ TEST_F(InterfaceTest, DenseMatricesOfStructures) {
             std::vector<double>({1, 3, 5, 2, 4, 6}));
   auto lowRank = LowRankStructureAttr::get(&context);
   std::vector<double> u{1, 2}, v{3, 4, 5};
-  std::vector<int64_t> column{2, 1}, row{1, 3};
+  RankedTensorType column = floats({2, 1}), row = floats({1, 3});
   EXPECT_EQ(lowRank.toDense({{column, u}, {row, v}}),
             std::vector<double>({3, 4, 5, 6, 8, 10}));
   // One block after the other, each transposed where it is stored so.
   std::vector<double> two{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-  std::vector<int64_t> blocks{2, 2, 3};
+  RankedTensorType blocks = floats({2, 2, 3});
   EXPECT_EQ(BlockDiagonalStructureAttr::get(&context, Storage::OutIn)
                 .toDense({{blocks, two}}),
             two);
@@ -165,7 +169,8 @@ TEST_F(InterfaceTest, DenseMatricesOfStructures) {
 
 TEST_F(InterfaceTest, DenseMatricesOfOrders) {
   std::vector<double> order{2, 0, 1};
-  std::vector<int64_t> three{3}, twoByOne{2, 1}, oneByTwo{1, 2};
+  RankedTensorType three = floats({3}), twoByOne = floats({2, 1}),
+                   oneByTwo = floats({1, 2});
   EXPECT_EQ(PermutationStructureAttr::get(&context).toDense({{three, order}}),
             std::vector<double>({0, 0, 1, 1, 0, 0, 0, 1, 0}));
   // Column 2 is kept, column 0 is 3 and column 1 is 4 times it.
@@ -177,7 +182,8 @@ TEST_F(InterfaceTest, DenseMatricesOfOrders) {
 }
 
 TEST_F(InterfaceTest, DenseMatricesOfCodes) {
-  std::vector<int64_t> twoByThree{2, 3}, twoByTwo{2, 2}, twoByOne{2, 1};
+  RankedTensorType twoByThree = floats({2, 3}), twoByTwo = floats({2, 2}),
+                   twoByOne = floats({2, 1});
   std::vector<double> bytes{-128, 127, 5, 0, -1, 2}, scales{0.5, 2, 1, 10};
   EXPECT_EQ(QuantizedStructureAttr::get(&context, 8, 2)
                 .toDense({{twoByThree, bytes}, {twoByTwo, scales}}),
@@ -189,8 +195,49 @@ TEST_F(InterfaceTest, DenseMatricesOfCodes) {
             std::vector<double>({-1, 7, 0, -8, 3, 6, 0, 0}));
 }
 
+/// Against products written out, with blocks among the parts.
+TEST_F(InterfaceTest, DenseMatricesOfComposites) {
+  StructureAttrInterface dense =
+                             DenseStructureAttr::get(&context, Storage::OutIn),
+                         blocks = BlockDiagonalStructureAttr::get(
+                             &context, Storage::OutIn),
+                         order = PermutationStructureAttr::get(&context),
+                         lowRank = LowRankStructureAttr::get(&context);
+  auto product = ProductStructureAttr::get(&context, {dense, blocks, order});
+  EXPECT_EQ(product.getNumFactors(), 3u);
+  // [1 2; 3 4] diag([1 2], [3 4]) P, P x = (x_3, x_0, x_1, x_2).
+  std::vector<double> w{1, 2, 3, 4}, rows{1, 2, 3, 4}, shift{3, 0, 1, 2};
+  EXPECT_EQ(product.toDense(
+                {{floats({2, 2}), w},
+                 {floats({2, 1, 2}), rows},
+                 {floats({4}).clone(IntegerType::get(&context, 32)), shift}}),
+            std::vector<double>({2, 6, 8, 1, 6, 12, 16, 3}));
+  EXPECT_NE(product.findObstacle(2, {floats({4}), w}), "");
+  EXPECT_EQ(product.findObstacle(1, {floats({4}), w}), "");
+  auto sum = SumStructureAttr::get(&context, {blocks, lowRank});
+  EXPECT_EQ(sum.getNumFactors(), 3u);
+  std::vector<double> u{1, 1}, v{10, 20, 30, 40};
+  EXPECT_EQ(sum.toDense({{floats({2, 1, 2}), rows},
+                         {floats({2, 1}), u},
+                         {floats({1, 4}), v}}),
+            std::vector<double>({11, 22, 30, 40, 10, 20, 33, 44}));
+}
+
+TEST_F(InterfaceTest, CompositesHaveParts) {
+  std::string said;
+  ScopedDiagnosticHandler collect(
+      &context, [&](Diagnostic &diagnostic) { said = diagnostic.str(); });
+  auto error = [&] { return mlir::emitError(UnknownLoc::get(&context)); };
+  using Parts = ArrayRef<StructureAttrInterface>;
+  EXPECT_FALSE(SumStructureAttr::getChecked(error, &context, Parts()));
+  EXPECT_EQ(said, "expected at least one part, but got none");
+  EXPECT_FALSE(
+      ProductStructureAttr::getChecked(error, &context, Parts{nullptr}));
+  EXPECT_EQ(said, "expected parts that are structures");
+}
+
 TEST_F(InterfaceTest, ObstaclesOfOrders) {
-  std::vector<int64_t> three{3}, none{0};
+  RankedTensorType three = floats({3}), none = floats({0});
   StructureAttrInterface permutation = PermutationStructureAttr::get(&context);
   StructureAttrInterface pivoted = PivotedLowRankStructureAttr::get(&context);
   std::vector<double> good{2, 0, 1}, twice{2, 0, 2}, high{0, 1, 3},
@@ -255,6 +302,18 @@ TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   EXPECT_EQ(pivoted.getFlops(parts), 2 * 4 * (40 + 32 - 4));
   EXPECT_EQ(pivoted.getBytes(parts), 4 * (4 * (40 + 32 - 4) + 32));
   StructureAttrInterface codes = QuantizedStructureAttr::get(&context, 4, 24);
+  // A Monarch matrix: the blocks do the work.
+  StructureAttrInterface monarch = ProductStructureAttr::get(
+      &context, {block, PermutationStructureAttr::get(&context), block});
+  std::vector<Type> factorsOfMonarch{matrices(10, 8)[0], order,
+                                     matrices(8, 8)[0]};
+  shape = monarch.inferShape(factorsOfMonarch, noError);
+  ASSERT_TRUE(succeeded(shape));
+  EXPECT_EQ(shape->in, 32);
+  EXPECT_EQ(shape->out, 40);
+  EXPECT_EQ(shape->blocks, 1);
+  EXPECT_EQ(monarch.getFlops(factorsOfMonarch), 2 * (40 * 8 + 32 * 8));
+  EXPECT_EQ(monarch.getBytes(factorsOfMonarch), 4 * (40 * 8 + 32 * 8 + 32));
   std::vector<Type> halves{
       RankedTensorType::get({40, 16}, IntegerType::get(&context, 8)),
       matrix(40, 2)};

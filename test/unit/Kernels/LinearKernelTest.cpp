@@ -297,6 +297,52 @@ TEST(LinearKernel, BlockDiagonal) {
   }
 }
 
+/// Sums and products of structures, a BLAST matrix among them: b x b blocks
+/// B_i diag(s_ij) C_j^T.
+TEST(LinearKernel, Composites) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(480 + round);
+    for (int i = 0; i < 4; ++i) {
+      const std::string &type = program.pick(kTypes);
+      int64_t b = program.pick<int64_t>({1, 2, 3}),
+              in = b * program.pick<int64_t>({2, 16, 34}),
+              out = b * program.pick<int64_t>({1, 17, 64}),
+              rank = 2 * program.pick<int64_t>({1, 3, 9});
+      Shape shape = leadOf(program);
+      shape.push_back(in);
+      Value x = program.input(shape);
+      expectMap(program,
+                "linnet.linear #linnet.product<[#linnet.block_diagonal, "
+                "#linnet.permutation, #linnet.block_diagonal, "
+                "#linnet.permutation, #linnet.block_diagonal]> $0, $1, $2, $3, "
+                "$4, $5",
+                {x, program.weight({b, out / b, rank}, -1, 1, type),
+                 program.weight({b * rank}, orderOf(program, b * rank), "i32"),
+                 program.weight({rank, b, b}, -1, 1, type),
+                 program.weight({b * rank}, orderOf(program, b * rank), "i32"),
+                 program.weight({b, rank, in / b}, -1, 1, type)},
+                shape, in, out, type);
+      Value codes = program.weight({out, in}, -128, 128, "i8"),
+            scales = program.weight({out, 1}, 0.01, 0.02, type);
+      expectMap(program,
+                "linnet.linear #linnet.sum<[#linnet.quantized<8, 1000>, "
+                "#linnet.low_rank]> $0, $1, $2, $3, $4",
+                {x, codes, scales, program.weight({out, rank}, -1, 1, type),
+                 program.weight({rank, in}, -1, 1, type)},
+                shape, in, out, type);
+      expectMap(program,
+                "linnet.linear #linnet.product<[#linnet.quantized<4, 4>, "
+                "#linnet.quantized<8, 16>]> $0, $1, $2, $3, $4",
+                {x, program.weight({out, rank / 2}, -128, 128, "i8"),
+                 program.weight({out, (rank + 3) / 4}, 0.01, 0.1, type),
+                 program.weight({rank, in}, -128, 128, "i8"),
+                 program.weight({rank, (in + 15) / 16}, 0.01, 0.1, type)},
+                shape, in, out, type);
+    }
+    program.check();
+  }
+}
+
 /// Factors that are arguments or computed, not weights.
 TEST(LinearKernel, ComputedFactors) {
   for (int round = 0; round < rounds(); ++round) {
