@@ -57,6 +57,8 @@ static Status checkOptions(const CompressOptions &options) {
     return makeError("expected --budget or --plan, but got both");
   if (options.group < 0)
     return makeError("--group: expected at least 0, but got ", options.group);
+  if (options.blocks < 1)
+    return makeError("--blocks: expected at least 1, but got ", options.blocks);
   if (options.rankMultiple < 1)
     return makeError("--rank-multiple: expected at least 1, but got ",
                      options.rankMultiple);

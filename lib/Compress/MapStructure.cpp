@@ -80,8 +80,9 @@ MapPlan::MapPlan() : structure(&denseStructure()) {}
 
 llvm::ArrayRef<const MapStructure *> allStructures() {
   static const MapStructure *const all[] = {
-      &denseStructure(),      &lowRankStructure(), &pivotedLowRankStructure(),
-      &int8Structure(),       &int4Structure(),    &sparseStructure(),
+      &denseStructure(),       &lowRankStructure(), &pivotedLowRankStructure(),
+      &int8Structure(),        &int4Structure(),    &int8LowRankStructure(),
+      &int4LowRankStructure(), &blastStructure(),   &sparseStructure(),
       &groupSparseStructure()};
   return all;
 }

@@ -146,6 +146,9 @@ const MapStructure &lowRankStructure();
 const MapStructure &pivotedLowRankStructure();
 const MapStructure &int8Structure();
 const MapStructure &int4Structure();
+const MapStructure &int8LowRankStructure();
+const MapStructure &int4LowRankStructure();
+const MapStructure &blastStructure();
 const MapStructure &sparseStructure();
 const MapStructure &groupSparseStructure();
 

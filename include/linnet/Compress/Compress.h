@@ -57,11 +57,15 @@ struct CompressOptions {
   /// What matrices may become, where it loses least: "low_rank" (two factors),
   /// "pivoted_low_rank" (columns, and the others as combinations of them: r
   /// (rows + columns - r) numbers), "int8", "int4" (codes and scales),
+  /// "low_rank_int8", "low_rank_int4" (two factors of codes), "blast" (blocks
+  /// that share their factors),
   /// "sparse", "nm_sparse" (zeros, stored as such). Without a budget all
   /// become the only one.
   std::vector<std::string> structures = {"pivoted_low_rank"};
   /// Inputs that share a scale, of structures with codes; 0: all of a row.
   int64_t group = 64;
+  /// blast: blocks along each side of a matrix.
+  int64_t blocks = 4;
   /// nm_sparse: so many of each group of inputs are kept.
   int64_t patternKept = 2, patternSize = 4;
   /// Planned ranks are multiples of this, which kernels run in full vectors.

@@ -84,6 +84,8 @@ public:
                 "of (default)\n"
                 "low_rank          two factors\n"
                 "int8, int4        codes of so many bits and scales\n"
+                "low_rank_int8, low_rank_int4  two factors of codes\n"
+                "blast             N x N blocks that share factors\n"
                 "sparse            zeros anywhere, stored as such\n"
                 "nm_sparse         zeros by --pattern, stored as such\n"
                 "Without a budget all become the only one")),
@@ -91,6 +93,10 @@ public:
               llvm::cl::location(options.group), llvm::cl::init(64),
               llvm::cl::desc("int8, int4: inputs that share a scale (default: "
                              "64); 0: all of a row")),
+        blocks("blocks", llvm::cl::value_desc("N"), llvm::cl::cat(category),
+               llvm::cl::location(options.blocks), llvm::cl::init(4),
+               llvm::cl::desc("blast: blocks along each side of a matrix "
+                              "(default: 4)")),
         pattern("pattern", llvm::cl::value_desc("N:M"), llvm::cl::cat(category),
                 llvm::cl::init("2:4"),
                 llvm::cl::desc("nm_sparse: N of each M inputs are kept "
@@ -112,7 +118,7 @@ private:
   Option<std::string> input, output, budget, plan, calibration, evaluation;
   Option<int64_t> tokens, window, sensitivity;
   llvm::cl::list<std::string> structure;
-  Option<int64_t> group;
+  Option<int64_t> group, blocks;
   llvm::cl::opt<std::string> pattern;
   Option<int64_t> multiple;
   Option<bool> dense, force;
