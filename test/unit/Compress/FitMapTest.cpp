@@ -197,6 +197,49 @@ TEST(FitMap, ZerosHeedTheInputs) {
   }
 }
 
+/// Two factors of codes lose little more than two of numbers, and the left one
+/// makes up for what the right one loses; a BLAST matrix of one block is of low
+/// rank, and as good as the best of its rank where inputs are alike.
+TEST(FitMap, ProductsOfFactors) {
+  Matrix w = multiply(randomMatrix(16, 8, 21), randomMatrix(8, 24, 22));
+  Matrix moment = randomMoment(24, 23);
+  MapMoments moments = sameInputs(moment);
+  LinearMap map = mapOf(w);
+  for (const auto &[structure, most] :
+       {std::pair(&int8LowRankStructure(), 0.01),
+        std::pair(&int4LowRankStructure(), 0.12)}) {
+    MapPlan plan(*structure, {{"rank", 8}, {"group", 8}});
+    EXPECT_TRUE(bool(structure->check(map, plan.numbers)));
+    FitResult fitted = fitMap(w, plan, moments, moments);
+    ASSERT_TRUE(bool(fitted)) << fitted.error().str();
+    double error = outputError(w, (*fitted)->toDense(), moment);
+    EXPECT_LT(error, most);
+    EXPECT_GT(error, 1e-4);
+    auto spectrum = moments.inputs->spectrum(w);
+    auto planned =
+        structure->losses(w, *moments.inputs, *spectrum, plan.numbers);
+    ASSERT_TRUE(spectrum && planned);
+    double loss = outputLoss(w - (*fitted)->toDense(), moment);
+    EXPECT_GT(planned->front(), 0.2 * loss);
+    EXPECT_LT(planned->front(), 5 * loss);
+    auto stored = (*fitted)->store(map);
+    ASSERT_TRUE(bool(stored));
+    int64_t bytes = 0;
+    for (const auto &factor : *stored)
+      bytes += int64_t(factor.size());
+    EXPECT_EQ(bytes, structure->bytes(map, plan.numbers));
+  }
+  MapPlan blast(blastStructure(), {{"blocks", 1}, {"rank", 4}});
+  FitResult fitted = fitMatrix(w, blast);
+  FitResult best = fitMatrix(w, ranked(lowRankStructure(), 4));
+  ASSERT_TRUE(fitted && best);
+  EXPECT_LT(norm(w - (*fitted)->toDense()),
+            1.01 * norm(w - (*best)->toDense()));
+  EXPECT_EQ(blastStructure().parameters(map, {{"blocks", 4}, {"rank", 3}}),
+            3 * (16 + 24 + 16));
+  EXPECT_FALSE(bool(blastStructure().check(map, {{"blocks", 3}, {"rank", 3}})));
+}
+
 /// Numbers that a matrix cannot have, and options with which it has none.
 TEST(FitMap, NumbersAreChecked) {
   LinearMap map = mapOf(Matrix(4, 6));
@@ -233,6 +276,8 @@ TEST(FitMap, InputsOfZeros) {
        {MapPlan(), ranked(lowRankStructure(), 2),
         ranked(pivotedLowRankStructure(), 2),
         MapPlan(int4Structure(), {{"group", 2}}),
+        MapPlan(int8LowRankStructure(), {{"rank", 2}, {"group", 4}}),
+        MapPlan(blastStructure(), {{"blocks", 2}, {"rank", 1}}),
         MapPlan(sparseStructure(), {{"kept", 7}}),
         MapPlan(groupSparseStructure(), {{"kept", 1}, {"of", 3}})}) {
     FitResult fitted = fitMap(w, plan, moments, moments);
