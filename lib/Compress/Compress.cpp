@@ -3,6 +3,9 @@
 #include "linnet/Compress/Compress.h"
 
 #include "Analyse.h"
+#include "Channels.h"
+#include "DropLayers.h"
+#include "Layout.h"
 #include "Plan.h"
 #include "Refit.h"
 #include "WriteCheckpoint.h"
@@ -16,6 +19,29 @@
 namespace linnet {
 
 using namespace compress;
+
+/// Whether channels or layers are left out.
+static bool isNarrowed(const CompressOptions &options) {
+  return options.keepChannels < 1 || options.dropLayers > 0;
+}
+
+static Status checkNarrowOptions(const CompressOptions &options) {
+  if (!(options.keepChannels > 0 && options.keepChannels <= 1))
+    return makeError(
+        "--keep-channels: expected above 0 and at most 1, but got ",
+        options.keepChannels);
+  if (options.dropLayers < 0)
+    return makeError("--drop-layers: expected at least 0, but got ",
+                     options.dropLayers);
+  if (isNarrowed(options) && !(options.budget.empty() && options.plan.empty()))
+    return makeError("--keep-channels and --drop-layers: expected neither "
+                     "--budget nor --plan with them (compress the result in a "
+                     "second run)");
+  if (isNarrowed(options) && options.calibration.empty())
+    return makeError(
+        "--keep-channels and --drop-layers: expected --calibration with them");
+  return {};
+}
 
 /// Whether a budget says what becomes of each matrix.
 static bool needsBudget(const CompressOptions &options) {
@@ -49,7 +75,10 @@ static Status checkOptions(const CompressOptions &options) {
     return {};
   if (Status status = checkStructures(options); !status)
     return status;
-  if (needsBudget(options) && options.budget.empty() == options.plan.empty())
+  if (Status status = checkNarrowOptions(options); !status)
+    return status;
+  if (!isNarrowed(options) && needsBudget(options) &&
+      options.budget.empty() == options.plan.empty())
     return makeError("expected --budget=params:F (or bytes:F, flops:F) or "
                      "--plan=FILE, but got ",
                      options.budget.empty() ? "neither" : "both");
@@ -93,15 +122,17 @@ public:
       return status;
     if (Status status = plan(); !status)
       return status;
-    if (Status status = writer.begin(archive, found.maps, plans); !status)
+    if (Status status = narrow(); !status)
+      return status;
+    if (Status status = writer.begin(archive, found.maps, plans, layout);
+        !status)
       return status;
     if (Status status = runner ? refitModel(*runner, found.maps, plans, archive,
-                                            windows, taker(), report)
+                                            windows, layout, taker(), report)
                                : fitMatrices();
         !status)
       return status;
-    return writer.finish(options.input, found.maps, plans, analysis,
-                         fingerprint, report);
+    return writer.finish(options.input, analysis, fingerprint, report);
   }
 
 private:
@@ -147,7 +178,10 @@ private:
   Status plan() {
     // What cannot be carried out is said before the work.
     std::optional<Budget> budget;
-    if (!options.budget.empty()) {
+    groups = findChannelGroups(*module, found);
+    if (isNarrowed(options)) {
+      plans.resize(found.maps.size());
+    } else if (!options.budget.empty()) {
       Result<Budget> read = readBudget(found.maps, options);
       if (!read)
         return read.error();
@@ -166,6 +200,9 @@ private:
     if (budget)
       if (Status status = analyse(*budget); !status)
         return status;
+    if (isNarrowed(options))
+      if (Status status = planNarrowing(); !status)
+        return status;
     for (size_t i = 0; i < plans.size(); ++i) {
       const LinearMap &map = found.maps[i];
       const auto &[structure, numbers] = plans[i];
@@ -175,6 +212,51 @@ private:
            structure->bytes(map, numbers), denseStructure().bytes(map, {})});
     }
     return {};
+  }
+
+  /// Which channels and layers are left.
+  Status planNarrowing() {
+    if (options.keepChannels < 1) {
+      Result<std::vector<MapPlan>> planned =
+          planChannels(groups, found.maps.size(), options.keepChannels,
+                       options.rankMultiple);
+      if (!planned)
+        return planned.error();
+      plans = planned.take();
+    }
+    if (options.dropLayers == 0)
+      return {};
+    Result<std::vector<DroppedLayer>> chosen = chooseLayers(
+        *runner, windows, options.sensitivityTokens, options.dropLayers);
+    if (!chosen)
+      return chosen.error();
+    analysis = {{"model", fingerprint}, {"layers", Json::array()}};
+    for (const DroppedLayer &dropped : *chosen) {
+      analysis["layers"].push_back(
+          {{"dropped", dropped.layer}, {"nats", dropped.nats}});
+      for (size_t i = 0; i < found.maps.size(); ++i)
+        if (found.maps[i].layer == dropped.layer)
+          plans[i] = droppedStructure();
+    }
+    return {};
+  }
+
+  /// What the plans leave of the model.
+  Status narrow() {
+    if (Status status = checkNarrowing(found.maps, plans, groups); !status)
+      return status;
+    layout = Layout(*module, found.maps, plans, groups);
+    if (!layout.isChanged())
+      return {};
+    Result<Json> config = readJsonFile(options.input + "/config.json");
+    if (!config)
+      return config.error();
+    if (config->contains("linnet"))
+      return makeError(options.input,
+                       "/config.json: expected a checkpoint without key "
+                       "'linnet' to leave out channels or layers of: do that "
+                       "first");
+    return layout.configure(*config, options.input + "/config.json");
   }
 
   Status analyse(const Budget &budget) {
@@ -196,9 +278,7 @@ private:
   TakeFit taker() {
     return [this](size_t number, const Matrix &w, FittedMap &fitted,
                   const Matrix *moment) -> Status {
-      if (Status status =
-              writer.take(found.maps[number], plans[number], fitted);
-          !status)
+      if (Status status = writer.take(number, fitted); !status)
         return status;
       CompressedMap &map = report.maps[number];
       map.isRefit = fitted.isRefit;
@@ -213,6 +293,8 @@ private:
     TakeFit take = taker();
     for (size_t i = 0; i < found.maps.size(); ++i) {
       const LinearMap &map = found.maps[i];
+      if (layout.isDropped(map.layer))
+        continue;
       if (report.progress)
         report.progress("fitting", map.name);
       Result<Matrix> w = readMatrix(map, archive);
@@ -240,6 +322,8 @@ private:
   std::optional<TapRunner> runner;
   Json analysis;
   std::vector<MapPlan> plans;
+  std::vector<ChannelGroup> groups;
+  Layout layout;
 };
 
 } // namespace

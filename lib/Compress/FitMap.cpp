@@ -15,6 +15,8 @@ constexpr double kTrust = 0.75;
 /// The weight of the original matrix in a refit, relative to the inputs' mean
 /// square.
 constexpr double kRidge = 1e-3;
+/// What a refit gains at least, as a share: less is rounding.
+constexpr double kLeastGain = 1e-9;
 
 /// E[t x'^T] for the targets t = W x + (r - r').
 Matrix targetMoment(const Matrix &w, const MapMoments &moments) {
@@ -45,8 +47,9 @@ FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
   FitResult refit = plan.structure->fit(*target, *fitted.inputs, plan.numbers);
   if (!refit)
     return refit;
+  double before = lossOn(w, (*plain)->toDense(), heldOut);
   bool better = lossOn(w, (*refit)->toDense(), heldOut) <
-                lossOn(w, (*plain)->toDense(), heldOut);
+                before - kLeastGain * std::abs(before);
   (*refit)->isRefit = true;
   return better ? std::move(refit) : std::move(plain);
 }

@@ -71,7 +71,8 @@ LinearMaps findLinearMaps(mlir::ModuleOp module, const Archive &archive) {
           mlir::cast<ir::DenseStructureAttr>(linear.getStructure());
       bool outIn = structure.getStorage() == ir::Storage::OutIn;
       found.maps.push_back({name, shape[outIn ? 0 : 1], shape[outIn ? 1 : 0],
-                            structure.getStorage(), tensor->dtype});
+                            structure.getStorage(), tensor->dtype,
+                            int64_t(number)});
     });
   return found;
 }

@@ -24,6 +24,8 @@ struct LinearMap {
   /// How the tensor stores W.
   mlir::linnet::Storage storage = mlir::linnet::Storage::OutIn;
   DataType dtype = DataType::F32;
+  /// The number of its layer.
+  int64_t layer = 0;
 
   int64_t parameters() const { return rows * columns; }
 };

@@ -54,6 +54,8 @@ public:
   /// type's range.
   virtual Result<std::vector<std::vector<std::byte>>>
   store(const LinearMap &map) = 0;
+  /// The inputs that are not left out, ascending; null if all stay.
+  virtual const std::vector<int64_t> *keptInputs() const { return nullptr; }
 
   /// Whether it was fitted to what the original model computes rather than to
   /// the original matrix.

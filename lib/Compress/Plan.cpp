@@ -2,6 +2,8 @@
 
 #include "Plan.h"
 
+#include "Channels.h"
+
 #include "linnet/Numerics/Allocation.h"
 #include "linnet/Support/Hash.h"
 #include "linnet/Support/Quote.h"
@@ -168,6 +170,11 @@ static Result<MapPlan> readMapPlan(const Json &entry, const LinearMap &map,
   if (!name)
     return name.error();
   const MapStructure *structure = findStructure(*name);
+  // What only plans say, of channels and layers.
+  for (const MapStructure *narrow :
+       {&keptInputsStructure(), &keptOutputsStructure(), &droppedStructure()})
+    if (narrow->name() == *name)
+      structure = narrow;
   if (!structure)
     return makeError(what, ": key 'structure': expected ", listStructures(),
                      ", but got ", quoteName(*name));

@@ -12,9 +12,10 @@ class Refitter {
 public:
   Refitter(TapRunner &runner, const std::vector<LinearMap> &maps,
            const std::vector<MapPlan> &plans, const Archive &archive,
-           const Windows &windows, const TakeFit &take, CompressReport &report)
+           const Windows &windows, const Layout &layout, const TakeFit &take,
+           CompressReport &report)
       : runner(runner), maps(maps), plans(plans), archive(archive),
-        windows(windows), take(take), report(report) {}
+        windows(windows), layout(layout), take(take), report(report) {}
 
   Status run() {
     Result<HiddenStates> begin = runner.begin(windows);
@@ -30,11 +31,15 @@ public:
 
 private:
   Status refitLayer(size_t layer) {
+    bool isDropped = layout.isDropped(int64_t(layer));
     Replacements replaced;
-    for (size_t stage = 0; stage < runner.layer(layer).stages.size(); ++stage)
+    for (size_t stage = 0;
+         !isDropped && stage < runner.layer(layer).stages.size(); ++stage)
       if (Status status = refitStage(layer, stage, replaced); !status)
         return status;
     for (bool isResult : {false, true}) {
+      if (isResult && isDropped)
+        continue;
       Result<OpenTap> whole =
           runner.openWhole(layer, isResult ? replaced : Replacements());
       if (!whole)
@@ -137,6 +142,7 @@ private:
   const std::vector<MapPlan> &plans;
   const Archive &archive;
   const Windows &windows;
+  const Layout &layout;
   const TakeFit &take;
   CompressReport &report;
   HiddenStates original, result;
@@ -146,9 +152,10 @@ private:
 
 Status refitModel(TapRunner &runner, const std::vector<LinearMap> &maps,
                   const std::vector<MapPlan> &plans, const Archive &archive,
-                  const Windows &windows, const TakeFit &take,
-                  CompressReport &report) {
-  return Refitter(runner, maps, plans, archive, windows, take, report).run();
+                  const Windows &windows, const Layout &layout,
+                  const TakeFit &take, CompressReport &report) {
+  return Refitter(runner, maps, plans, archive, windows, layout, take, report)
+      .run();
 }
 
 } // namespace linnet::compress

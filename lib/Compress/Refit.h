@@ -4,6 +4,7 @@
 #define LIB_COMPRESS_REFIT_H
 
 #include "FitMap.h"
+#include "Layout.h"
 #include "TapRunner.h"
 
 #include <functional>
@@ -17,11 +18,12 @@ using TakeFit = std::function<Status(size_t number, const Matrix &w,
 
 /// Replaces the matrices of `maps` (those that stay dense, too) from the first
 /// layer on, each fitted to what the original model computes, on the inputs
-/// that the matrices before it leave. Fills in the report's comparisons.
+/// that the matrices before it leave. Layers that `layout` drops are left out
+/// of the result. Fills in the report's comparisons.
 Status refitModel(TapRunner &runner, const std::vector<LinearMap> &maps,
                   const std::vector<MapPlan> &plans, const Archive &archive,
-                  const Windows &windows, const TakeFit &take,
-                  CompressReport &report);
+                  const Windows &windows, const Layout &layout,
+                  const TakeFit &take, CompressReport &report);
 
 } // namespace linnet::compress
 

@@ -4,8 +4,10 @@
 
 #include "Plan.h"
 
+#include "linnet/Driver/Input.h"
 #include "linnet/Support/Quote.h"
 
+#include <cstring>
 #include <filesystem>
 #include <map>
 
@@ -75,25 +77,37 @@ Result<CheckpointWriter> CheckpointWriter::create(const std::string &path,
   return CheckpointWriter(directory.take());
 }
 
-Status CheckpointWriter::begin(const Archive &archive,
-                               const std::vector<LinearMap> &maps,
-                               const std::vector<MapPlan> &plans) {
+Status CheckpointWriter::begin(const Archive &from,
+                               const std::vector<LinearMap> &allMaps,
+                               const std::vector<MapPlan> &allPlans,
+                               const Layout &newLayout) {
+  archive = &from;
+  maps = &allMaps;
+  plans = &allPlans;
+  layout = &newLayout;
   std::map<std::string, size_t> numbers;
-  for (size_t i = 0; i < maps.size(); ++i)
-    numbers[maps[i].name] = i;
+  for (size_t i = 0; i < maps->size(); ++i)
+    numbers[(*maps)[i].name] = i;
   std::vector<TensorSpec> specs;
-  for (const std::string &name : archive.names()) {
-    const Archive::Tensor *tensor = archive.find(name);
-    auto place = numbers.find(name);
-    if (place == numbers.end()) {
-      specs.push_back({name, tensor->dtype, tensor->shape});
+  // Tensors that stay as they are, and what they are called.
+  std::vector<std::pair<const Archive::Tensor *, std::string>> copied;
+  for (const std::string &name : archive->names()) {
+    const Archive::Tensor *tensor = archive->find(name);
+    std::string newName = layout->nameOf(name);
+    if (newName.empty())
       continue;
-    }
-    const MapPlan &plan = plans[place->second];
-    for (TensorSpec &factor :
-         plan.structure->factors(maps[place->second], plan.numbers)) {
-      factor.name = tensorOf(name, factor);
-      specs.push_back(std::move(factor));
+    if (auto place = numbers.find(name); place != numbers.end()) {
+      const MapPlan &plan = (*plans)[place->second];
+      for (TensorSpec &factor :
+           plan.structure->factors((*maps)[place->second], plan.numbers)) {
+        factor.name = tensorOf(newName, factor);
+        specs.push_back(std::move(factor));
+      }
+    } else if (std::optional<int64_t> kept = layout->keptOfBias(name)) {
+      specs.push_back({newName, tensor->dtype, {*kept}});
+    } else {
+      specs.push_back({newName, tensor->dtype, tensor->shape});
+      copied.emplace_back(tensor, newName);
     }
   }
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(
@@ -101,54 +115,111 @@ Status CheckpointWriter::begin(const Archive &archive,
   if (!writer)
     return writer.error();
   tensors.emplace(writer.take());
-  for (const std::string &name : archive.names()) {
-    const Archive::Tensor *tensor = archive.find(name);
-    if (numbers.count(name))
-      continue;
+  for (const auto &[tensor, name] : copied)
     if (Status status = tensors->append(name, tensor->data, tensor->bytes);
+        !status)
+      return status;
+  return {};
+}
+
+Status CheckpointWriter::append(size_t number, const Stored &stored) {
+  const LinearMap &map = (*maps)[number];
+  const MapPlan &plan = (*plans)[number];
+  std::vector<TensorSpec> factors = plan.structure->factors(map, plan.numbers);
+  for (size_t i = 0; i < factors.size(); ++i)
+    if (Status status =
+            tensors->append(tensorOf(layout->nameOf(map.name), factors[i]),
+                            stored[i].data(), stored[i].size());
+        !status)
+      return status;
+  return {};
+}
+
+/// The outputs or inputs `kept` of a matrix as stored.
+static std::vector<std::byte> sliceMap(const LinearMap &map,
+                                       const std::vector<std::byte> &bytes,
+                                       bool outputs,
+                                       const std::vector<int64_t> &kept) {
+  bool outIn = map.storage == mlir::linnet::Storage::OutIn;
+  return (outputs == outIn ? sliceRows : sliceColumns)(
+      bytes, outIn ? map.columns : map.rows, dataTypeSize(map.dtype), kept);
+}
+
+Status CheckpointWriter::appendGroup(const ChannelGroup &group, Stored consumer,
+                                     const std::vector<int64_t> &kept) {
+  consumer[0] =
+      sliceMap((*maps)[group.consumer], consumer[0], /*outputs=*/false, kept);
+  if (Status status = append(group.consumer, consumer); !status)
+    return status;
+  for (size_t producer : group.producers) {
+    Stored stored = std::move(waiting.at(producer));
+    waiting.erase(producer);
+    stored[0] = sliceMap((*maps)[producer], stored[0], /*outputs=*/true, kept);
+    if (Status status = append(producer, stored); !status)
+      return status;
+  }
+  for (const std::string &bias : group.biases) {
+    const Archive::Tensor *tensor = archive->find(bias);
+    std::vector<std::byte> bytes(tensor->bytes);
+    std::memcpy(bytes.data(), tensor->data, tensor->bytes);
+    bytes = sliceRows(bytes, 1, dataTypeSize(tensor->dtype), kept);
+    if (Status status =
+            tensors->append(layout->nameOf(bias), bytes.data(), bytes.size());
         !status)
       return status;
   }
   return {};
 }
 
-Status CheckpointWriter::take(const LinearMap &map, const MapPlan &plan,
-                              FittedMap &fitted) {
-  auto stored = fitted.store(map);
+Status CheckpointWriter::take(size_t number, FittedMap &fitted) {
+  const LinearMap &map = (*maps)[number];
+  Result<Stored> stored = fitted.store(map);
   if (!stored)
     return nameMap(map, stored.error());
-  std::vector<TensorSpec> factors = plan.structure->factors(map, plan.numbers);
-  for (size_t i = 0; i < factors.size(); ++i)
-    if (Status status =
-            tensors->append(tensorOf(map.name, factors[i]), (*stored)[i].data(),
-                            (*stored)[i].size());
-        !status)
-      return status;
-  return {};
+  if (layout->producedGroup(number)) {
+    waiting[number] = stored.take();
+    return {};
+  }
+  if (const ChannelGroup *group = layout->consumedGroup(number))
+    return appendGroup(*group, stored.take(), *fitted.keptInputs());
+  return append(number, *stored);
 }
 
-Status CheckpointWriter::writeConfig(const std::string &input,
-                                     const std::vector<LinearMap> &maps,
-                                     const std::vector<MapPlan> &plans) {
-  Result<Json> config = readJsonFile(input + "/" + kConfigFile);
+Status CheckpointWriter::writeConfig(const std::string &input) {
+  std::string file = input + "/" + kConfigFile;
+  Result<Json> config = readJsonFile(file);
   if (!config)
     return config.error();
+  if (Status status = layout->configure(*config, file); !status)
+    return status;
   // Beside those of a checkpoint that was compressed before.
-  for (size_t i = 0; i < maps.size(); ++i) {
-    const MapPlan &plan = plans[i];
+  for (size_t i = 0; i < maps->size(); ++i) {
+    const LinearMap &map = (*maps)[i];
+    const MapPlan &plan = (*plans)[i];
     std::string attribute = plan.structure->attribute(plan.numbers);
     if (attribute.empty())
       continue;
     Json factors = Json::array();
-    for (const TensorSpec &spec :
-         plan.structure->factors(maps[i], plan.numbers))
+    for (const TensorSpec &spec : plan.structure->factors(map, plan.numbers))
       factors.push_back(spec.name);
-    Json &entry = (*config)["linnet"]["structures"][maps[i].name];
+    Json &entry = (*config)["linnet"]["structures"][layout->nameOf(map.name)];
     entry = {{"structure", attribute}, {"factors", factors}};
-    if (maps[i].storage == mlir::linnet::Storage::InOut)
+    if (map.storage == mlir::linnet::Storage::InOut)
       entry["transposed"] = true;
   }
   return writeJson(kConfigFile, *config);
+}
+
+/// Errors: the checkpoint in `path` cannot be imported.
+static Status readAgain(const std::string &path) {
+  std::unique_ptr<mlir::MLIRContext> context = makeContext();
+  std::string detected;
+  auto module = loadModel(*context, path, std::nullopt, detected);
+  if (!module)
+    return makeError("expected a configuration that can say what is left, but "
+                     "got: ",
+                     module.error().str());
+  return {};
 }
 
 Status CheckpointWriter::writeJson(const char *name, const Json &content) {
@@ -174,15 +245,12 @@ Status copyOtherFiles(const std::string &input,
   return {};
 }
 
-Status CheckpointWriter::finish(const std::string &input,
-                                const std::vector<LinearMap> &maps,
-                                const std::vector<MapPlan> &plans,
-                                const Json &analysis,
+Status CheckpointWriter::finish(const std::string &input, const Json &analysis,
                                 const std::string &fingerprint,
                                 const CompressReport &report) {
   if (Status status = tensors->commit(); !status)
     return status;
-  if (Status status = writeConfig(input, maps, plans); !status)
+  if (Status status = writeConfig(input); !status)
     return status;
   if (Status status = copyOtherFiles(input, directory); !status)
     return status;
@@ -194,6 +262,9 @@ Status CheckpointWriter::finish(const std::string &input,
   if (Status status = writeJson(kPlanFile, writePlan(report.maps, fingerprint));
       !status)
     return status;
+  if (layout->isChanged())
+    if (Status status = readAgain(directory.path()); !status)
+      return status;
   return directory.commit();
 }
 

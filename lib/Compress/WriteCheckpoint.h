@@ -3,7 +3,7 @@
 #ifndef LIB_COMPRESS_WRITECHECKPOINT_H
 #define LIB_COMPRESS_WRITECHECKPOINT_H
 
-#include "MapStructure.h"
+#include "Layout.h"
 
 #include "linnet/Checkpoint/SafetensorsWriter.h"
 #include "linnet/Compress/Compress.h"
@@ -28,28 +28,41 @@ public:
   static Result<CheckpointWriter> create(const std::string &path, bool force);
 
   /// Writes all tensors that are no maps and makes room for what the maps
-  /// become. Tensors keep their types.
+  /// become. Tensors keep their types. `archive`, `maps`, `plans` and `layout`
+  /// outlive the writer.
   Status begin(const Archive &archive, const std::vector<LinearMap> &maps,
-               const std::vector<MapPlan> &plans);
-  /// Rounds `fitted` as it is stored and writes it.
-  Status take(const LinearMap &map, const MapPlan &plan, FittedMap &fitted);
+               const std::vector<MapPlan> &plans, const Layout &layout);
+  /// Rounds `fitted`, which replaces map `number`, as it is stored and writes
+  /// it; of channels that may be left out, once all their maps are there.
+  Status take(size_t number, FittedMap &fitted);
   /// Writes configuration, plan, report and the other files of `input`;
   /// `analysis` may be null. The directory appears.
-  Status finish(const std::string &input, const std::vector<LinearMap> &maps,
-                const std::vector<MapPlan> &plans, const Json &analysis,
+  /// Errors also: a narrower model that cannot be read.
+  Status finish(const std::string &input, const Json &analysis,
                 const std::string &fingerprint, const CompressReport &report);
 
 private:
   explicit CheckpointWriter(AtomicDirectory directory)
       : directory(std::move(directory)) {}
 
-  Status writeConfig(const std::string &input,
-                     const std::vector<LinearMap> &maps,
-                     const std::vector<MapPlan> &plans);
+  using Stored = std::vector<std::vector<std::byte>>;
+
+  Status writeConfig(const std::string &input);
+  /// The factors of map `number`.
+  Status append(size_t number, const Stored &stored);
+  /// What `group` keeps, with the consumer in hand.
+  Status appendGroup(const ChannelGroup &group, Stored consumer,
+                     const std::vector<int64_t> &kept);
   Status writeJson(const char *name, const Json &content);
 
   AtomicDirectory directory;
   std::optional<SafetensorsWriter> tensors;
+  const Archive *archive = nullptr;
+  const std::vector<LinearMap> *maps = nullptr;
+  const std::vector<MapPlan> *plans = nullptr;
+  const Layout *layout = nullptr;
+  /// Producers whose consumer is to come.
+  std::map<size_t, Stored> waiting;
 };
 
 } // namespace linnet::compress

@@ -136,6 +136,43 @@ private:
   std::vector<int64_t> units;
 };
 
+/// The same for units of one channel: in place, where dropped channels are
+/// zeros.
+std::vector<int64_t> keepChannels(Matrix weights, Matrix inverse,
+                                  int64_t count) {
+  int64_t m = weights.rows(), n = weights.columns();
+  std::vector<int64_t> left(static_cast<size_t>(n));
+  std::iota(left.begin(), left.end(), 0);
+  auto subtract = [n](double *row, double factor, const double *other) {
+    for (int64_t j = 0; j < n && factor != 0; ++j)
+      row[j] -= factor * other[j];
+  };
+  while (int64_t(left.size()) > count) {
+    std::vector<double> norms(static_cast<size_t>(n), 0.0);
+    for (int64_t r = 0; r < m; ++r)
+      for (int64_t j = 0; j < n; ++j)
+        norms[size_t(j)] += weights.at(r, j) * weights.at(r, j);
+    auto lossOf = [&](int64_t j) {
+      return norms[size_t(j)] / inverse.at(j, j);
+    };
+    auto cheapest =
+        std::min_element(left.begin(), left.end(), [&](int64_t a, int64_t b) {
+          return lossOf(a) < lossOf(b);
+        });
+    int64_t u = *cheapest;
+    left.erase(cheapest);
+    std::vector<double> row(inverse.row(u), inverse.row(u) + n);
+    double scale = 1 / row[size_t(u)];
+    for (int64_t r = 0; r < m; ++r)
+      subtract(weights.row(r), weights.at(r, u) * scale, row.data());
+    for (int64_t j : left)
+      subtract(inverse.row(j), inverse.at(j, u) * scale, row.data());
+    for (int64_t r = 0; r < m; ++r)
+      weights.at(r, u) = 0;
+  }
+  return left;
+}
+
 } // namespace
 
 std::vector<double> scoreEnergy(const Matrix &moment) {
@@ -188,6 +225,9 @@ Result<std::vector<int64_t>> keepByBrainSurgeon(const Matrix &weights,
   auto inverse = invertPositive(dampMoment(moment, damping));
   if (!inverse)
     return inverse.error();
+  if (unit == 1)
+    return keepChannels(clearDeadInputs(weights, moment), inverse.take(),
+                        count);
   RemainingUnits remaining(clearDeadInputs(weights, moment), inverse.take(),
                            unit);
   while (remaining.count() > count)

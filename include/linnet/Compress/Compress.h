@@ -66,6 +66,12 @@ struct CompressOptions {
   int64_t group = 64;
   /// blast: blocks along each side of a matrix.
   int64_t blocks = 4;
+  /// Leave out channels between maps (of MLPs), this share of which is kept in
+  /// each layer, and so many layers: those whose absence costs least. The
+  /// result is a plain checkpoint of the same kind; needs a calibration, and
+  /// neither a budget nor a plan.
+  double keepChannels = 1;
+  int64_t dropLayers = 0;
   /// nm_sparse: so many of each group of inputs are kept.
   int64_t patternKept = 2, patternSize = 4;
   /// Planned ranks are multiples of this, which kernels run in full vectors.

@@ -97,6 +97,16 @@ public:
                llvm::cl::location(options.blocks), llvm::cl::init(4),
                llvm::cl::desc("blast: blocks along each side of a matrix "
                               "(default: 4)")),
+        channels("keep-channels", llvm::cl::value_desc("F"),
+                 llvm::cl::cat(category),
+                 llvm::cl::location(options.keepChannels), llvm::cl::init(1),
+                 llvm::cl::desc("Keep this share of the channels of each "
+                                "layer's MLP; others make up for the rest. "
+                                "The result is a plain checkpoint")),
+        layers("drop-layers", llvm::cl::value_desc("N"),
+               llvm::cl::cat(category), llvm::cl::location(options.dropLayers),
+               llvm::cl::init(0),
+               llvm::cl::desc("Drop the N layers whose absence costs least")),
         pattern("pattern", llvm::cl::value_desc("N:M"), llvm::cl::cat(category),
                 llvm::cl::init("2:4"),
                 llvm::cl::desc("nm_sparse: N of each M inputs are kept "
@@ -119,6 +129,8 @@ private:
   Option<int64_t> tokens, window, sensitivity;
   llvm::cl::list<std::string> structure;
   Option<int64_t> group, blocks;
+  Option<double> channels;
+  Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern;
   Option<int64_t> multiple;
   Option<bool> dense, force;

@@ -1,0 +1,61 @@
+//===- Layout.h - what a narrower model calls its tensors -----*- C++ -*-===//
+
+#ifndef LIB_COMPRESS_LAYOUT_H
+#define LIB_COMPRESS_LAYOUT_H
+
+#include "Channels.h"
+
+#include "linnet/Support/Json.h"
+
+#include <map>
+#include <set>
+
+namespace linnet::compress {
+
+/// Where the tensors of a model go when layers are dropped and channels left
+/// out.
+class Layout {
+public:
+  /// The model's own: nothing changes.
+  Layout() = default;
+  Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
+         const std::vector<MapPlan> &plans,
+         const std::vector<ChannelGroup> &groups);
+
+  bool isChanged() const { return !dropped.empty() || !narrowed.empty(); }
+  bool isDropped(int64_t layer) const { return dropped.count(layer); }
+  /// What tensor `name` is called; empty if its layer is dropped.
+  std::string nameOf(const std::string &name) const;
+  /// How many entries the bias `name` keeps; nothing if all.
+  std::optional<int64_t> keptOfBias(const std::string &name) const;
+  /// The group whose channels are left out that map `number` is a producer or
+  /// the consumer of; null if there is none.
+  const ChannelGroup *producedGroup(size_t number) const;
+  const ChannelGroup *consumedGroup(size_t number) const;
+
+  /// Changes sizes in a configuration, which `file` names. Errors: sizes that
+  /// are not there.
+  Status configure(Json &config, const std::string &file) const;
+
+private:
+  std::set<int64_t> dropped;
+  int64_t layers = 0;
+  /// What stands before a layer's number in names of its tensors.
+  std::set<std::string> prefixes;
+  /// Groups that lose channels, which all had `width` and keep `kept`.
+  std::vector<ChannelGroup> narrowed;
+  int64_t width = 0, kept = 0;
+};
+
+/// The rows or columns `kept` of a stored matrix [rows, columns] of elements of
+/// `size` bytes.
+std::vector<std::byte> sliceRows(const std::vector<std::byte> &matrix,
+                                 int64_t columns, size_t size,
+                                 const std::vector<int64_t> &kept);
+std::vector<std::byte> sliceColumns(const std::vector<std::byte> &matrix,
+                                    int64_t columns, size_t size,
+                                    const std::vector<int64_t> &kept);
+
+} // namespace linnet::compress
+
+#endif // LIB_COMPRESS_LAYOUT_H
