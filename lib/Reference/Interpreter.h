@@ -116,8 +116,7 @@ public:
   /// The [out, in] matrix of a structured linear map. Kept when all factors
   /// are weights; the factor itself where that already is the matrix.
   Result<TensorRef> getDense(ir::StructureAttrInterface structure,
-                             mlir::TypeRange types,
-                             ArrayRef<TensorRef> factors,
+                             mlir::TypeRange types, ArrayRef<TensorRef> factors,
                              ir::LinearShape shape);
 
   /// Calls `body(begin, end)` on disjoint parts of [0, count) that cover it;
