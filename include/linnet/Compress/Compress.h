@@ -1,8 +1,9 @@
 //===- Compress.h - a checkpoint in, a smaller one out --------*- C++ -*-===//
 //
-// Plans which matrices of a checkpoint become products of two narrow ones, so
-// that all together fit a budget, and writes the checkpoint of the factors. The
-// plan stands in a file between the two, which a person may edit.
+// Plans what each matrix of a checkpoint becomes (factors, codes, blocks that
+// share factors, zeros), so that all together fit a budget, or which channels
+// and layers go, and writes the checkpoint of what is left. The plan stands in
+// a file between the two, which a person may edit.
 //
 // Without data, a plan keeps what singular values say of the matrices alone.
 // With a calibration text it keeps what the model's outputs need, layer by
@@ -136,11 +137,14 @@ struct CompressReport {
 /// weights in f32 while sensitivities are measured.
 ///
 /// Errors: an input that is no checkpoint directory or has no such maps; a
-/// budget that is malformed or below what the least ranks need; a plan that
-/// is malformed, of another model, names other maps, or has ranks outside of
-/// [1, min(rows, columns)]; a calibration of a model that is no causal-lm, of
-/// fewer than 8 windows, or with tokens outside of the vocabulary; entries that
-/// are not finite; an output that exists. Nothing is left of the output then.
+/// structure with which no matrix needs less of what the budget counts; a
+/// budget that is malformed or below what the structures need (the message says
+/// the least); a plan that is malformed, of another model, names other maps, or
+/// has numbers that a matrix cannot have; channels or layers that cannot be
+/// left out, or whose loss the configuration cannot say; a calibration of a
+/// model that is no causal-lm, of fewer than 8 windows, or with tokens outside
+/// of the vocabulary; entries that are not finite; an output that exists.
+/// Nothing is left of the output then.
 Status compressCheckpoint(const CompressOptions &options,
                           CompressReport &report);
 
