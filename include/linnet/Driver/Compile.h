@@ -8,6 +8,7 @@
 #ifndef LINNET_DRIVER_COMPILE_H
 #define LINNET_DRIVER_COMPILE_H
 
+#include "linnet/Support/Interrupt.h"
 #include "linnet/Support/Result.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -111,11 +112,13 @@ struct FunctionInput {
 class CompiledFunction {
 public:
   explicit CompiledFunction(std::string directory)
-      : path(std::move(directory)) {}
+      : path(std::move(directory)), cleanup(path) {}
   CompiledFunction(CompiledFunction &&other) noexcept
-      : path(std::exchange(other.path, {})) {}
+      : path(std::exchange(other.path, {})), cleanup(std::move(other.cleanup)) {
+  }
   CompiledFunction &operator=(CompiledFunction &&other) noexcept {
     std::swap(path, other.path);
+    std::swap(cleanup, other.cleanup);
     return *this;
   }
   ~CompiledFunction();
@@ -124,6 +127,7 @@ public:
 
 private:
   std::string path;
+  InterruptCleanup cleanup;
 };
 
 /// Compiles the function `name` of `module` (unchanged) for inputs of these

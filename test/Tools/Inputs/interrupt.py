@@ -1,6 +1,6 @@
-"""interrupt.py DIRECTORY COMMAND...
+"""interrupt.py DIRECTORY SECONDS,... COMMAND...
 
-Interrupts COMMAND after various times; each time it has to end by the signal
+Interrupts COMMAND after so many seconds; each time it has to end by the signal
 and DIRECTORY has to be empty afterwards.
 """
 
@@ -18,10 +18,11 @@ def hear():
         signal.signal(number, signal.SIG_DFL)
 
 
-directory, *command = sys.argv[1:]
-command = command[command.index(next(c for c in command if c.endswith("linnet-compile"))):]
+directory, delays, *command = sys.argv[1:]
+command = command[command.index(next(c for c in command if os.path.basename(c).startswith("linnet-"))):]
 interrupted = 0
-for delay, number in [(0.1, signal.SIGINT), (0.3, signal.SIGTERM), (0.6, signal.SIGINT)]:
+for i, delay in enumerate(map(float, delays.split(","))):
+    number = signal.SIGTERM if i % 2 else signal.SIGINT
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=hear)
     time.sleep(delay)
     process.send_signal(number)
