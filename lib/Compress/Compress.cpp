@@ -37,6 +37,10 @@ static Status checkNarrowOptions(const CompressOptions &options) {
     return makeError("--keep-channels and --drop-layers: expected neither "
                      "--budget nor --plan with them (compress the result in a "
                      "second run)");
+  if (isNarrowed(options) && options.structures != CompressOptions().structures)
+    return makeError("--keep-channels and --drop-layers: expected no "
+                     "--structure with them (compress the result in a second "
+                     "run)");
   if (isNarrowed(options) && options.calibration.empty())
     return makeError(
         "--keep-channels and --drop-layers: expected --calibration with them");
@@ -67,11 +71,16 @@ static Status checkStructures(const CompressOptions &options) {
 }
 
 static Status checkOptions(const CompressOptions &options) {
-  if (options.exportDense && !(options.budget.empty() && options.plan.empty() &&
-                               options.calibration.empty()))
+  bool isAlone = options.budget.empty() && options.plan.empty() &&
+                 options.calibration.empty() && !isNarrowed(options);
+  if (!options.adapters.empty() && (!isAlone || options.exportDense))
+    return makeError("--merge: expected neither --budget, --plan, "
+                     "--calibration nor --export-dense with it (compress the "
+                     "result in a second run)");
+  if (options.exportDense && !isAlone)
     return makeError("--export-dense: expected neither --budget, --plan nor "
                      "--calibration with it");
-  if (options.exportDense)
+  if (options.exportDense || !options.adapters.empty())
     return {};
   if (Status status = checkStructures(options); !status)
     return status;
@@ -234,9 +243,16 @@ private:
     for (const DroppedLayer &dropped : *chosen) {
       analysis["layers"].push_back(
           {{"dropped", dropped.layer}, {"nats", dropped.nats}});
+      bool hasMaps = false;
       for (size_t i = 0; i < found.maps.size(); ++i)
-        if (found.maps[i].layer == dropped.layer)
+        if (found.maps[i].layer == dropped.layer) {
           plans[i] = droppedStructure();
+          hasMaps = true;
+        }
+      if (!hasMaps)
+        return makeError("--drop-layers: expected layers with linear maps, but "
+                         "layer ",
+                         dropped.layer, ", the next to go, has none");
     }
     return {};
   }
@@ -334,6 +350,8 @@ Status compressCheckpoint(const CompressOptions &options,
     return status;
   if (options.exportDense)
     return exportDense(options.input, options.output);
+  if (!options.adapters.empty())
+    return mergeAdapters(options.input, options.adapters, options.output);
   // An output that cannot be had is said before the work.
   Result<CheckpointWriter> writer =
       CheckpointWriter::create(options.output, options.force);

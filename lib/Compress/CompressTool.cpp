@@ -74,7 +74,7 @@ int runCompressTool(const Result<CompressOptions> &given) {
   clearLine();
   if (!status)
     return fail(status.error());
-  if (!options.exportDense)
+  if (!report.maps.empty())
     print(report);
   return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -34,6 +34,8 @@ using PlanNumbers = std::map<std::string, int64_t>;
 struct CompressOptions {
   /// Call exportDense() instead; then neither budget nor plan.
   bool exportDense = false;
+  /// Call mergeAdapters() with these instead; then none of the others.
+  std::vector<std::string> adapters;
   /// A checkpoint directory.
   std::string input;
   /// The checkpoint directory to write.
@@ -155,6 +157,24 @@ Status compressCheckpoint(const CompressOptions &options,
 /// the rounding to f32. Errors: an input without such matrices; an output that
 /// exists.
 Status exportDense(const std::string &input, const std::string &output);
+
+/// Adds to the weights of the checkpoint in `input` what others learned beside
+/// it, each of `addends` a directory or "DIR:C" with a coefficient C (1):
+///
+/// - an adapter of low rank as PEFT stores it (adapter_config.json, and factors
+///   A [rank, in] and B [out, rank] by the names of base_model.model's
+///   modules): C alpha / rank B A, with `use_rslora` alpha / sqrt(rank); with
+///   `fan_in_fan_out` its transpose (Hu et al. 2022);
+/// - another checkpoint of the same shapes: C (W' - W), a task vector (Ilharco
+///   et al. 2023).
+///
+/// Exact: sums are f64 and rounded once, to the tensor's type. Everything else
+/// is copied. Errors: an output that exists; an adapter of another kind (DoRA,
+/// biases, an alpha for each module); tensors that the checkpoint lacks or has
+/// in another shape.
+Status mergeAdapters(const std::string &input,
+                     const std::vector<std::string> &addends,
+                     const std::string &output);
 
 } // namespace linnet
 

@@ -25,6 +25,7 @@ public:
     CompressOptions given = options;
     if (!structure.empty())
       given.structures.assign(structure.begin(), structure.end());
+    given.adapters.assign(merge.begin(), merge.end());
     auto [kept, size] = llvm::StringRef(pattern).split(':');
     if (kept.getAsInteger(10, given.patternKept) ||
         size.getAsInteger(10, given.patternSize))
@@ -116,6 +117,11 @@ public:
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),
                  llvm::cl::desc("Planned ranks are multiples of N (default: "
                                 "8)")),
+        merge("merge", llvm::cl::value_desc("DIR[:C],..."),
+              llvm::cl::cat(category), llvm::cl::CommaSeparated,
+              llvm::cl::desc("Only add to the weights what others learned "
+                             "beside them, times C (1): a LoRA adapter, or "
+                             "another checkpoint's difference")),
         dense("export-dense", llvm::cl::cat(category),
               llvm::cl::location(options.exportDense),
               llvm::cl::desc("Multiply out the factors of a checkpoint that "
@@ -133,6 +139,7 @@ private:
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern;
   Option<int64_t> multiple;
+  llvm::cl::list<std::string> merge;
   Option<bool> dense, force;
 };
 
