@@ -47,6 +47,9 @@ inline constexpr StringLiteral kArchiveAttr = "linnet.archive";
 /// Module attribute: a dictionary with the facts a runtime needs
 /// (`model_type`, `kind`, `vocab_size`, `hidden_size`, `max_context`, ...).
 inline constexpr StringLiteral kModelAttr = "linnet.model";
+/// Module attribute (unit): a token's sums may not depend on how many tokens
+/// come with it. `linnet-select-form` sets it, kernels heed it.
+inline constexpr StringLiteral kExactDecodeAttr = "linnet.exact_decode";
 /// Name of a model's main function.
 inline constexpr StringLiteral kForward = "forward";
 

@@ -22,6 +22,8 @@ namespace {
 /// Inner indices of a part of a panel that few rows share: little enough for
 /// the first-level cache to hold it, the next one and the rows.
 static constexpr int64_t kFewRowsPart = 16;
+/// Inputs that share a scale for it to pay to scale their sum.
+static constexpr int64_t kScaledGroup = 16;
 
 /// Emits y = W x + bias for packed W.
 class LinearEmitter {
@@ -30,12 +32,13 @@ public:
 
   /// `codes` is null for weights that are floats; otherwise their scales are
   /// the last argument.
+  /// Unless `exact`, few rows add in another order than many.
   LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias,
-                QuantizedStructureAttr codes)
-      : k(k), blocks(shape.blocks), in(shape.blockIn()), out(shape.blockOut()),
-        bias(bias), codes(codes), scales(bias ? Bias + 1 : Bias),
-        vectors(k.target.panelVectors()), width(k.target.panelWidth()),
-        blockPanels((out + width - 1) / width) {}
+                QuantizedStructureAttr codes, bool exact)
+      : k(k), exact(exact), blocks(shape.blocks), in(shape.blockIn()),
+        out(shape.blockOut()), bias(bias), codes(codes),
+        scales(bias ? Bias + 1 : Bias), vectors(k.target.panelVectors()),
+        width(k.target.panelWidth()), blockPanels((out + width - 1) / width) {}
 
   /// Rows along dimension 1 (tokens) of each batch row.
   void emitManyRows();
@@ -54,8 +57,14 @@ private:
     return panel.input ? k.add(panel.input, inner) : inner;
   }
   SmallVector<Value> place(Value batch, Value token, Value column);
-  /// Weights of input `inner` in the lanes from `lane` on, as f32.
+  /// Weights of input `inner` in the lanes from `lane` on, as f32; codes
+  /// without their scales, and the scales of group `number`.
   Value loadWeights(const Panel &panel, Value inner, Value lane);
+  Value loadCodes(const Panel &panel, Value inner, Value lane);
+  Value loadScales(const Panel &panel, Value number, Value lane) {
+    return k.load(k.argument(scales), {panel.number, number, lane},
+                  k.target.lanes);
+  }
   /// Where a panel has input `inner`.
   Value rowOf(Value inner) {
     return codes && codes.getBits() == 4
@@ -84,12 +93,17 @@ private:
   void emitPanel(const Panel &panel, Value batch, Value lower, Value upper);
   /// A tile of rows against panels of one block, all streamed at once.
   void emitStreams(ArrayRef<Panel> panels, int64_t rows, bool rowsAreBatch);
+  /// Adds the products of all inputs to `sums`, row-major over rows, streams
+  /// and vectors; `left` gives entries of x.
+  TileAccumulators multiplyStreams(ArrayRef<Panel> panels, int64_t rows,
+                                   TileAccumulators sums, TileScalar left);
   /// More rows than a tile has against a panel, part after part.
   void emitParts(const Panel &panel, int64_t rows, bool rowsAreBatch);
   void emitPartOfRows(const Panel &panel, int64_t rows, bool rowsAreBatch,
                       Value begin, Value end);
 
   KernelBuilder &k;
+  bool exact;
   /// Blocks on the diagonal, and the widths of one.
   int64_t blocks, in, out;
   bool bias;
@@ -132,11 +146,19 @@ SmallVector<Value> LinearEmitter::place(Value batch, Value token,
 }
 
 Value LinearEmitter::loadWeights(const Panel &panel, Value inner, Value lane) {
+  if (!codes)
+    return k.load(k.argument(W), {panel.number, inner, lane}, k.target.lanes);
+  Value group = k.cst(0);
+  if (codes.getGroup() < in)
+    group = arith::DivUIOp::create(k, inner, k.cst(codes.getGroup()));
+  return arith::MulFOp::create(k, loadCodes(panel, inner, lane),
+                               loadScales(panel, group, lane));
+}
+
+Value LinearEmitter::loadCodes(const Panel &panel, Value inner, Value lane) {
   const int64_t lanes = k.target.lanes;
   Value stored =
       k.load(k.argument(W), {panel.number, rowOf(inner), lane}, lanes);
-  if (!codes)
-    return stored;
   Value code =
       arith::ExtSIOp::create(k, k.vector(lanes, k.getI32Type()), stored);
   if (codes.getBits() == 4) {
@@ -151,14 +173,7 @@ Value LinearEmitter::loadWeights(const Panel &panel, Value inner, Value lane) {
     code = arith::ShLIOp::create(k, code, splat(shift));
     code = arith::ShRSIOp::create(k, code, splat(k.cst(28)));
   }
-  Value number =
-      arith::SIToFPOp::create(k, k.vector(lanes, k.getF32Type()), code);
-  Value group = k.cst(0);
-  if (codes.getGroup() < in)
-    group = arith::DivUIOp::create(k, inner, k.cst(codes.getGroup()));
-  return arith::MulFOp::create(
-      k, number,
-      k.load(k.argument(scales), {panel.number, group, lane}, lanes));
+  return arith::SIToFPOp::create(k, k.vector(lanes, k.getF32Type()), code);
 }
 
 Value LinearEmitter::validLanes(const Panel &panel, Value column) {
@@ -293,6 +308,53 @@ void LinearEmitter::emitManyRows() {
   });
 }
 
+TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
+                                                int64_t rows,
+                                                TileAccumulators sums,
+                                                TileScalar left) {
+  const unsigned columns = vectors * panels.size();
+  auto laneOf = [&](unsigned v) {
+    return k.cst((v % vectors) * k.target.lanes);
+  };
+  auto unrollFor = [](int64_t size) -> unsigned {
+    return size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
+  };
+  if (!codes || exact || codes.getGroup() < kScaledGroup)
+    return multiplyTile(k, rows, columns, k.cst(0), k.cst(in), unrollFor(in),
+                        sums, left, [&](unsigned v, Value inner) {
+                          return loadWeights(panels[v / vectors], inner,
+                                             laneOf(v));
+                        });
+  // The sum of a group's codes is scaled once.
+  auto addGroup = [&](Value number, Value begin, int64_t size,
+                      ValueRange totals) {
+    TileAccumulators zeros(totals.size(), k.splat(0.0, k.target.lanes));
+    TileAccumulators group = multiplyTile(
+        k, rows, columns, begin, k.add(begin, k.cst(size)), unrollFor(size),
+        zeros, left, [&](unsigned v, Value inner) {
+          return loadCodes(panels[v / vectors], inner, laneOf(v));
+        });
+    TileAccumulators result(totals);
+    for (unsigned v = 0; v < columns; ++v) {
+      Value scale = loadScales(panels[v / vectors], number, laneOf(v));
+      for (int64_t r = 0; r < rows; ++r)
+        result[r * columns + v] =
+            k.fma(group[r * columns + v], scale, result[r * columns + v]);
+    }
+    return result;
+  };
+  const int64_t size = std::min<int64_t>(codes.getGroup(), in),
+                whole = in / size;
+  sums = k.loop(k.cst(0), k.cst(whole), k.cst(1), sums,
+                [&](Value number, ValueRange totals) {
+                  return addGroup(number, k.mul(number, k.cst(size)), size,
+                                  totals);
+                });
+  if (in % size)
+    sums = addGroup(k.cst(whole), k.cst(whole * size), in % size, sums);
+  return sums;
+}
+
 void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
                                 bool rowsAreBatch) {
   const int64_t count = panels.size();
@@ -310,13 +372,7 @@ void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
                         placeOfRow(k.cst(0), k.cst(r), rowsAreBatch,
                                    inputOf(panels[0], inner)));
   };
-  auto right = [&](unsigned v, Value inner) {
-    Value lane = k.cst((v % vectors) * k.target.lanes);
-    return loadWeights(panels[v / vectors], inner, lane);
-  };
-  unsigned unroll = in % 4 == 0 ? 4 : in % 2 == 0 ? 2 : 1;
-  sums = multiplyTile(k, rows, vectors * count, k.cst(0), k.cst(in), unroll,
-                      sums, left, right);
+  sums = multiplyStreams(panels, rows, std::move(sums), left);
   for (int64_t s = 0; s < count; ++s) {
     TileAccumulators part;
     for (int64_t r = 0; r < rows; ++r)
@@ -468,9 +524,10 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
     arguments.push_back(KernelArgument::read(*scales));
   bool manyRows =
       rank == 4 || (rank == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1));
+  bool exact = op->getParentOfType<ModuleOp>()->hasAttr(kExactDecodeAttr);
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
          [&](KernelBuilder &k) {
-           LinearEmitter emitter(k, shape, bool(op.getBias()), codes);
+           LinearEmitter emitter(k, shape, bool(op.getBias()), codes, exact);
            if (manyRows)
              return emitter.emitManyRows();
            int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);

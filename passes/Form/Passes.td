@@ -112,7 +112,8 @@ def SelectForm : Pass<"linnet-select-form", "::mlir::ModuleOp"> {
 
     Options: `form`: this form wherever it is legal, whatever it costs.
     `exact-decode`: `sequential` everywhere, the one form in which a token's
-    sums do not depend on how many tokens come with it.
+    sums do not depend on how many tokens come with it; the module gets
+    `linnet.exact_decode`, by which other kernels know.
 
     Statistics: number of forms chosen, and of those declined.
 

@@ -161,6 +161,7 @@ struct SelectForm : linnet::impl::SelectFormBase<SelectForm> {
 
 private:
   void takeExact() {
+    getOperation()->setAttr(kExactDecodeAttr, UnitAttr::get(&getContext()));
     getOperation().walk([&](ScanOp op) {
       if (op.getForm() == ScanForm::Auto) {
         op.setForm(ScanForm::Sequential); // legal for every transition

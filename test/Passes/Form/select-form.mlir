@@ -9,6 +9,7 @@
 // QUADRATIC: remark: not computed quadratic: the form is illegal for #linnet.value_diagonal
 // QUADRATIC: remark: not computed quadratic: a row is the same for all keys
 // RUN: linnet-opt %s --linnet-select-form="exact-decode=true" | FileCheck %s --check-prefix=EXACT
+// EXACT: module attributes {linnet.exact_decode}
 // EXACT-NOT: form = #linnet.form<chunkwise>
 // RUN: sed 's/form<sequential>/form<chunkwise>/' %s | not linnet-opt --linnet-select-form="exact-decode=true" 2>&1 | FileCheck %s --check-prefix=INEXACT
 // INEXACT: error: expected form sequential for exact-decode, but got chunkwise
