@@ -117,21 +117,15 @@ public:
 private:
   /// All layers as they are, to run what follows a changed one.
   Status openAll() {
-    for (size_t layer = 0; layer < runner.layers(); ++layer) {
-      Result<OpenTap> whole = runner.openWhole(layer, {});
-      if (!whole)
-        return whole.error();
-      wholes.push_back(whole.take());
-    }
-    Result<OpenTap> last = runner.openEnd();
-    if (!last)
-      return last.error();
-    end.emplace(last.take());
+    Result<OpenModel> opened = runner.openAll();
+    if (!opened)
+      return opened.error();
+    model = opened.take();
     Result<HiddenStates> begin = runner.begin(sample);
     if (!begin)
       return begin.error();
     sampleStates = begin.take();
-    Result<double> nats = natsFrom(0, wholes[0]);
+    Result<double> nats = natsFrom(0, model.layers[0]);
     if (!nats)
       return nats.error();
     base = *nats;
@@ -143,10 +137,10 @@ private:
     HiddenStates states = sampleStates;
     for (size_t l = layer; l < runner.layers(); ++l)
       if (Status status =
-              runner.advance(l, l == layer ? instead : wholes[l], states);
+              runner.advance(l, l == layer ? instead : model.layers[l], states);
           !status)
         return status.error();
-    return meanNats(runner, *end, states, sample, Part::Fitted);
+    return meanNats(runner, model.end, states, sample, Part::Fitted);
   }
 
   Status analyseLayer(size_t layer, HiddenStates &states) {
@@ -154,10 +148,11 @@ private:
       if (Status status = analyseStage(layer, stage, states); !status)
         return status;
     if (measured) {
-      if (Status status = runner.advance(layer, wholes[layer], sampleStates);
+      if (Status status =
+              runner.advance(layer, model.layers[layer], sampleStates);
           !status)
         return status;
-      return runner.advance(layer, wholes[layer], states);
+      return runner.advance(layer, model.layers[layer], states);
     }
     Result<OpenTap> whole = runner.openWhole(layer, {});
     return whole ? runner.advance(layer, *whole, states) : whole.error();
@@ -242,8 +237,7 @@ private:
   bool measured;
   Windows sample;
   HiddenStates sampleStates;
-  std::vector<OpenTap> wholes;
-  std::optional<OpenTap> end;
+  OpenModel model;
   double base = 0;
 };
 

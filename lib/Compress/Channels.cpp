@@ -205,7 +205,6 @@ public:
     return isConsumer ? "kept_inputs" : "kept_outputs";
   }
   std::vector<std::string> keys() const override { return {"kept"}; }
-  bool needsBudget() const override { return true; }
   Status check(const LinearMap &map,
                const PlanNumbers &numbers) const override {
     int64_t most = isConsumer ? map.columns : map.rows;
@@ -239,19 +238,24 @@ private:
   bool isConsumer;
 };
 
+/// The squared norm of each column.
+std::vector<double> columnEnergies(const Matrix &w) {
+  std::vector<double> energies(size_t(w.columns()), 0.0);
+  for (int64_t r = 0; r < w.rows(); ++r)
+    for (int64_t c = 0; c < w.columns(); ++c)
+      energies[size_t(c)] += w.at(r, c) * w.at(r, c);
+  return energies;
+}
+
 FitResult NarrowStructure::fit(const Matrix &target, const FitInputs &inputs,
                                const PlanNumbers &numbers) const {
   // Which outputs go is known with the consumer.
   if (!isConsumer)
     return denseStructure().fit(target, inputs, {});
   int64_t count = numbers.at("kept");
-  std::vector<double> energy(size_t(target.columns()), 0.0);
-  for (int64_t r = 0; r < target.rows(); ++r)
-    for (int64_t c = 0; c < target.columns(); ++c)
-      energy[size_t(c)] += target.at(r, c) * target.at(r, c);
   Result<std::vector<int64_t>> kept =
       inputs.areIndependent()
-          ? keepLargest(energy, count)
+          ? keepLargest(columnEnergies(target), count)
           : keepByBrainSurgeon(target, inputs.moment(), count);
   if (!kept)
     return kept.error();

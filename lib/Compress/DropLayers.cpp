@@ -16,16 +16,10 @@ public:
       : runner(runner), sample(std::move(sample)) {}
 
   Status open() {
-    for (size_t layer = 0; layer < runner.layers(); ++layer) {
-      Result<OpenTap> whole = runner.openWhole(layer, {});
-      if (!whole)
-        return whole.error();
-      wholes.push_back(whole.take());
-    }
-    Result<OpenTap> last = runner.openEnd();
-    if (!last)
-      return last.error();
-    end.emplace(last.take());
+    Result<OpenModel> opened = runner.openAll();
+    if (!opened)
+      return opened.error();
+    model = opened.take();
     Result<HiddenStates> states = runner.begin(sample);
     if (!states)
       return states.error();
@@ -56,16 +50,15 @@ private:
     HiddenStates states = begin;
     for (size_t layer = 0; layer < runner.layers(); ++layer)
       if (layer != other && !dropped.count(layer))
-        if (Status status = runner.advance(layer, wholes[layer], states);
+        if (Status status = runner.advance(layer, model.layers[layer], states);
             !status)
           return status.error();
-    return meanNats(runner, *end, states, sample, Part::Fitted);
+    return meanNats(runner, model.end, states, sample, Part::Fitted);
   }
 
   TapRunner &runner;
   Windows sample;
-  std::vector<OpenTap> wholes;
-  std::optional<OpenTap> end;
+  OpenModel model;
   HiddenStates begin;
   std::set<size_t> dropped;
 };

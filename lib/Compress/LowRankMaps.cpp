@@ -47,8 +47,7 @@ public:
     }
     std::vector<int32_t> order(pivoted.kept.begin(), pivoted.kept.end());
     order.insert(order.end(), pivoted.others.begin(), pivoted.others.end());
-    const auto *begin = reinterpret_cast<const std::byte *>(order.data());
-    stored.emplace_back(begin, begin + order.size() * sizeof(int32_t));
+    stored.push_back(bytesOf(order));
     return stored;
   }
 
@@ -94,18 +93,6 @@ public:
   std::string attribute(const PlanNumbers &) const override {
     return std::string(name());
   }
-
-protected:
-  static Result<LowRankFactors> factor(const Matrix &target,
-                                       const FitInputs &inputs,
-                                       const PlanNumbers &numbers) {
-    int64_t rank = numbers.at(kRank);
-    if (inputs.areIndependent())
-      return truncateSingularValues(target, rank);
-    Result<const Matrix *> root = inputs.root();
-    return root ? fitLowRankToRoot(target, **root, rank)
-                : Result<LowRankFactors>(root.error());
-  }
 };
 
 class LowRankStructure : public RankedStructure {
@@ -113,7 +100,8 @@ public:
   std::string_view name() const override { return "low_rank"; }
   FitResult fit(const Matrix &target, const FitInputs &inputs,
                 const PlanNumbers &numbers) const override {
-    Result<LowRankFactors> factors = factor(target, inputs, numbers);
+    Result<LowRankFactors> factors =
+        factorLowRank(target, inputs, numbers.at(kRank));
     if (!factors)
       return factors.error();
     return std::unique_ptr<FittedMap>(
@@ -136,7 +124,8 @@ public:
   std::string_view name() const override { return "pivoted_low_rank"; }
   FitResult fit(const Matrix &target, const FitInputs &inputs,
                 const PlanNumbers &numbers) const override {
-    Result<LowRankFactors> factors = factor(target, inputs, numbers);
+    Result<LowRankFactors> factors =
+        factorLowRank(target, inputs, numbers.at(kRank));
     if (!factors)
       return factors.error();
     Result<PivotedLowRank> pivoted = pivotLowRank(*factors);
@@ -160,6 +149,15 @@ public:
 };
 
 } // namespace
+
+Result<LowRankFactors> factorLowRank(const Matrix &target,
+                                     const FitInputs &inputs, int64_t rank) {
+  if (inputs.areIndependent())
+    return truncateSingularValues(target, rank);
+  Result<const Matrix *> root = inputs.root();
+  return root ? fitLowRankToRoot(target, **root, rank)
+              : Result<LowRankFactors>(root.error());
+}
 
 const MapStructure &lowRankStructure() {
   static const LowRankStructure structure;

@@ -13,6 +13,7 @@
 
 #include "linnet/Checkpoint/SafetensorsWriter.h"
 #include "linnet/Compress/Compress.h"
+#include "linnet/Numerics/LowRank.h"
 
 #include "llvm/ADT/ArrayRef.h"
 
@@ -130,6 +131,16 @@ std::string listStructures(size_t skipped = 0);
 
 /// Rounds `matrix` to `type`: its bytes. Errors: entries out of range.
 Result<std::vector<std::byte>> roundMatrix(Matrix &matrix, DataType type);
+
+template <typename T>
+std::vector<std::byte> bytesOf(const std::vector<T> &values) {
+  const auto *begin = reinterpret_cast<const std::byte *>(values.data());
+  return {begin, begin + values.size() * sizeof(T)};
+}
+
+/// The best factors of `rank` for these inputs.
+Result<LowRankFactors> factorLowRank(const Matrix &target,
+                                     const FitInputs &inputs, int64_t rank);
 
 /// A matrix without factors, as `map` stores it.
 class PlainMap : public FittedMap {

@@ -16,12 +16,6 @@ constexpr const char *kRank = "rank", *kGroup = "group", *kBlocks = "blocks";
 
 using Stored = std::vector<std::vector<std::byte>>;
 
-template <typename T>
-std::vector<std::byte> bytesOf(const std::vector<T> &values) {
-  const auto *begin = reinterpret_cast<const std::byte *>(values.data());
-  return {begin, begin + values.size() * sizeof(T)};
-}
-
 //===----------------------------------------------------------------------===//
 // Two factors of codes
 //===----------------------------------------------------------------------===//
@@ -148,14 +142,8 @@ private:
 FitResult CodedLowRankStructure::fit(const Matrix &target,
                                      const FitInputs &inputs,
                                      const PlanNumbers &numbers) const {
-  Result<LowRankFactors> factors = [&]() -> Result<LowRankFactors> {
-    if (inputs.areIndependent())
-      return truncateSingularValues(target, numbers.at(kRank));
-    Result<const Matrix *> root = inputs.root();
-    if (!root)
-      return root.error();
-    return fitLowRankToRoot(target, **root, numbers.at(kRank));
-  }();
+  Result<LowRankFactors> factors =
+      factorLowRank(target, inputs, numbers.at(kRank));
   if (!factors)
     return factors.error();
   PlanNumbers group = groupOf(numbers);
@@ -251,15 +239,11 @@ public:
   bool needsBudget() const override { return true; }
   Status check(const LinearMap &map,
                const PlanNumbers &numbers) const override {
-    int64_t b = numbers.at(kBlocks), rank = numbers.at(kRank);
+    int64_t b = numbers.at(kBlocks);
     if (b < 1 || map.rows % b || map.columns % b)
       return makeError("key 'blocks': expected a divisor of ", map.rows,
                        " and ", map.columns, ", but got ", b);
-    int64_t most = std::min(map.rows, map.columns);
-    if (rank < 1 || rank > most)
-      return makeError("key 'rank': expected 1 to ", most, " for a matrix of ",
-                       map.rows, " x ", map.columns, ", but got ", rank);
-    return {};
+    return lowRankStructure().check(map, numbers);
   }
   std::vector<PlanNumbers>
   candidates(const LinearMap &map,

@@ -198,6 +198,21 @@ Result<OpenTap> TapRunner::openWhole(size_t number,
 
 Result<OpenTap> TapRunner::openEnd() { return openOutside(tapped.end); }
 
+Result<OpenModel> TapRunner::openAll() {
+  OpenModel model;
+  for (size_t layer = 0; layer < layers(); ++layer) {
+    Result<OpenTap> whole = openWhole(layer, {});
+    if (!whole)
+      return whole.error();
+    model.layers.push_back(whole.take());
+  }
+  Result<OpenTap> end = openEnd();
+  if (!end)
+    return end.error();
+  model.end = end.take();
+  return model;
+}
+
 Result<OpenTap> TapRunner::openOutside(const std::string &function) {
   Result<std::string> directory = compile(function, archive->path());
   if (!directory)

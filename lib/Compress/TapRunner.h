@@ -56,6 +56,12 @@ private:
   std::vector<size_t> sizes;
 };
 
+/// All layers as they are, and what follows them.
+struct OpenModel {
+  std::vector<OpenTap> layers;
+  OpenTap end;
+};
+
 class TapRunner {
 public:
   /// For steps of `windows.batch` windows. `module` is the model as imported,
@@ -77,6 +83,7 @@ public:
                             const Replacements &instead);
   Result<OpenTap> openWhole(size_t number, const Replacements &instead);
   Result<OpenTap> openEnd();
+  Result<OpenModel> openAll();
 
   /// The carried values before the first layer.
   Result<HiddenStates> begin(const Windows &windows);
