@@ -61,7 +61,7 @@ void weighAlike(std::vector<MapAnalysis> &analysis) {
 void weighBySensitivity(std::vector<MapAnalysis> &analysis) {
   std::vector<double> slopes;
   for (const MapAnalysis &map : analysis)
-    slopes.push_back(map.sensitivity->nats /
+    slopes.push_back(map.sensitivity->damage /
                      std::max(map.sensitivity->loss, 1e-9));
   std::vector<double> sorted = slopes;
   std::sort(sorted.begin(), sorted.end());
@@ -117,30 +117,46 @@ public:
 private:
   /// All layers as they are, to run what follows a changed one.
   Status openAll() {
-    Result<OpenModel> opened = runner.openAll();
+    Result<std::vector<OpenTap>> opened = runner.openAll();
     if (!opened)
       return opened.error();
     model = opened.take();
+    Result<std::unique_ptr<Judge>> created = Judge::create(runner);
+    if (!created)
+      return created.error();
+    judge = created.take();
     Result<HiddenStates> begin = runner.begin(sample);
     if (!begin)
       return begin.error();
     sampleStates = begin.take();
-    Result<double> nats = natsFrom(0, model.layers[0]);
-    if (!nats)
-      return nats.error();
-    base = *nats;
+    Result<HiddenStates> end = statesFrom(0, model[0]);
+    if (!end)
+      return end.error();
+    sampleEnd = end.take();
+    Result<double> score =
+        judge->score(sampleEnd, sampleEnd, sample, Part::Fitted);
+    if (!score)
+      return score.error();
+    base = *score;
     return {};
   }
 
-  /// Nats per token of the sample with `instead` as layer `layer`.
-  Result<double> natsFrom(size_t layer, const OpenTap &instead) const {
+  /// Those behind the model, of the sample, with `instead` as layer `layer`.
+  Result<HiddenStates> statesFrom(size_t layer, const OpenTap &instead) const {
     HiddenStates states = sampleStates;
     for (size_t l = layer; l < runner.layers(); ++l)
       if (Status status =
-              runner.advance(l, l == layer ? instead : model.layers[l], states);
+              runner.advance(l, l == layer ? instead : model[l], states);
           !status)
         return status.error();
-    return meanNats(runner, model.end, states, sample, Part::Fitted);
+    return states;
+  }
+
+  Result<double> scoreFrom(size_t layer, const OpenTap &instead) const {
+    Result<HiddenStates> states = statesFrom(layer, instead);
+    if (!states)
+      return states.error();
+    return judge->score(sampleEnd, *states, sample, Part::Fitted);
   }
 
   Status analyseLayer(size_t layer, HiddenStates &states) {
@@ -148,11 +164,10 @@ private:
       if (Status status = analyseStage(layer, stage, states); !status)
         return status;
     if (measured) {
-      if (Status status =
-              runner.advance(layer, model.layers[layer], sampleStates);
+      if (Status status = runner.advance(layer, model[layer], sampleStates);
           !status)
         return status;
-      return runner.advance(layer, model.layers[layer], states);
+      return runner.advance(layer, model[layer], states);
     }
     Result<OpenTap> whole = runner.openWhole(layer, {});
     return whole ? runner.advance(layer, *whole, states) : whole.error();
@@ -165,14 +180,13 @@ private:
     StageMoments moments(runner, maps, layer, stage, /*twoModels=*/false);
     StepValues values;
     for (int64_t step = 0; step < windows.batches(); ++step) {
-      auto [first, last] = windows.rangeOf(Part::Fitted, step);
-      if (first == last)
+      std::vector<TokenRange> tokens = windows.tokensOf(Part::Fitted, step);
+      if (tokens.empty())
         continue;
       values.carried = runner.inputsOf(states, step);
       if (Status status = tap->run(values.carried, values.shown); !status)
         return status;
-      moments.add(nullptr, values, first * windows.length,
-                  last * windows.length);
+      moments.add(nullptr, values, tokens);
     }
     const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
     std::map<size_t, FitInputs> inputs;
@@ -215,14 +229,15 @@ private:
         runner.openWhole(layer, {{map.name, (*cut)->toDense()}});
     if (!changed)
       return changed.error();
-    Result<double> nats = natsFrom(layer, *changed);
-    if (!nats)
-      return nats.error();
-    sensitivity.nats = *nats - base;
-    if (!std::isfinite(sensitivity.nats))
+    Result<double> score = scoreFrom(layer, *changed);
+    if (!score)
+      return score.error();
+    sensitivity.damage = *score - base;
+    sensitivity.measure = judge->scoreName();
+    if (!std::isfinite(sensitivity.damage))
       return makeError("tensor ", quoteName(map.name),
-                       ": expected finite logits with rank ", sensitivity.rank,
-                       ", but got ", *nats, " nats per token");
+                       ": expected finite outputs with rank ", sensitivity.rank,
+                       ", but got ", judge->scoreName(), " of ", *score);
     result.sensitivity = sensitivity;
     return {};
   }
@@ -236,8 +251,9 @@ private:
   std::vector<MapAnalysis> analysis;
   bool measured;
   Windows sample;
-  HiddenStates sampleStates;
-  OpenModel model;
+  HiddenStates sampleStates, sampleEnd;
+  std::vector<OpenTap> model;
+  std::unique_ptr<Judge> judge;
   double base = 0;
 };
 
@@ -280,7 +296,7 @@ Json writeAnalysis(const std::vector<LinearMap> &maps,
     if (const auto &sensitivity = analysis[i].sensitivity)
       entry["sensitivity"] = {{"rank", sensitivity->rank},
                               {"loss", sensitivity->loss},
-                              {"nats", sensitivity->nats}};
+                              {sensitivity->measure, sensitivity->damage}};
     for (const MapChoice &choice : analysis[i].choices) {
       Json tried = {{"structure", choice.plan.structure->name()},
                     {"loss", choice.loss}};

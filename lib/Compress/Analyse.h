@@ -26,10 +26,12 @@ struct MapAnalysis {
   std::vector<double> spectrum;
   /// The damage per unit of loss, comparable between matrices.
   double weight = 0;
-  /// What the model loses in nats per token when only this matrix is cut, to
-  /// which rank, and the share of the spectrum that is gone then.
+  /// What the model loses when only this matrix is cut (a difference of
+  /// Judge::score(), and what that measures), to which rank, and the share of
+  /// the spectrum that is gone then.
   struct Sensitivity {
-    double nats = 0;
+    const char *measure = "";
+    double damage = 0;
     int64_t rank = 0;
     double loss = 0;
   };

@@ -100,8 +100,8 @@ static Status checkOptions(const CompressOptions &options) {
   if (options.rankMultiple < 1)
     return makeError("--rank-multiple: expected at least 1, but got ",
                      options.rankMultiple);
-  if (options.window < 2 || options.calibrationTokens < 1 ||
-      options.sensitivityTokens < 0)
+  if ((options.window != 0 && options.window < 2) ||
+      options.calibrationTokens < 1 || options.sensitivityTokens < 0)
     return makeError("expected --window of at least 2, --calibration-tokens of "
                      "at least 1 and --sensitivity-tokens of at least 0, but "
                      "got ",
@@ -171,8 +171,11 @@ private:
       auto value = facts ? facts.getAs<mlir::IntegerAttr>(key) : nullptr;
       return value ? value.getInt() : 0;
     };
+    auto kind = facts ? facts.getAs<mlir::StringAttr>("kind") : nullptr;
     Result<Windows> read =
-        readWindows(options, number("vocab_size"), number("max_context"));
+        readWindows(options, {.isEncoder = kind && kind.getValue() == "encoder",
+                              .vocabularySize = number("vocab_size"),
+                              .maxContext = number("max_context")});
     if (!read)
       return read.error();
     windows = read.take();
@@ -242,7 +245,7 @@ private:
     analysis = {{"model", fingerprint}, {"layers", Json::array()}};
     for (const DroppedLayer &dropped : *chosen) {
       analysis["layers"].push_back(
-          {{"dropped", dropped.layer}, {"nats", dropped.nats}});
+          {{"dropped", dropped.layer}, {dropped.measure, dropped.score}});
       bool hasMaps = false;
       for (size_t i = 0; i < found.maps.size(); ++i)
         if (found.maps[i].layer == dropped.layer) {

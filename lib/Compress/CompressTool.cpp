@@ -15,6 +15,14 @@ static void clearLine() {
 static void print(const char *name, const CompressComparison &comparison) {
   if (comparison.tokens == 0)
     return;
+  if (comparison.sequences) {
+    printf("%s: cosine %.4f to the original's means, at least %.4f, over %lld "
+           "sequences of together %lld tokens; outputs differ by %.4f\n",
+           name, comparison.cosine, comparison.worstCosine,
+           static_cast<long long>(comparison.sequences),
+           static_cast<long long>(comparison.tokens), comparison.outputError);
+    return;
+  }
   printf("%s: %.4f nats/token, originally %.4f, over %lld tokens; divergence "
          "%.4f, same first choice %.1f %%, worst token %.1f nats\n",
          name, comparison.natsAfter, comparison.natsBefore,

@@ -16,50 +16,68 @@ public:
       : runner(runner), sample(std::move(sample)) {}
 
   Status open() {
-    Result<OpenModel> opened = runner.openAll();
+    Result<std::vector<OpenTap>> opened = runner.openAll();
     if (!opened)
       return opened.error();
     model = opened.take();
+    Result<std::unique_ptr<Judge>> created = Judge::create(runner);
+    if (!created)
+      return created.error();
+    judge = created.take();
     Result<HiddenStates> states = runner.begin(sample);
     if (!states)
       return states.error();
     begin = states.take();
+    Result<HiddenStates> whole = statesWithout({});
+    if (!whole)
+      return whole.error();
+    original = whole.take();
     return {};
   }
 
   /// The layer that is best dropped beside those that are.
   Result<DroppedLayer> choose() {
-    DroppedLayer best{-1, std::numeric_limits<double>::infinity()};
+    DroppedLayer best{-1, judge->scoreName(),
+                      std::numeric_limits<double>::infinity()};
     for (size_t layer = 0; layer < runner.layers(); ++layer) {
       if (dropped.count(layer))
         continue;
-      Result<double> nats = natsWithout(layer);
-      if (!nats)
-        return nats.error();
-      if (*nats < best.nats)
-        best = {int64_t(layer), *nats};
+      std::set<size_t> without = dropped;
+      without.insert(layer);
+      Result<HiddenStates> states = statesWithout(without);
+      if (!states)
+        return states.error();
+      Result<double> score =
+          judge->score(original, *states, sample, Part::Fitted);
+      if (!score)
+        return score.error();
+      if (*score < best.score) {
+        best.layer = int64_t(layer);
+        best.score = *score;
+      }
     }
     if (best.layer < 0)
-      return makeError("expected finite logits without any one layer");
+      return makeError("expected finite outputs without any one layer");
     dropped.insert(size_t(best.layer));
     return best;
   }
 
 private:
-  Result<double> natsWithout(size_t other) const {
+  Result<HiddenStates> statesWithout(const std::set<size_t> &layers) const {
     HiddenStates states = begin;
     for (size_t layer = 0; layer < runner.layers(); ++layer)
-      if (layer != other && !dropped.count(layer))
-        if (Status status = runner.advance(layer, model.layers[layer], states);
+      if (!layers.count(layer))
+        if (Status status = runner.advance(layer, model[layer], states);
             !status)
           return status.error();
-    return meanNats(runner, model.end, states, sample, Part::Fitted);
+    return states;
   }
 
   TapRunner &runner;
   Windows sample;
-  OpenModel model;
-  HiddenStates begin;
+  std::vector<OpenTap> model;
+  std::unique_ptr<Judge> judge;
+  HiddenStates begin, original;
   std::set<size_t> dropped;
 };
 

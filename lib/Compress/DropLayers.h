@@ -7,10 +7,12 @@
 
 namespace linnet::compress {
 
-/// A layer, and the nats per token without it and those dropped before.
+/// A layer, and the model's score (Judge.h) without it and those dropped
+/// before.
 struct DroppedLayer {
   int64_t layer = 0;
-  double nats = 0;
+  const char *measure = "";
+  double score = 0;
 };
 
 /// `count` layers, one after the other the one whose absence costs least on

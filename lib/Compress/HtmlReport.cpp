@@ -60,10 +60,11 @@ struct PlannedMap {
   double parameters = 0, of = 0, error = 0;
   bool isRefit = false;
   int64_t rank = 0;
-  /// Of analysis.json: squared singular values, and the nats that cutting it
-  /// alone costs (negative: not measured).
+  /// Of analysis.json: squared singular values, and what cutting it alone costs
+  /// (negative: not measured), by which measure.
   std::vector<double> spectrum;
-  double nats = -1;
+  double damage = -1;
+  std::string measure;
 };
 
 /// The numbers of a structure: what a plan says beside what every map has.
@@ -83,10 +84,12 @@ Status readAnalysis(PlannedMap &map, const Json &entry,
     return spectrum.error();
   map.spectrum = spectrum.take();
   if (const Json *sensitivity = findJson(entry, "sensitivity")) {
-    Result<double> nats = getDouble(*sensitivity, "nats", what);
-    if (!nats)
-      return nats.error();
-    map.nats = *nats;
+    map.measure =
+        findJson(*sensitivity, "cosine_loss") ? "cosine_loss" : "nats";
+    Result<double> damage = getDouble(*sensitivity, map.measure, what);
+    if (!damage)
+      return damage.error();
+    map.damage = *damage;
   }
   return {};
 }
@@ -188,7 +191,7 @@ void Page::addSizes(const Json &report) {
 }
 
 void Page::addComparisons(const Json &report) {
-  bool isFirst = true;
+  bool isFirst = true, isEncoder = false;
   for (auto [key, name] : {std::pair("held_out", "held-out windows of the "
                                                  "calibration"),
                            {"evaluated", "evaluation text"}}) {
@@ -196,12 +199,24 @@ void Page::addComparisons(const Json &report) {
     if (!found)
       continue;
     if (isFirst) {
+      isEncoder = findJson(*found, "sequences");
       out << "<h2>What it costs (measured)</h2><table>\n";
-      row({"on", "tokens", "nats/token before", "after", "divergence",
-           "same first choice", "worst token"},
-          "th");
+      isEncoder ? row({"on", "sequences", "tokens", "mean cosine",
+                       "least cosine", "relative error of outputs"},
+                      "th")
+                : row({"on", "tokens", "nats/token before", "after",
+                       "divergence", "same first choice", "worst token"},
+                      "th");
     }
     isFirst = false;
+    if (isEncoder) {
+      row({name, format("%.0f", numberAt(*found, "sequences")),
+           format("%.0f", numberAt(*found, "tokens")),
+           format("%.4f", numberAt(*found, "cosine")),
+           format("%.4f", numberAt(*found, "worst_cosine")),
+           format("%.4f", numberAt(*found, "output_error"))});
+      continue;
+    }
     row({name, format("%.0f", numberAt(*found, "tokens")),
          format("%.4f", numberAt(*found, "nats_before")),
          format("%.4f", numberAt(*found, "nats_after")),
@@ -249,18 +264,19 @@ void Page::addErrors(const std::vector<PlannedMap> &maps) {
 void Page::addSensitivities(const std::vector<PlannedMap> &maps) {
   double most = 0;
   for (const PlannedMap &map : maps)
-    most = std::max(most, map.nats);
+    most = std::max(most, map.damage);
   if (most <= 0)
     return;
-  out << "<h2>Nats per token lost when one matrix alone is cut (measured)</h2>"
-      << "<table>\n";
+  out << (maps.front().measure == "nats" ? "<h2>Nats per token"
+                                         : "<h2>Cosine of sequences")
+      << " lost when one matrix alone is cut (measured)</h2><table>\n";
   for (const PlannedMap &map : maps)
     row({escape(map.name),
          "<svg width=\"400\" height=\"10\"><rect class=\"bar\" height=\"10\" "
          "width=\"" +
-             format("%.1f", 400 * std::max(map.nats, 0.0) / most) +
+             format("%.1f", 400 * std::max(map.damage, 0.0) / most) +
              "\"/></svg>",
-         format("%.4f", map.nats)});
+         format("%.4f", map.damage)});
   out << "</table>\n";
 }
 

@@ -1,4 +1,4 @@
-//===- Judge.h - how well the model predicts ------------------*- C++ -*-===//
+//===- Judge.h - how well the model does ----------------------*- C++ -*-===//
 
 #ifndef LIB_COMPRESS_JUDGE_H
 #define LIB_COMPRESS_JUDGE_H
@@ -7,18 +7,35 @@
 
 namespace linnet::compress {
 
-/// Mean nats per token of the windows of `part`, whose last carried values
-/// `states` are; the first token of each window is not scored.
-Result<double> meanNats(const TapRunner &runner, const OpenTap &end,
-                        const HiddenStates &states, const Windows &windows,
-                        Part part);
+/// Judges a model by what stands behind its layers. `original` are the states
+/// of the original model on the same windows.
+class Judge {
+public:
+  static Result<std::unique_ptr<Judge>> create(TapRunner &runner);
+  virtual ~Judge() = default;
 
-/// The same windows with the original and with the result.
-Result<CompressComparison> compareModels(const TapRunner &runner,
-                                         const OpenTap &end,
-                                         const HiddenStates &original,
-                                         const HiddenStates &result,
-                                         const Windows &windows, Part part);
+  /// What score() is, as files name it.
+  virtual const char *scoreName() const = 0;
+  /// Of the windows of `part`; less is better. Of a causal-lm, mean nats per
+  /// token ("nats"); the first token of each window is not scored. Of an
+  /// encoder, one minus the mean cosine between the mean of a window's outputs
+  /// and the original's ("cosine_loss").
+  virtual Result<double> score(const HiddenStates &original,
+                               const HiddenStates &states,
+                               const Windows &windows, Part part) const = 0;
+  /// The original and the result.
+  virtual Result<CompressComparison> compare(const HiddenStates &original,
+                                             const HiddenStates &result,
+                                             const Windows &windows,
+                                             Part part) const = 0;
+
+protected:
+  Judge(const TapRunner &runner, std::optional<OpenTap> end)
+      : runner(runner), end(std::move(end)) {}
+
+  const TapRunner &runner;
+  std::optional<OpenTap> end;
+};
 
 } // namespace linnet::compress
 

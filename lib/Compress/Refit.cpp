@@ -100,17 +100,16 @@ private:
       return after.error();
     StepValues x, y;
     for (int64_t step = 0; step < windows.batches(); ++step) {
-      auto [first, middle] = windows.rangeOf(Part::Fitted, step);
-      auto [other, last] = windows.rangeOf(Part::HeldOut, step);
-      if (first == middle && other == last)
+      std::vector<TokenRange> seen = windows.tokensOf(Part::Fitted, step),
+                              unseen = windows.tokensOf(Part::HeldOut, step);
+      if (seen.empty() && unseen.empty())
         continue;
       if (Status status = runStep(*before, original, step, x); !status)
         return status;
       if (Status status = runStep(*after, result, step, y); !status)
         return status;
-      int64_t length = windows.length;
-      fitted.add(&x, y, first * length, middle * length);
-      heldOut.add(&x, y, other * length, last * length);
+      fitted.add(&x, y, seen);
+      heldOut.add(&x, y, unseen);
     }
     return {};
   }
@@ -122,14 +121,14 @@ private:
   }
 
   Status compare() {
-    Result<OpenTap> end = runner.openEnd();
-    if (!end)
-      return end.error();
+    Result<std::unique_ptr<Judge>> judge = Judge::create(runner);
+    if (!judge)
+      return judge.error();
     for (auto [part, comparison] :
          {std::pair(Part::HeldOut, &report.heldOut),
           std::pair(Part::Evaluated, &report.evaluated)}) {
       Result<CompressComparison> compared =
-          compareModels(runner, *end, original, result, windows, part);
+          (*judge)->compare(original, result, windows, part);
       if (!compared)
         return compared.error();
       *comparison = *compared;

@@ -28,30 +28,47 @@ StageMoments::StageMoments(const TapRunner &runner,
   }
 }
 
+/// The rows of `values` in `ranges`, one behind the other; in `copy` unless
+/// they are already.
+static const float *gather(const float *values, int64_t width,
+                           llvm::ArrayRef<TokenRange> ranges,
+                           Activations &copy) {
+  if (ranges.size() == 1)
+    return values + ranges.front().first * width;
+  copy.clear();
+  for (const TokenRange &range : ranges)
+    copy.insert(copy.end(), values + range.first * width,
+                values + range.last * width);
+  return copy.data();
+}
+
 void StageMoments::add(const StepValues *original, const StepValues &result,
-                       int64_t first, int64_t last) {
-  if (first == last)
+                       llvm::ArrayRef<TokenRange> ranges) {
+  int64_t count = 0;
+  for (const TokenRange &range : ranges)
+    count += range.last - range.first;
+  if (count == 0)
     return;
   for (Input &input : inputs) {
-    const float *x = result.of(input.value) + first * input.width;
-    input.own.add(x, x, last - first);
+    const float *x =
+        gather(result.of(input.value), input.width, ranges, input.gathered);
+    input.own.add(x, x, count);
+    input.seen = x;
     if (original)
-      input.cross.add(original->of(input.value) + first * input.width, x,
-                      last - first);
+      input.cross.add(
+          gather(original->of(input.value), input.width, ranges, gathered), x,
+          count);
   }
   for (size_t i = 0; i < residuals.size() && original; ++i) {
     if (!stage->sites[i].residual)
       continue;
     const float *r = original->of(*stage->sites[i].residual),
                 *s = result.of(*stage->sites[i].residual);
-    difference.resize(size_t((last - first) * rows[i]));
-    for (size_t k = 0, at = size_t(first * rows[i]); k < difference.size();
-         ++k, ++at)
-      difference[k] = r[at] - s[at];
-    const Input &input = inputs[inputOf[i]];
-    residuals[i].add(difference.data(),
-                     result.of(input.value) + first * input.width,
-                     last - first);
+    difference.clear();
+    for (const TokenRange &range : ranges)
+      for (int64_t at = range.first * rows[i]; at < range.last * rows[i]; ++at)
+        difference.push_back(r[at] - s[at]);
+    residuals[i].add(difference.data(), inputs[inputOf[i]].seen, count);
   }
 }
 

@@ -28,10 +28,9 @@ public:
   StageMoments(const TapRunner &runner, const std::vector<LinearMap> &maps,
                size_t layer, size_t stage, bool twoModels);
 
-  /// Adds tokens [first, last) of a step. `original` may be null without two
-  /// models.
-  void add(const StepValues *original, const StepValues &result, int64_t first,
-           int64_t last);
+  /// Adds some tokens of a step. `original` may be null without two models.
+  void add(const StepValues *original, const StepValues &result,
+           llvm::ArrayRef<TokenRange> ranges);
 
   /// Of site `i`: E[x' x'^T], E[x x'^T], and E[(r - r') x'^T], which is empty
   /// for a map without residual.
@@ -46,6 +45,10 @@ private:
     TapValue value;
     int64_t width;
     MomentSum own, cross;
+    /// The rows of a step that count, of the result's, and where they stand if
+    /// they had to be brought together.
+    const float *seen = nullptr;
+    Activations gathered = {};
   };
 
   const TapStage *stage;
@@ -53,7 +56,7 @@ private:
   std::vector<size_t> inputOf;
   std::vector<MomentSum> residuals;
   std::vector<int64_t> rows;
-  std::vector<float> difference;
+  Activations difference, gathered;
 };
 
 } // namespace linnet::compress

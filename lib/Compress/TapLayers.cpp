@@ -11,6 +11,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSwitch.h"
 
 #include <map>
 
@@ -21,6 +22,8 @@ using mlir::Value;
 using mlir::func::FuncOp;
 
 namespace {
+
+constexpr llvm::StringLiteral kNameAttr = "linnet.name";
 
 /// Erases what no result depends on.
 void eraseDead(FuncOp function) {
@@ -199,8 +202,14 @@ void tapBegin(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
   cloneReturning(forward, tapped.begin, values.getArrayRef());
 }
 
-/// What follows `stack`, which becomes arguments.
-void tapEnd(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
+/// What follows `stack`, whose results become arguments.
+Status tapEnd(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
+  Value output = forward.getBody().front().getTerminator()->getOperand(0);
+  if (output.getDefiningOp() == stack) {
+    tapped.output = {true,
+                     mlir::cast<mlir::OpResult>(output).getResultNumber()};
+    return {};
+  }
   tapped.end = "tap_end";
   FuncOp end = cloneReturning(
       forward, tapped.end,
@@ -219,6 +228,52 @@ void tapEnd(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
         argument.use_empty())
       unused.set(argument.getArgNumber());
   (void)end.eraseArguments(unused);
+  for (mlir::Type type :
+       end.getArgumentTypes().drop_front(stack.getNumResults()))
+    if (mlir::isa<mlir::RankedTensorType>(type))
+      return makeError("expected a model whose inputs end in its layers, but "
+                       "what follows them takes one");
+  return {};
+}
+
+/// What argument `number` of the model is.
+Result<ModelInput> inputOf(FuncOp forward, unsigned number) {
+  auto name = forward.getArgAttrOfType<mlir::StringAttr>(number, kNameAttr);
+  llvm::StringRef text = name ? name.getValue() : "";
+  auto input = llvm::StringSwitch<std::optional<ModelInput>>(text)
+                   .Case("tokens", ModelInput::Tokens)
+                   .Case("token_types", ModelInput::TokenTypes)
+                   .Case("key_mask", ModelInput::KeyMask)
+                   .Default(std::nullopt);
+  if (!input)
+    return makeError("expected a model of 'tokens', 'token_types' and "
+                     "'key_mask', but got ",
+                     quoteName(text.str()));
+  return *input;
+}
+
+/// What the model is given, and which of it the layers are.
+Status findInputs(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
+  for (mlir::BlockArgument argument : forward.getArguments())
+    if (mlir::isa<mlir::RankedTensorType>(argument.getType())) {
+      Result<ModelInput> input = inputOf(forward, argument.getArgNumber());
+      if (!input)
+        return input.error();
+      tapped.inputs.push_back(*input);
+    }
+  for (Value invariant : stack.getInvariants()) {
+    if (!mlir::isa<mlir::RankedTensorType>(invariant.getType()))
+      continue;
+    auto argument = mlir::dyn_cast<mlir::BlockArgument>(invariant);
+    if (!argument)
+      return makeError("expected layers that take inputs of the model as they "
+                       "are, but got one that is computed");
+    Result<ModelInput> input = inputOf(forward, argument.getArgNumber());
+    if (!input)
+      return input.error();
+    tapped.invariants.push_back(*input);
+  }
+  return {};
 }
 
 } // namespace
@@ -234,9 +289,11 @@ Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive) {
   auto facts = module->getAttrOfType<mlir::DictionaryAttr>(ir::kModelAttr);
   auto kind = facts ? facts.getAs<mlir::StringAttr>("kind") : nullptr;
   auto forward = module.lookupSymbol<FuncOp>(ir::kForward);
-  if (!kind || kind.getValue() != "causal-lm" || !forward)
-    return makeError("expected a causal-lm for a calibration, but got ",
-                     kind ? kind.getValue().str() : "no model");
+  if (!kind || !forward ||
+      (kind.getValue() != "causal-lm" && kind.getValue() != "encoder"))
+    return makeError(
+        "expected a causal-lm or an encoder for a calibration, but got ",
+        kind ? kind.getValue().str() : "no model");
   llvm::SmallVector<ir::StackOp> stacks;
   forward.walk([&](ir::StackOp stack) { stacks.push_back(stack); });
   if (stacks.size() != 1)
@@ -245,8 +302,12 @@ Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive) {
                      stacks.size());
   ir::StackOp stack = stacks.front();
   TappedModel tapped;
+  tapped.isEncoder = kind.getValue() == "encoder";
+  if (Status status = findInputs(forward, stack, tapped); !status)
+    return status.error();
   tapBegin(forward, stack, tapped);
-  tapEnd(forward, stack, tapped);
+  if (Status status = tapEnd(forward, stack, tapped); !status)
+    return status.error();
   tapped.order.assign(stack.getOrder().begin(), stack.getOrder().end());
   for (auto [i, symbol] : llvm::enumerate(stack.getFunctions())) {
     int64_t first = llvm::find(tapped.order, i) - tapped.order.begin();

@@ -64,22 +64,31 @@ struct TappedLayer {
   size_t carried = 0;
 };
 
+/// What a model takes beside a position.
+enum class ModelInput { Tokens, TokenTypes, KeyMask };
+
 /// What precedes the layers, what follows them, and the layers.
 struct TappedModel {
-  /// From tokens (and the position) to the carried values; entry i of
-  /// `carriedResult` is the result that carried value i is.
+  bool isEncoder = false;
+  /// The model's arguments but for the position, and those of them that layers
+  /// take after the carried values.
+  std::vector<ModelInput> inputs, invariants;
+  /// From the inputs to the carried values; entry i of `carriedResult` is the
+  /// result that carried value i is.
   std::string begin;
   std::vector<size_t> carriedResult;
-  /// From carried values (and the position) to logits.
+  /// From carried values to the model's output; empty where that is one of
+  /// them.
   std::string end;
+  TapValue output;
   std::vector<TappedLayer> layers;
   /// Which of `layers` each layer of the model is.
   std::vector<size_t> order;
 };
 
 /// Adds the functions to `module`, a model as imported. Errors: no causal
-/// language model with one stack of layers; a layer that uses its number
-/// otherwise than in names of weights.
+/// language model and no encoder with one stack of layers; a layer that uses
+/// its number otherwise than in names of weights.
 Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive);
 
 /// The tensor at `key` as taps name it: the same for all layers.

@@ -196,21 +196,24 @@ Result<OpenTap> TapRunner::openWhole(size_t number,
   return open(number, layer(number).whole, instead);
 }
 
-Result<OpenTap> TapRunner::openEnd() { return openOutside(tapped.end); }
+Result<std::optional<OpenTap>> TapRunner::openEnd() {
+  if (tapped.end.empty())
+    return std::optional<OpenTap>();
+  Result<OpenTap> end = openOutside(tapped.end);
+  if (!end)
+    return end.error();
+  return std::optional<OpenTap>(end.take());
+}
 
-Result<OpenModel> TapRunner::openAll() {
-  OpenModel model;
+Result<std::vector<OpenTap>> TapRunner::openAll() {
+  std::vector<OpenTap> opened;
   for (size_t layer = 0; layer < layers(); ++layer) {
     Result<OpenTap> whole = openWhole(layer, {});
     if (!whole)
       return whole.error();
-    model.layers.push_back(whole.take());
+    opened.push_back(whole.take());
   }
-  Result<OpenTap> end = openEnd();
-  if (!end)
-    return end.error();
-  model.end = end.take();
-  return model;
+  return opened;
 }
 
 Result<OpenTap> TapRunner::openOutside(const std::string &function) {
@@ -230,7 +233,24 @@ std::vector<const void *> TapRunner::inputsOf(const HiddenStates &states,
   for (const Activations &state : states.carried)
     inputs.push_back(state.data() +
                      size_t(number) * (state.size() / size_t(states.steps)));
+  for (const std::vector<int32_t> &input : states.invariants)
+    inputs.push_back(input.data() +
+                     size_t(number) * (input.size() / size_t(states.steps)));
   return inputs;
+}
+
+/// What a model is given of `windows`.
+static std::vector<int32_t> makeInput(ModelInput input,
+                                      const Windows &windows) {
+  if (input == ModelInput::Tokens)
+    return windows.ids;
+  std::vector<int32_t> values(windows.ids.size());
+  if (input == ModelInput::KeyMask)
+    for (size_t i = 0; i < values.size(); ++i) {
+      int64_t window = int64_t(i) / windows.length;
+      values[i] = int64_t(i) % windows.length < windows.lengthOf(window);
+    }
+  return values;
 }
 
 Result<HiddenStates> TapRunner::begin(const Windows &windows) {
@@ -240,17 +260,37 @@ Result<HiddenStates> TapRunner::begin(const Windows &windows) {
   std::vector<Activations> distinct(tap->outputs());
   for (size_t i = 0; i < distinct.size(); ++i)
     distinct[i].resize(tap->outputSize(i) * size_t(windows.batches()));
+  HiddenStates given{windows.batches(), {}, {}}, states = given;
+  for (ModelInput input : tapped.inputs)
+    given.invariants.push_back(makeInput(input, windows));
+  for (ModelInput input : tapped.invariants)
+    states.invariants.push_back(makeInput(input, windows));
   for (int64_t step = 0; step < windows.batches(); ++step) {
     std::vector<void *> outputs;
     for (size_t i = 0; i < distinct.size(); ++i)
       outputs.push_back(distinct[i].data() + size_t(step) * tap->outputSize(i));
-    if (Status status = tap->run({windows.batchAt(step)}, outputs); !status)
+    if (Status status = tap->run(inputsOf(given, step), outputs); !status)
       return status.error();
   }
-  HiddenStates states{windows.batches(), {}};
   for (size_t result : tapped.carriedResult)
     states.carried.push_back(distinct[result]);
   return states;
+}
+
+Result<llvm::ArrayRef<float>>
+TapRunner::outputOf(const std::optional<OpenTap> &end,
+                    const HiddenStates &states, int64_t number,
+                    std::vector<Activations> &buffer) const {
+  if (tapped.output.isCarried) {
+    llvm::ArrayRef<float> all = states.carried[tapped.output.number];
+    size_t size = all.size() / size_t(states.steps);
+    return all.slice(size_t(number) * size, size);
+  }
+  std::vector<const void *> inputs = inputsOf(states, number);
+  inputs.resize(states.carried.size());
+  if (Status status = end->run(inputs, buffer); !status)
+    return status.error();
+  return llvm::ArrayRef<float>(buffer[tapped.output.number]);
 }
 
 Status TapRunner::advance(size_t number, const OpenTap &whole,

@@ -33,6 +33,8 @@ using Activations = std::vector<float>;
 struct HiddenStates {
   int64_t steps = 0;
   std::vector<Activations> carried;
+  /// The inputs of the model that all layers take.
+  std::vector<std::vector<int32_t>> invariants;
 };
 
 /// A compiled function with its weights in memory.
@@ -56,12 +58,6 @@ private:
   std::vector<size_t> sizes;
 };
 
-/// All layers as they are, and what follows them.
-struct OpenModel {
-  std::vector<OpenTap> layers;
-  OpenTap end;
-};
-
 class TapRunner {
 public:
   /// For steps of `windows.batch` windows. `module` is the model as imported,
@@ -82,17 +78,25 @@ public:
   Result<OpenTap> openStage(size_t number, size_t stage,
                             const Replacements &instead);
   Result<OpenTap> openWhole(size_t number, const Replacements &instead);
-  Result<OpenTap> openEnd();
-  Result<OpenModel> openAll();
+  /// What follows the layers; nothing where that is nothing.
+  Result<std::optional<OpenTap>> openEnd();
+  /// All layers as they are.
+  Result<std::vector<OpenTap>> openAll();
 
   /// The carried values before the first layer.
   Result<HiddenStates> begin(const Windows &windows);
+  /// The model's output for step `number`, of states behind all layers, by
+  /// openEnd(); valid until `end` or `states` change.
+  Result<llvm::ArrayRef<float>>
+  outputOf(const std::optional<OpenTap> &end, const HiddenStates &states,
+           int64_t number, std::vector<Activations> &buffer) const;
   /// Those after layer `number`, opened as `whole`, in place.
   Status advance(size_t number, const OpenTap &whole,
                  HiddenStates &states) const;
   /// The part of `states` that step `number` takes.
   std::vector<const void *> inputsOf(const HiddenStates &states,
                                      int64_t number) const;
+  bool isEncoder() const { return tapped.isEncoder; }
   /// Tokens of a step.
   int64_t stepTokens() const { return batch * length; }
 

@@ -23,6 +23,12 @@ constexpr const char *kPlanFile = "plan.json", *kConfigFile = "config.json",
                      *kReportFile = "report.json";
 
 Json writeComparison(const CompressComparison &comparison) {
+  if (comparison.sequences)
+    return {{"sequences", comparison.sequences},
+            {"tokens", comparison.tokens},
+            {"cosine", comparison.cosine},
+            {"worst_cosine", comparison.worstCosine},
+            {"output_error", comparison.outputError}};
   return {{"tokens", comparison.tokens},
           {"nats_before", comparison.natsBefore},
           {"nats_after", comparison.natsAfter},

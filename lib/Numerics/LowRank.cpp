@@ -96,7 +96,9 @@ Result<Matrix> leadingVectors(const Matrix &a, int64_t rank) {
 } // namespace
 
 double outputLoss(const Matrix &difference, const Matrix &moment) {
-  return dot(multiply(difference, moment), difference);
+  double loss = dot(multiply(difference, moment), difference);
+  // A sum of squares that rounding may take below 0.
+  return loss < 0 ? 0 : loss;
 }
 
 Result<std::vector<double>> lossSpectrum(const Matrix &weight,

@@ -6,6 +6,8 @@
 #include "linnet/Support/File.h"
 #include "linnet/Support/Quote.h"
 
+#include "llvm/ADT/StringRef.h"
+
 #include <charconv>
 #include <filesystem>
 #include <limits>
@@ -104,6 +106,43 @@ Result<Tokens> encodeFile(const std::string &file,
   if (bytes)
     *bytes = int64_t(text->size());
   return makeTokens(ids.take(), file);
+}
+
+Result<std::vector<Tokens>>
+encodeLines(const std::string &file,
+            const std::vector<std::string> &directories, int64_t most) {
+  Result<Tokenizer> tokenizer = findTokenizer(directories);
+  if (!tokenizer)
+    return tokenizer.error();
+  Result<std::string> text = readFile(file);
+  if (!text)
+    return text.error();
+  Result<std::vector<int32_t>> empty = tokenizer->encode("", true);
+  if (!empty)
+    return empty.error();
+  std::vector<Tokens> lines;
+  int64_t number = 0;
+  for (llvm::StringRef rest = *text; !rest.empty();) {
+    auto [line, after] = rest.split('\n');
+    rest = after;
+    ++number;
+    if (line.trim().empty())
+      continue;
+    Result<std::vector<int32_t>> ids =
+        tokenizer->encode(line.rtrim("\r").str(), true);
+    std::string name = file + ":" + std::to_string(number);
+    if (!ids)
+      return makeError(quoteName(file), ", line ", number, ": ",
+                       ids.error().str());
+    if (int64_t(ids->size()) > most) {
+      int32_t last = ids->back();
+      ids->resize(size_t(most));
+      if (!empty->empty() && empty->back() == last)
+        ids->back() = last;
+    }
+    lines.push_back(makeTokens(ids.take(), name));
+  }
+  return lines;
 }
 
 } // namespace linnet::runtool

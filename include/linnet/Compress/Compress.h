@@ -46,14 +46,17 @@ struct CompressOptions {
   std::string budget;
   /// A plan file instead of a budget.
   std::string plan;
-  /// A text, or tokens as "@T.npy", that fits and plan look at; empty: none.
+  /// A text, or tokens as "@T.npy", that fits and plan look at; empty: none. Of
+  /// an encoder, each line (or row) is a sequence of its own.
   std::string calibration;
   /// Another one, on which original and result are compared.
   std::string evaluation;
   /// At most this many tokens of the calibration are looked at, in windows of
-  /// `window` tokens. One window in 8 takes no part in fits but judges them.
+  /// `window` tokens (an encoder's sequences are cut to so many; 0: 256, or the
+  /// model's context if that is less). One window in 8 takes no part in fits
+  /// but judges them.
   int64_t calibrationTokens = 65536;
-  int64_t window = 256;
+  int64_t window = 0;
   /// Tokens on which is measured what cutting each matrix alone costs; 0: not
   /// measured, relative errors of outputs count the same in all matrices.
   int64_t sensitivityTokens = 8192;
@@ -104,9 +107,15 @@ struct CompressedMap {
 };
 
 /// Original and result, both in f32 but with the result's weights as stored, on
-/// windows of text that no fit looked at. Means are over `tokens`.
+/// windows of text that no fit looked at.
 struct CompressComparison {
   int64_t tokens = 0;
+  /// Of an encoder: how many sequences, the mean and the least cosine between
+  /// the mean of a sequence's outputs and the original's, and the root mean
+  /// square of the difference of outputs relative to the original's.
+  int64_t sequences = 0;
+  double cosine = 0, worstCosine = 0, outputError = 0;
+  /// The others are of a causal-lm, and means over `tokens`.
   /// Nats per token.
   double natsBefore = 0, natsAfter = 0;
   /// Kullback and Leibler's divergence of the result's distribution from the
@@ -144,9 +153,9 @@ struct CompressReport {
 /// the least); a plan that is malformed, of another model, names other maps, or
 /// has numbers that a matrix cannot have; channels or layers that cannot be
 /// left out, or whose loss the configuration cannot say; a calibration of a
-/// model that is no causal-lm, of fewer than 8 windows, or with tokens outside
-/// of the vocabulary; entries that are not finite; an output that exists.
-/// Nothing is left of the output then.
+/// model that is neither causal-lm nor encoder, of fewer than 8 windows, or
+/// with tokens outside of the vocabulary; entries that are not finite; an
+/// output that exists. Nothing is left of the output then.
 Status compressCheckpoint(const CompressOptions &options,
                           CompressReport &report);
 

@@ -51,11 +51,13 @@ public:
              llvm::cl::location(options.plan),
              llvm::cl::desc(
                  "Carry out this plan.json, as written before and edited")),
-        calibration("calibration", llvm::cl::value_desc("FILE"),
-                    llvm::cl::cat(category),
-                    llvm::cl::location(options.calibration),
-                    llvm::cl::desc("A text (or tokens, @T.npy): matrices are "
-                                   "fitted to what the model computes on it")),
+        calibration(
+            "calibration", llvm::cl::value_desc("FILE"),
+            llvm::cl::cat(category), llvm::cl::location(options.calibration),
+            llvm::cl::desc("A text (or tokens, @T.npy): matrices are "
+                           "fitted to what the model computes on it. Each "
+                           "line is a sequence of its own if the model "
+                           "is an encoder")),
         evaluation("evaluation", llvm::cl::value_desc("FILE"),
                    llvm::cl::cat(category),
                    llvm::cl::location(options.evaluation),
@@ -67,8 +69,9 @@ public:
                llvm::cl::init(65536),
                llvm::cl::desc("Tokens of it to look at (default: 65536)")),
         window("window", llvm::cl::value_desc("N"), llvm::cl::cat(category),
-               llvm::cl::location(options.window), llvm::cl::init(256),
-               llvm::cl::desc("Tokens per window (default: 256)")),
+               llvm::cl::location(options.window), llvm::cl::init(0),
+               llvm::cl::desc("Tokens per window (default: 256, or the model's "
+                              "context if that is less)")),
         sensitivity("sensitivity-tokens", llvm::cl::value_desc("N"),
                     llvm::cl::cat(category),
                     llvm::cl::location(options.sensitivityTokens),

@@ -7,6 +7,7 @@
 #include "dialects/Linnet/Linnet.h"
 #include "linnet/Checkpoint/Npy.h"
 #include "linnet/Driver/Input.h"
+#include "linnet/Reference/Evaluator.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -79,13 +80,28 @@ Result<std::vector<float>> runLayers(TapRunner &runner, const Windows &windows,
     if (Status status = runner.advance(layer, *whole, *states); !status)
       return status.error();
   }
-  Result<OpenTap> end = runner.openEnd();
+  Result<std::optional<OpenTap>> end = runner.openEnd();
   if (!end)
     return end.error();
-  std::vector<Activations> results;
-  if (Status status = end->run(runner.inputsOf(*states, 0), results); !status)
-    return status.error();
-  return results.front();
+  std::vector<Activations> buffer;
+  Result<llvm::ArrayRef<float>> output =
+      runner.outputOf(*end, *states, 0, buffer);
+  if (!output)
+    return output.error();
+  return output->vec();
+}
+
+/// The states behind all layers, layer 0 with `instead`.
+HiddenStates statesBehind(TapRunner &runner, const Windows &windows,
+                          const Replacements &instead = {}) {
+  Result<HiddenStates> states = runner.begin(windows);
+  EXPECT_TRUE(bool(states));
+  for (size_t layer = 0; layer < runner.layers(); ++layer) {
+    Result<OpenTap> whole =
+        runner.openWhole(layer, layer ? Replacements() : instead);
+    EXPECT_TRUE(whole && runner.advance(layer, *whole, *states));
+  }
+  return states.take();
 }
 
 class EveryModel : public ::testing::TestWithParam<const char *> {};
@@ -140,7 +156,8 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryModel,
                                            "hf/deepseek_v3"));
 INSTANTIATE_TEST_SUITE_P(Models, EveryStage,
                          ::testing::Values("hf/llama", "hf/gpt_neox",
-                                           "hf/mamba2", "hf/mixtral"));
+                                           "hf/mamba2", "hf/mixtral",
+                                           "hf/bert"));
 
 TEST(TapRunner, StagesOfALlama) {
   Fixture fixture("hf/llama");
@@ -216,7 +233,7 @@ TEST(TapRunner, SumsMoments) {
     value *= 2;
   StageMoments moments(*runner, fixture.maps.maps, 0, 1, true);
   int64_t first = 3, last = 50;
-  moments.add(&x, y, first, last);
+  moments.add(&x, y, {{first, last}});
   Matrix own(map.columns, map.columns), residual(map.rows, map.columns);
   for (int64_t t = first; t < last; ++t) {
     const float *at = y.of(site.input) + t * map.columns;
@@ -230,6 +247,17 @@ TEST(TapRunner, SumsMoments) {
   EXPECT_LT(norm(moments.own(0) - own), 1e-5 * norm(own));
   EXPECT_LT(norm(2.0 * moments.cross(0) - own), 1e-5 * norm(own));
   EXPECT_LT(norm(moments.residual(0) - residual), 1e-5 * norm(residual));
+  // The same tokens in parts, and without some of them.
+  StageMoments parts(*runner, fixture.maps.maps, 0, 1, true), fewer = parts;
+  parts.add(&x, y, {{3, 20}, {20, 21}, {21, 50}});
+  EXPECT_LT(norm(parts.own(0) - own), 1e-5 * norm(own));
+  EXPECT_LT(norm(2.0 * parts.cross(0) - own), 1e-5 * norm(own));
+  EXPECT_LT(norm(parts.residual(0) - residual), 1e-5 * norm(residual));
+  fewer.add(&x, y, {{3, 20}, {25, 50}});
+  EXPECT_GT(norm(fewer.own(0) - own), 1e-3 * norm(own));
+  fewer.add(&x, y, {{20, 25}});
+  EXPECT_LT(norm(fewer.own(0) - own), 1e-5 * norm(own));
+  EXPECT_LT(norm(fewer.residual(0) - residual), 1e-5 * norm(residual));
 }
 
 /// Nats against sums in f64 over the fixture's logits, for all and for some of
@@ -238,14 +266,11 @@ TEST(Judge, ScoresTheNextTokens) {
   Fixture fixture("hf/llama");
   Result<TapRunner> runner = fixture.runner();
   ASSERT_TRUE(bool(runner));
-  Result<HiddenStates> states = runner->begin(fixture.windows);
-  ASSERT_TRUE(bool(states));
-  for (size_t layer = 0; layer < runner->layers(); ++layer)
-    ASSERT_TRUE(
-        bool(runner->advance(layer, *runner->openWhole(layer, {}), *states)));
-  Result<OpenTap> end = runner->openEnd();
-  ASSERT_TRUE(bool(end));
   const Windows &windows = fixture.windows;
+  HiddenStates states = statesBehind(*runner, windows);
+  Result<std::unique_ptr<Judge>> judge = Judge::create(*runner);
+  ASSERT_TRUE(bool(judge));
+  EXPECT_STREQ((*judge)->scoreName(), "nats");
   int64_t size =
       int64_t(fixture.logits.size()) / (windows.batch * windows.length);
   for (int64_t counted : {windows.batch, int64_t(1)}) {
@@ -262,11 +287,11 @@ TEST(Judge, ScoresTheNextTokens) {
     Windows some = windows;
     some.counts = {counted, 0, 0};
     int64_t scored = counted * (windows.length - 1);
-    Result<double> nats = meanNats(*runner, *end, *states, some, Part::Fitted);
+    Result<double> nats = (*judge)->score(states, states, some, Part::Fitted);
     ASSERT_TRUE(bool(nats));
     EXPECT_NEAR(*nats, sum / double(scored), 1e-5);
     Result<CompressComparison> compared =
-        compareModels(*runner, *end, *states, *states, some, Part::Fitted);
+        (*judge)->compare(states, states, some, Part::Fitted);
     ASSERT_TRUE(bool(compared));
     EXPECT_EQ(compared->tokens, scored);
     EXPECT_DOUBLE_EQ(compared->natsBefore, compared->natsAfter);
@@ -277,17 +302,132 @@ TEST(Judge, ScoresTheNextTokens) {
   }
   // Parts without windows have nothing to say.
   Result<CompressComparison> none =
-      compareModels(*runner, *end, *states, *states, windows, Part::Evaluated);
+      (*judge)->compare(states, states, windows, Part::Evaluated);
   ASSERT_TRUE(bool(none));
   EXPECT_EQ(none->tokens, 0);
 }
 
-TEST(TapLayers, RefusesEncoders) {
+//===----------------------------------------------------------------------===//
+// Encoders
+//===----------------------------------------------------------------------===//
+
+/// The rows of each window that are no padding, by the evaluator.
+std::vector<std::vector<double>> evaluate(const Fixture &fixture) {
+  const Windows &windows = fixture.windows;
+  HostTensor tokens = HostTensor::filled({windows.batch, windows.length}),
+             types = tokens, mask = tokens;
+  for (size_t i = 0; i < windows.ids.size(); ++i) {
+    tokens.values[i] = windows.ids[i];
+    mask.values[i] = int64_t(i) % windows.length <
+                     windows.lengthOf(int64_t(i) / windows.length);
+  }
+  auto evaluator = Evaluator::create(*fixture.module, &*fixture.archive);
+  EXPECT_TRUE(bool(evaluator));
+  auto hidden =
+      evaluator->run("forward", {tokens, HostTensor::scalar(0), types, mask});
+  EXPECT_TRUE(bool(hidden));
+  size_t stride = (*hidden)[0].values.size() / size_t(windows.batch);
+  std::vector<std::vector<double>> rows;
+  for (int64_t w = 0; w < windows.batch; ++w) {
+    auto at = (*hidden)[0].values.begin() + w * int64_t(stride);
+    rows.emplace_back(at, at + windows.lengthOf(w) * int64_t(stride) /
+                                   windows.length);
+  }
+  return rows;
+}
+
+std::vector<double> meanOf(const std::vector<double> &rows, size_t width) {
+  std::vector<double> mean(width);
+  for (size_t i = 0; i < rows.size(); ++i)
+    mean[i % width] += rows[i];
+  return mean;
+}
+
+double cosine(const std::vector<double> &a, const std::vector<double> &b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ab += a[i] * b[i];
+    aa += a[i] * a[i];
+    bb += b[i] * b[i];
+  }
+  return ab / std::sqrt(aa * bb);
+}
+
+/// What is behind the layers where there is padding, and what is seen of it.
+TEST(TapRunner, RunsEncoders) {
   Fixture fixture("hf/bert");
+  fixture.windows.lengths = {23, 1};
+  std::vector<std::vector<double>> expected = evaluate(fixture);
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner)) << runner.error().str();
+  EXPECT_TRUE(runner->isEncoder());
+  Result<std::vector<float>> hidden = runLayers(*runner, fixture.windows);
+  ASSERT_TRUE(bool(hidden)) << hidden.error().str();
+  size_t stride = hidden->size() / 2;
+  for (size_t w = 0; w < 2; ++w) {
+    auto at = hidden->begin() + int64_t(w * stride);
+    std::vector<float> seen(at, at + int64_t(expected[w].size()));
+    EXPECT_LT(distance(seen, expected[w]), 1e-5) << w;
+  }
+}
+
+/// Cosines of means against the evaluator's, padding left out.
+TEST(Judge, ComparesEncoders) {
+  Fixture fixture("hf/bert");
+  fixture.windows.lengths = {23, 37};
+  std::vector<std::vector<double>> before = evaluate(fixture);
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner));
+  const Windows &windows = fixture.windows;
+  const LinearMap &map = fixture.maps.maps.front();
+  HiddenStates original = statesBehind(*runner, windows);
+  Result<Matrix> w = readMatrix(map, *fixture.archive);
+  ASSERT_TRUE(bool(w));
+  HiddenStates changed = statesBehind(*runner, windows, {{map.name, 8.0 * *w}});
+  size_t width = before[0].size() / 23, stride = windows.length * width;
+  double sum = 0, worst = 1, difference = 0, all = 0;
+  for (size_t k = 0; k < 2; ++k) {
+    auto at = changed.carried[0].begin() + int64_t(k * stride);
+    std::vector<double> after(at, at + int64_t(before[k].size()));
+    double found = cosine(meanOf(before[k], width), meanOf(after, width));
+    sum += found / 2;
+    worst = std::min(worst, found);
+    for (size_t i = 0; i < after.size(); ++i) {
+      difference += (after[i] - before[k][i]) * (after[i] - before[k][i]);
+      all += before[k][i] * before[k][i];
+    }
+  }
+  ASSERT_LT(worst, 0.999);
+  Result<std::unique_ptr<Judge>> judge = Judge::create(*runner);
+  ASSERT_TRUE(bool(judge));
+  EXPECT_STREQ((*judge)->scoreName(), "cosine_loss");
+  Result<CompressComparison> compared =
+      (*judge)->compare(original, changed, windows, Part::Fitted);
+  ASSERT_TRUE(bool(compared));
+  EXPECT_EQ(compared->sequences, 2);
+  EXPECT_EQ(compared->tokens, 60);
+  EXPECT_NEAR(compared->cosine, sum, 1e-6);
+  EXPECT_NEAR(compared->worstCosine, worst, 1e-6);
+  EXPECT_NEAR(compared->outputError, std::sqrt(difference / all), 1e-5);
+  Result<double> score =
+      (*judge)->score(original, changed, windows, Part::Fitted);
+  ASSERT_TRUE(bool(score));
+  EXPECT_NEAR(*score, 1 - sum, 1e-6);
+  EXPECT_NEAR(*(*judge)->score(original, original, windows, Part::Fitted), 0,
+              1e-12);
+  EXPECT_EQ(
+      (*judge)->compare(original, changed, windows, Part::HeldOut)->sequences,
+      0);
+}
+
+TEST(TapLayers, RefusesOtherModels) {
+  Fixture fixture("hf/llama");
+  (*fixture.module)->removeAttr(mlir::linnet::kModelAttr);
   Result<TapRunner> runner = fixture.runner();
   ASSERT_FALSE(bool(runner));
   EXPECT_EQ(runner.error().str(),
-            "expected a causal-lm for a calibration, but got encoder");
+            "expected a causal-lm or an encoder for a calibration, but got no "
+            "model");
 }
 
 } // namespace
