@@ -56,14 +56,15 @@ std::vector<Segment> AddedTokenMatcher::split(std::string_view text) const {
     if (token.singleWord && (endsWithWord(text.substr(0, start)) ||
                              startsWithWord(text.substr(end))))
       continue;
-    if (token.stripLeft)
+    // A match may start in the space that the token before has taken in.
+    if (token.stripLeft && start > done)
       start -= std::min(trailingSpace(text.substr(0, start)), start - done);
     if (token.stripRight)
       end += leadingSpace(text.substr(end));
     if (start > done)
       segments.push_back({text.substr(done, start - done)});
     segments.push_back({text.substr(start, end - start), token.id});
-    done = position = end;
+    done = std::max(done, end);
   }
   if (done < text.size())
     segments.push_back({text.substr(done)});

@@ -126,6 +126,16 @@ TEST(Tokenizer, AddedTokensStrip) {
   EXPECT_EQ(encode(tokenizer, " <r>  <l> "), (Ids{' ', 301, 300, ' '}));
 }
 
+TEST(Tokenizer, AddedTokensMayStartInSpaceTakenBefore) {
+  Json json = byteTokenizer();
+  json["added_tokens"] = {addedToken("<r>", 300, {{"rstrip", true}}),
+                          addedToken(" x", 301, {{"lstrip", true}}),
+                          addedToken(" ", 302)};
+  const Tokenizer tokenizer = load(json);
+  EXPECT_EQ(encode(tokenizer, "a<r> x"), (Ids{'a', 300, 301}));
+  EXPECT_EQ(encode(tokenizer, "<r>  xb"), (Ids{300, 302, 301, 'b'}));
+}
+
 TEST(Tokenizer, AddedTokensStandAlone) {
   Json json = byteTokenizer();
   json["added_tokens"] = {addedToken("is", 300, {{"single_word", true}})};
