@@ -3,39 +3,18 @@
 #ifndef LINNET_LIB_TOKENIZER_BYTEPAIRMERGER_H
 #define LINNET_LIB_TOKENIZER_BYTEPAIRMERGER_H
 
-#include "linnet/Support/Result.h"
+#include "WordModel.h"
 
 #include <array>
-#include <cstdint>
-#include <functional>
-#include <string>
-#include <string_view>
-#include <unordered_map>
-#include <vector>
 
 namespace linnet::tokenizer {
 
-/// Lets maps keyed by strings be searched by string_view.
-struct StringHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view text) const {
-    return std::hash<std::string_view>{}(text);
-  }
-};
-
-using TokenIds =
-    std::unordered_map<std::string, int32_t, StringHash, std::equal_to<>>;
-
-/// The byte-pair model: a vocabulary and ranked merges. Immutable after set-up.
-class BytePairMerger {
+/// The byte-pair model: a vocabulary of bytes and ranked merges.
+class BytePairMerger final : public WordModel {
 public:
-  /// The vocabulary, tokens as spelled in tokenizer.json.
-  TokenIds vocabulary;
   /// Takes a word that is a token as a whole without merging.
   bool ignoreMerges = false;
-  /// The token of bytes the vocabulary lacks, and whether a run of them is one
-  /// token; negative: such bytes are an error.
-  int32_t unknownId = -1;
+  /// A run of bytes that the vocabulary lacks is one unknown token.
   bool fuseUnknown = false;
 
   /// Fills the byte table; call when `vocabulary` is complete.
@@ -48,8 +27,11 @@ public:
   /// concatenation are not in the vocabulary.
   bool addMerge(std::string_view left, std::string_view right, int32_t rank);
 
-  /// Appends the ids of `word` (raw bytes). O(n log n) in the word's length.
-  Status encodeWord(std::string_view word, std::vector<int32_t> &ids) const;
+  /// O(n log n) in the word's length.
+  Status encodeWord(std::string_view word,
+                    std::vector<int32_t> &ids) const override;
+
+  bool needsUtf8() const override { return false; }
 
 private:
   struct Merge {

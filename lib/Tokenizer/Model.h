@@ -4,11 +4,13 @@
 #define LINNET_LIB_TOKENIZER_MODEL_H
 
 #include "AddedTokens.h"
-#include "BytePairMerger.h"
+#include "Normalizer.h"
 #include "PreTokenizer.h"
-#include "Unicode.h"
+#include "WordPieces.h"
 
 #include "linnet/Support/Json.h"
+
+#include <memory>
 
 namespace linnet::tokenizer {
 
@@ -21,15 +23,17 @@ struct Model {
   /// Applied in order.
   std::vector<Normalization> normalizers;
   PreTokenizer preTokenizer;
-  BytePairMerger merger;
+  std::unique_ptr<const WordModel> words;
   /// The special tokens that the template puts before and after a text.
   std::vector<int32_t> prefix, suffix;
 
-  /// What an id stands for.
+  /// What an id stands for: bytes, or the token as spelled if there is a
+  /// joiner to make text of it.
   struct Piece {
     std::string bytes;
     bool special = false;
   };
+  std::optional<WordPieceJoiner> joiner;
   std::unordered_map<int32_t, Piece> pieces;
   int64_t vocabularySize = 0;
 };

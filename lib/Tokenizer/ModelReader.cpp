@@ -16,9 +16,9 @@ Result<Model> ModelReader::run() {
                      describeJson(root));
   using Section = Status (ModelReader::*)();
   for (Section section :
-       {&ModelReader::readBytePairs, &ModelReader::readNormalizers,
+       {&ModelReader::readWordModel, &ModelReader::readNormalizers,
         &ModelReader::readAddedTokens, &ModelReader::readPreTokenizers,
-        &ModelReader::readPostProcessors, &ModelReader::checkDecoder}) {
+        &ModelReader::readPostProcessors, &ModelReader::readDecoder}) {
     if (const Status status = (this->*section)(); !status)
       return status.error();
   }
@@ -58,52 +58,93 @@ Result<int32_t> ModelReader::readId(const Json &value,
 }
 
 void ModelReader::note(int32_t id, std::string_view token, bool special) {
-  model.pieces[id] = {unspell(token), special};
+  model.pieces[id] = {wordPieces ? std::string(token) : unspell(token),
+                      special};
   model.vocabularySize =
       std::max<int64_t>(model.vocabularySize, int64_t(id) + 1);
 }
 
-Status ModelReader::readBytePairs() {
+Status ModelReader::readWordModel() {
   const Result<const Json *> section = getObject(root, "model", what);
   if (!section)
     return section.error();
-  const Json &bpe = **section;
   // Files from before version 0.9 of the format leave the type out.
-  const Result<std::string> kind = getString(bpe, "type", what, "BPE");
+  const Result<std::string> kind = getString(
+      **section, "type", what,
+      findJson(**section, "max_input_chars_per_word") ? "WordPiece" : "BPE");
   if (!kind)
     return kind.error();
-  if (*kind != "BPE")
-    return unsupported("model type", *kind, "'BPE'");
+  if (*kind == "BPE")
+    return readBytePairs(**section);
+  if (*kind == "WordPiece")
+    return readWordPieces(**section);
+  return unsupported("model type", *kind, "'BPE' or 'WordPiece'");
+}
+
+Status ModelReader::readBytePairs(const Json &section) {
   for (const char *key : {"continuing_subword_prefix", "end_of_word_suffix"})
-    if (const Status status = refuseText(bpe, key); !status)
+    if (const Status status = refuseText(section, key); !status)
       return status;
-  const Result<bool> fallback = getBool(bpe, "byte_fallback", what, false);
+  const Result<bool> fallback = getBool(section, "byte_fallback", what, false);
   if (!fallback)
     return fallback.error();
   if (*fallback)
     return unsupported("model with byte_fallback", "true", "'false'");
-  if (const Json *dropout = findJson(bpe, "dropout");
+  if (const Json *dropout = findJson(section, "dropout");
       dropout && *dropout != 0.0)
     return makeError(what, ": key 'dropout': expected null, but got ",
                      describeJson(*dropout));
-  const Result<bool> ignoreMerges = getBool(bpe, "ignore_merges", what, false);
-  const Result<bool> fuseUnknown = getBool(bpe, "fuse_unk", what, false);
+  const Result<bool> ignoreMerges =
+      getBool(section, "ignore_merges", what, false);
+  const Result<bool> fuseUnknown = getBool(section, "fuse_unk", what, false);
   if (!ignoreMerges)
     return ignoreMerges.error();
   if (!fuseUnknown)
     return fuseUnknown.error();
-  model.merger.ignoreMerges = *ignoreMerges;
-  model.merger.fuseUnknown = *fuseUnknown;
-  if (const Status status = readVocabulary(bpe); !status)
+  auto merger = std::make_unique<BytePairMerger>();
+  merger->ignoreMerges = *ignoreMerges;
+  merger->fuseUnknown = *fuseUnknown;
+  if (const Status status = readVocabulary(section, *merger); !status)
     return status;
-  return readMerges(bpe);
+  merger->finishVocabulary();
+  if (const Status status = readMerges(section, *merger); !status)
+    return status;
+  model.words = std::move(merger);
+  return {};
 }
 
-Status ModelReader::readVocabulary(const Json &bpe) {
-  const Result<const Json *> vocabulary = getObject(bpe, "vocab", what);
+Status ModelReader::readWordPieces(const Json &section) {
+  wordPieces = true;
+  const Result<std::string> unknown = getString(section, "unk_token", what);
+  const Result<std::string> prefix =
+      getString(section, "continuing_subword_prefix", what);
+  const Result<int64_t> most =
+      getInt(section, "max_input_chars_per_word", what);
+  if (!unknown)
+    return unknown.error();
+  if (!prefix)
+    return prefix.error();
+  if (!most)
+    return most.error();
+  if (*most < 0)
+    return makeError(what, ": key 'max_input_chars_per_word': expected a ",
+                     "number that is not negative, but got ", *most);
+  auto matcher = std::make_unique<WordPieceMatcher>();
+  matcher->unknownToken = *unknown;
+  matcher->prefix = *prefix;
+  matcher->maxCharacters = *most;
+  if (const Status status = readVocabulary(section, *matcher); !status)
+    return status;
+  matcher->finishVocabulary();
+  model.words = std::move(matcher);
+  return {};
+}
+
+Status ModelReader::readVocabulary(const Json &section, WordModel &words) {
+  const Result<const Json *> vocabulary = getObject(section, "vocab", what);
   if (!vocabulary)
     return vocabulary.error();
-  model.merger.vocabulary.reserve((*vocabulary)->size());
+  words.vocabulary.reserve((*vocabulary)->size());
   model.pieces.reserve((*vocabulary)->size());
   for (const auto &[token, value] : (*vocabulary)->items()) {
     const Result<int32_t> id = readId(value, token);
@@ -112,30 +153,29 @@ Status ModelReader::readVocabulary(const Json &bpe) {
     if (model.pieces.count(*id))
       return makeError(what, ": expected one token per id, but got id ", *id,
                        " twice, the second time for ", quoteName(token));
-    model.merger.vocabulary.emplace(token, *id);
+    words.vocabulary.emplace(token, *id);
     note(*id, token, false);
   }
-  model.merger.finishVocabulary();
-  const Json *unknown = findJson(bpe, "unk_token");
+  const Json *unknown = findJson(section, "unk_token");
   if (!unknown)
     return {};
   if (!unknown->is_string())
     return makeError(what, ": key 'unk_token': expected a string, but got ",
                      describeJson(*unknown));
   const auto found =
-      model.merger.vocabulary.find(unknown->get_ref<const std::string &>());
+      words.vocabulary.find(unknown->get_ref<const std::string &>());
   // An unk_token outside the vocabulary matters only when it is needed.
-  if (found != model.merger.vocabulary.end())
-    model.merger.unknownId = found->second;
+  if (found != words.vocabulary.end())
+    words.unknownId = found->second;
   return {};
 }
 
-Status ModelReader::readMerges(const Json &bpe) {
-  const Json *merges = findJson(bpe, "merges");
+Status ModelReader::readMerges(const Json &section, BytePairMerger &merger) {
+  const Json *merges = findJson(section, "merges");
   if (!merges || !merges->is_array())
     return makeError(what, ": key 'merges': expected an array, but got ",
                      merges ? describeJson(*merges) : "nothing");
-  model.merger.reserveMerges(merges->size());
+  merger.reserveMerges(merges->size());
   int32_t rank = 0;
   for (const Json &merge : *merges) {
     std::string left, right;
@@ -155,7 +195,7 @@ Status ModelReader::readMerges(const Json &bpe) {
     if (left.empty() || right.empty())
       return makeError(what, ": merge ", rank,
                        ": expected two tokens, but got ", describeJson(merge));
-    if (!model.merger.addMerge(left, right, rank))
+    if (!merger.addMerge(left, right, rank))
       return makeError(what, ": merge ", rank, ": expected ", quoteName(left),
                        ", ", quoteName(right), " and ", quoteName(left + right),
                        " in the vocabulary, but one of them is not");
@@ -205,8 +245,8 @@ Status ModelReader::readAddedToken(const Json &entry) {
       return value.error();
     *flag = *value;
   }
-  if (const auto known = model.merger.vocabulary.find(*content);
-      known != model.merger.vocabulary.end() && known->second != *id)
+  if (const auto known = model.words->vocabulary.find(*content);
+      known != model.words->vocabulary.end() && known->second != *id)
     return makeError(what, ": added token ", quoteName(*content),
                      ": expected id ", known->second,
                      " as in the vocabulary, but got ", *id);
@@ -216,12 +256,10 @@ Status ModelReader::readAddedToken(const Json &entry) {
   note(*id, *content, token.special);
   std::string pattern = *content;
   if (token.normalized) {
-    for (Normalization form : model.normalizers) {
-      Result<std::string> result = normalize(pattern, form);
-      if (!result)
-        return result.error();
-      pattern = result.take();
-    }
+    Result<std::string> result = normalize(pattern, model.normalizers);
+    if (!result)
+      return result.error();
+    pattern = result.take();
   }
   (token.normalized ? model.normalizedTokens : model.rawTokens)
       .add(std::move(token), pattern);

@@ -3,6 +3,7 @@
 #ifndef LINNET_LIB_TOKENIZER_MODELREADER_H
 #define LINNET_LIB_TOKENIZER_MODELREADER_H
 
+#include "BytePairMerger.h"
 #include "Model.h"
 
 namespace linnet::tokenizer {
@@ -34,15 +35,18 @@ private:
                  Status (ModelReader::*read)(const Json &));
 
   // What the tokens are (ModelReader.cpp).
-  Status readBytePairs();
-  Status readVocabulary(const Json &bpe);
-  Status readMerges(const Json &bpe);
+  Status readWordModel();
+  Status readBytePairs(const Json &section);
+  Status readMerges(const Json &section, BytePairMerger &merger);
+  Status readWordPieces(const Json &section);
+  Status readVocabulary(const Json &section, WordModel &words);
   Status readAddedTokens();
   Status readAddedToken(const Json &entry);
 
   // The steps between text and tokens (StepReader.cpp).
   Status readNormalizers();
   Status readNormalizer(const Json &normalizer);
+  Status readBertNormalizer(const Json &section);
   Status readPreTokenizers();
   Status readPreTokenizer(const Json &section);
   Status addPattern(const std::string &text, bool literal, SplitStep step);
@@ -51,13 +55,19 @@ private:
   Status readPostProcessors();
   Status readPostProcessor(const Json &section);
   Status readTemplate(const Json &section);
+  Status readBertProcessing(const Json &section);
   Result<std::vector<int32_t>> readSpecialToken(const Json &section,
                                                 const Json &part);
-  Status checkDecoder();
+  void wrap(const std::vector<int32_t> &prefix,
+            const std::vector<int32_t> &suffix);
+  Status readDecoder();
 
   const Json &root;
   const std::string &what;
   Model model;
+  /// The model is of word pieces, whose tokens are text; else tokens spell
+  /// bytes.
+  bool wordPieces = false;
   /// The pre-tokenizer's ByteLevel step, which must be the last, was seen.
   bool byteLevel = false;
 };

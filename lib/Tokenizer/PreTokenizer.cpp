@@ -2,14 +2,33 @@
 
 #include "PreTokenizer.h"
 
+#include "Unicode.h"
+
 #include <algorithm>
 
 namespace linnet::tokenizer {
 
-bool PreTokenizer::usesPatterns() const {
-  return std::any_of(steps.begin(), steps.end(), [](const SplitStep &step) {
-    return step.pattern.has_value();
+Result<std::vector<Pattern::Range>>
+SplitStep::findAll(std::string_view text) const {
+  if (pattern)
+    return pattern->findAll(text);
+  std::vector<Pattern::Range> matches;
+  size_t open = 0;
+  bool matching = false;
+  forEachCharacter(text, [&](char32_t character, size_t offset) {
+    if (matching)
+      matches.emplace_back(open, offset);
+    matching = characters(character);
+    open = offset;
   });
+  if (matching)
+    matches.emplace_back(open, text.size());
+  return matches;
+}
+
+bool PreTokenizer::splits() const {
+  return std::any_of(steps.begin(), steps.end(),
+                     [](const SplitStep &step) { return step.splits(); });
 }
 
 Result<std::vector<std::string_view>>
@@ -25,7 +44,7 @@ PreTokenizer::split(std::string_view text,
           piece = storage.emplace_back(" " + std::string(piece));
       }
     }
-    if (!step.pattern)
+    if (!step.splits())
       continue;
     std::vector<std::string_view> finer;
     const auto add = [&](std::string_view part, bool keep) {
@@ -33,8 +52,7 @@ PreTokenizer::split(std::string_view text,
         finer.push_back(part);
     };
     for (std::string_view piece : pieces) {
-      const Result<std::vector<Pattern::Range>> matches =
-          step.pattern->findAll(piece);
+      const Result<std::vector<Pattern::Range>> matches = step.findAll(piece);
       if (!matches)
         return matches.error();
       size_t done = 0;

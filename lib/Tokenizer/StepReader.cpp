@@ -2,6 +2,8 @@
 
 #include "ModelReader.h"
 
+#include "Unicode.h"
+
 #include "linnet/Support/Quote.h"
 
 namespace linnet::tokenizer {
@@ -25,6 +27,8 @@ Status ModelReader::readNormalizer(const Json &normalizer) {
     return kind.error();
   if (*kind == "Sequence")
     return forEach(normalizer, "normalizers", &ModelReader::readNormalizer);
+  if (*kind == "BertNormalizer")
+    return readBertNormalizer(normalizer);
   constexpr std::pair<const char *, Normalization> Forms[] = {
       {"NFC", Normalization::NFC},
       {"NFD", Normalization::NFD},
@@ -37,7 +41,32 @@ Status ModelReader::readNormalizer(const Json &normalizer) {
     }
   }
   return unsupported("normalizer", *kind,
-                     "'NFC', 'NFD', 'NFKC', 'NFKD' or 'Sequence'");
+                     "'NFC', 'NFD', 'NFKC', 'NFKD', 'BertNormalizer' or "
+                     "'Sequence'");
+}
+
+Status ModelReader::readBertNormalizer(const Json &section) {
+  const std::string where = what + ": BertNormalizer";
+  const Result<bool> clean = getBool(section, "clean_text", where);
+  const Result<bool> space = getBool(section, "handle_chinese_chars", where);
+  const Result<bool> lower = getBool(section, "lowercase", where);
+  for (const Result<bool> *flag : {&clean, &space, &lower})
+    if (!*flag)
+      return flag->error();
+  // Accents go with the case unless the file says otherwise.
+  const Result<bool> strip = getBool(section, "strip_accents", where, *lower);
+  if (!strip)
+    return strip.error();
+  const auto addIf = [&](bool wanted, Normalization step) {
+    if (wanted)
+      model.normalizers.push_back(step);
+  };
+  addIf(*clean, Normalization::CleanText);
+  addIf(*space, Normalization::SpaceIdeographs);
+  addIf(*strip, Normalization::NFD);
+  addIf(*strip, Normalization::StripMarks);
+  addIf(*lower, Normalization::Lowercase);
+  return {};
 }
 
 Status ModelReader::readPreTokenizers() {
@@ -45,7 +74,8 @@ Status ModelReader::readPreTokenizers() {
   if (section)
     if (const Status status = readPreTokenizer(*section); !status)
       return status;
-  if (!byteLevel)
+  // Tokens that spell bytes need words in the byte alphabet.
+  if (!wordPieces && !byteLevel)
     return unsupported("a pre_tokenizer that ends in",
                        section ? describeJson(*section) : "null",
                        "'ByteLevel'");
@@ -61,8 +91,18 @@ Status ModelReader::readPreTokenizer(const Json &section) {
   // After ByteLevel the text would be in the byte alphabet.
   if (byteLevel)
     return unsupported("pre_tokenizer", *kind, "'ByteLevel' as the last step");
-  if (*kind == "ByteLevel")
+  if (*kind == "ByteLevel" && !wordPieces)
     return readByteLevel(section);
+  if (*kind == "BertPreTokenizer") {
+    SplitStep spaces;
+    spaces.characters = isWhiteSpace;
+    spaces.keepMatches = false;
+    SplitStep marks;
+    marks.characters = isPunctuation;
+    model.preTokenizer.steps.push_back(std::move(spaces));
+    model.preTokenizer.steps.push_back(std::move(marks));
+    return {};
+  }
   if (*kind == "Split")
     return readSplit(section);
   if (*kind == "Digits") {
@@ -72,8 +112,11 @@ Status ModelReader::readPreTokenizer(const Json &section) {
       return individual.error();
     return addPattern(*individual ? "\\p{N}" : "\\p{N}+", false, SplitStep());
   }
-  return unsupported("pre_tokenizer", *kind,
-                     "'ByteLevel', 'Split', 'Digits' or 'Sequence'");
+  return unsupported(
+      "pre_tokenizer", *kind,
+      wordPieces ? "'BertPreTokenizer', 'Split', 'Digits' or 'Sequence'"
+                 : "'ByteLevel', 'BertPreTokenizer', 'Split', 'Digits' or "
+                   "'Sequence'");
 }
 
 Status ModelReader::addPattern(const std::string &text, bool literal,
@@ -146,8 +189,11 @@ Status ModelReader::readPostProcessor(const Json &section) {
     return {};
   if (*kind == "TemplateProcessing")
     return readTemplate(section);
+  if (*kind == "BertProcessing")
+    return readBertProcessing(section);
   return unsupported("post_processor", *kind,
-                     "'ByteLevel', 'TemplateProcessing' or 'Sequence'");
+                     "'ByteLevel', 'TemplateProcessing', 'BertProcessing' or "
+                     "'Sequence'");
 }
 
 Status ModelReader::readTemplate(const Json &section) {
@@ -179,10 +225,34 @@ Status ModelReader::readTemplate(const Json &section) {
   if (!seenText)
     return makeError(what, ": template: expected sequence 'A' once, but got ",
                      describeJson(*single));
+  wrap(prefix, suffix);
+  return {};
+}
+
+Status ModelReader::readBertProcessing(const Json &section) {
+  std::vector<int32_t> ids;
+  for (const char *key : {"cls", "sep"}) {
+    const Json *pair = findJson(section, key);
+    if (!pair || !pair->is_array() || pair->size() != 2 ||
+        !(*pair)[0].is_string())
+      return makeError(what, ": BertProcessing: key '", key,
+                       "': expected a token and its id, but got ",
+                       pair ? describeJson(*pair) : "nothing");
+    const Result<int32_t> id =
+        readId((*pair)[1], (*pair)[0].get_ref<const std::string &>());
+    if (!id)
+      return id.error();
+    ids.push_back(*id);
+  }
+  wrap({ids[0]}, {ids[1]});
+  return {};
+}
+
+void ModelReader::wrap(const std::vector<int32_t> &prefix,
+                       const std::vector<int32_t> &suffix) {
   // Templates in a sequence wrap one another.
   model.prefix.insert(model.prefix.begin(), prefix.begin(), prefix.end());
   model.suffix.insert(model.suffix.end(), suffix.begin(), suffix.end());
-  return {};
 }
 
 Result<std::vector<int32_t>> ModelReader::readSpecialToken(const Json &section,
@@ -215,15 +285,26 @@ Result<std::vector<int32_t>> ModelReader::readSpecialToken(const Json &section,
   return ids;
 }
 
-Status ModelReader::checkDecoder() {
+Status ModelReader::readDecoder() {
   const Json *section = findJson(root, "decoder");
   const Result<std::string> kind =
       section ? kindOf(*section, "decoder")
               : Result<std::string>(std::string("null"));
   if (!kind)
     return kind.error();
-  if (*kind != "ByteLevel")
-    return unsupported("decoder", *kind, "'ByteLevel'");
+  const std::string expected = wordPieces ? "WordPiece" : "ByteLevel";
+  if (*kind != expected)
+    return unsupported("decoder", *kind, "'" + expected + "'");
+  if (!wordPieces)
+    return {};
+  const std::string where = what + ": decoder";
+  const Result<std::string> prefix = getString(*section, "prefix", where);
+  const Result<bool> cleanup = getBool(*section, "cleanup", where);
+  if (!prefix)
+    return prefix.error();
+  if (!cleanup)
+    return cleanup.error();
+  model.joiner = WordPieceJoiner{*prefix, *cleanup};
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include "linnet/Tokenizer/Tokenizer.h"
 
 #include "Model.h"
+#include "Unicode.h"
 
 #include <filesystem>
 
@@ -17,16 +18,15 @@ namespace {
 /// its words. One per call, so that encode needs no lock.
 class WordEncoder {
 public:
-  explicit WordEncoder(const tokenizer::BytePairMerger &merger)
-      : merger(merger) {}
+  explicit WordEncoder(const tokenizer::WordModel &model) : model(model) {}
 
   Status encode(std::string_view word, std::vector<int32_t> &ids) {
     if (word.size() > LongestKept)
-      return merger.encodeWord(word, ids);
+      return model.encodeWord(word, ids);
     auto found = known.find(word);
     if (found == known.end()) {
       std::vector<int32_t> encoded;
-      if (const Status status = merger.encodeWord(word, encoded); !status)
+      if (const Status status = model.encodeWord(word, encoded); !status)
         return status;
       if (known.size() >= MostKept)
         known.clear();
@@ -38,7 +38,7 @@ public:
 
 private:
   static constexpr size_t LongestKept = 128, MostKept = 1 << 16;
-  const tokenizer::BytePairMerger &merger;
+  const tokenizer::WordModel &model;
   std::unordered_map<std::string, std::vector<int32_t>, tokenizer::StringHash,
                      std::equal_to<>>
       known;
@@ -47,7 +47,7 @@ private:
 /// One call of encode.
 class Encoder {
 public:
-  explicit Encoder(const Model &model) : model(model), words(model.merger) {}
+  explicit Encoder(const Model &model) : model(model), words(*model.words) {}
 
   Status encode(std::string_view text) {
     for (const Segment &segment : model.rawTokens.split(text)) {
@@ -57,8 +57,9 @@ public:
       }
       std::string buffer;
       std::string_view normalized = segment.text;
-      for (tokenizer::Normalization form : model.normalizers) {
-        Result<std::string> result = tokenizer::normalize(normalized, form);
+      if (!model.normalizers.empty()) {
+        Result<std::string> result =
+            tokenizer::normalize(segment.text, model.normalizers);
         if (!result)
           return result.error();
         buffer = result.take();
@@ -92,6 +93,17 @@ private:
   const Model &model;
   WordEncoder words;
 };
+
+/// Appends what `id` stands for; `first` until some token has been appended.
+void appendPiece(const Model &model, int32_t id, bool skipSpecial, bool &first,
+                 std::string &bytes) {
+  const auto piece = model.pieces.find(id);
+  if (piece == model.pieces.end() || (skipSpecial && piece->second.special))
+    return;
+  bytes += model.joiner ? model.joiner->text(piece->second.bytes, first)
+                        : piece->second.bytes;
+  first = false;
+}
 
 } // namespace
 
@@ -130,9 +142,9 @@ Result<Tokenizer> Tokenizer::fromJson(std::string_view text,
 
 Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
                                                bool addSpecialTokens) const {
-  const bool looksAtCharacters = !model->normalizers.empty() ||
-                                 model->preTokenizer.usesPatterns() ||
-                                 !model->addedIds.empty();
+  const bool looksAtCharacters =
+      model->words->needsUtf8() || !model->normalizers.empty() ||
+      model->preTokenizer.splits() || !model->addedIds.empty();
   if (looksAtCharacters) {
     if (const auto offset = tokenizer::findInvalidUtf8(text))
       return makeError("expected UTF-8 text, but got byte ",
@@ -153,11 +165,9 @@ Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
 std::string Tokenizer::decode(std::span<const int32_t> ids,
                               bool skipSpecial) const {
   std::string bytes;
-  for (int32_t id : ids) {
-    const auto piece = model->pieces.find(id);
-    if (piece != model->pieces.end() && !(skipSpecial && piece->second.special))
-      bytes += piece->second.bytes;
-  }
+  bool first = true;
+  for (int32_t id : ids)
+    appendPiece(*model, id, skipSpecial, first, bytes);
   return tokenizer::decodeLossy(bytes);
 }
 
@@ -165,17 +175,14 @@ int64_t Tokenizer::vocabularySize() const { return model->vocabularySize; }
 
 std::optional<int32_t> Tokenizer::tokenId(std::string_view token) const {
   for (const tokenizer::TokenIds *table :
-       {&model->addedIds, &model->merger.vocabulary})
+       {&model->addedIds, &model->words->vocabulary})
     if (const auto found = table->find(token); found != table->end())
       return found->second;
   return std::nullopt;
 }
 
 std::string Tokenizer::Stream::push(int32_t id) {
-  const auto piece = model->pieces.find(id);
-  if (piece == model->pieces.end() || (skipSpecial && piece->second.special))
-    return "";
-  open += piece->second.bytes;
+  appendPiece(*model, id, skipSpecial, first, open);
   const size_t complete = tokenizer::completePrefix(open);
   const std::string text =
       tokenizer::decodeLossy(std::string_view(open).substr(0, complete));
@@ -186,6 +193,7 @@ std::string Tokenizer::Stream::push(int32_t id) {
 std::string Tokenizer::Stream::finish() {
   const std::string text = tokenizer::decodeLossy(open);
   open.clear();
+  first = true;
   return text;
 }
 

@@ -45,22 +45,45 @@ bool isWord(UChar32 character) {
          u_hasBinaryProperty(character, UCHAR_JOIN_CONTROL);
 }
 
+/// The character's category as a mask in Unicode 8.0; unassigned if newer.
+uint32_t oldCategory(char32_t character) {
+  switch (character) {
+  // Those of the three classes below that have changed category since.
+  case 0x166D:
+  case 0x111C9:
+    return U_GC_PO_MASK;
+  case 0x1734:
+    return U_GC_MN_MASK;
+  case 0x1885:
+  case 0x1886:
+    return U_GC_LO_MASK;
+  case 0xA9BD:
+    return U_GC_MC_MASK;
+  default:
+    break;
+  }
+  UVersionInfo age;
+  u_charAge(static_cast<UChar32>(character), age);
+  return age[0] > 8 ? U_GC_CN_MASK
+                    : U_GET_GC_MASK(static_cast<UChar32>(character));
+}
+
 } // namespace
 
-Result<std::string> normalize(std::string_view text, Normalization form) {
+Result<std::string> toNormalForm(std::string_view text, NormalForm form) {
   UErrorCode code = U_ZERO_ERROR;
   const icu::Normalizer2 *normalizer = nullptr;
   switch (form) {
-  case Normalization::NFC:
+  case NormalForm::NFC:
     normalizer = icu::Normalizer2::getNFCInstance(code);
     break;
-  case Normalization::NFD:
+  case NormalForm::NFD:
     normalizer = icu::Normalizer2::getNFDInstance(code);
     break;
-  case Normalization::NFKC:
+  case NormalForm::NFKC:
     normalizer = icu::Normalizer2::getNFKCInstance(code);
     break;
-  case Normalization::NFKD:
+  case NormalForm::NFKD:
     normalizer = icu::Normalizer2::getNFKDInstance(code);
     break;
   }
@@ -134,6 +157,40 @@ std::optional<std::u32string> toCodePoints(std::string_view text) {
     result.push_back(static_cast<char32_t>(character));
   }
   return result;
+}
+
+void forEachCharacter(std::string_view text,
+                      const std::function<void(char32_t, size_t)> &visit) {
+  for (int64_t offset = 0; offset < static_cast<int64_t>(text.size());) {
+    const size_t start = static_cast<size_t>(offset);
+    visit(static_cast<char32_t>(next(text, offset)), start);
+  }
+}
+
+bool isWhiteSpace(char32_t character) {
+  return u_isUWhiteSpace(static_cast<UChar32>(character));
+}
+
+bool isControl(char32_t character) {
+  return oldCategory(character) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK);
+}
+
+bool isNonspacingMark(char32_t character) {
+  return oldCategory(character) & U_GC_MN_MASK;
+}
+
+bool isPunctuation(char32_t character) {
+  const uint32_t category = oldCategory(character);
+  return category & U_GC_P_MASK || (character < 0x80 && category & U_GC_S_MASK);
+}
+
+void appendLowercase(std::string &text, char32_t character) {
+  // The one character whose lower case is always two.
+  if (character == 0x130)
+    text += "i\u0307";
+  else
+    appendUtf8(text, static_cast<char32_t>(
+                         u_tolower(static_cast<UChar32>(character))));
 }
 
 bool startsWithWord(std::string_view text) {

@@ -1,6 +1,6 @@
 //===- Unicode.h - what the tokenizer asks of ICU ---------------*- C++ -*-===//
 //
-// Validity, lossy decoding, normalisation and two character classes. All
+// Validity, lossy decoding, normal forms, case and character classes. All
 // tables are ICU's.
 //
 //===----------------------------------------------------------------------===//
@@ -11,16 +11,17 @@
 #include "linnet/Support/Result.h"
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace linnet::tokenizer {
 
-enum class Normalization { NFC, NFD, NFKC, NFKD };
+enum class NormalForm { NFC, NFD, NFKC, NFKD };
 
 /// `text`, valid UTF-8, in the given form.
-Result<std::string> normalize(std::string_view text, Normalization form);
+Result<std::string> toNormalForm(std::string_view text, NormalForm form);
 
 /// The offset of the first byte that does not belong to a character.
 std::optional<size_t> findInvalidUtf8(std::string_view text);
@@ -37,6 +38,23 @@ void appendUtf8(std::string &text, char32_t codePoint);
 
 /// The code points of `text`; nothing if it is not UTF-8.
 std::optional<std::u32string> toCodePoints(std::string_view text);
+
+/// Calls `visit` for each character of `text`, valid UTF-8, with its offset.
+void forEachCharacter(std::string_view text,
+                      const std::function<void(char32_t, size_t)> &visit);
+
+/// The property White_Space.
+bool isWhiteSpace(char32_t character);
+
+/// Classes by the tables of Unicode 8.0, which the tokenizers library has: a
+/// newer character is in none. Control takes in format and private-use
+/// characters, punctuation the symbols of ASCII.
+bool isControl(char32_t character);
+bool isNonspacingMark(char32_t character);
+bool isPunctuation(char32_t character);
+
+/// Appends the full lower case of `character` by itself: no final sigma.
+void appendLowercase(std::string &text, char32_t character);
 
 /// True if `text`, valid UTF-8, starts or ends with a word character.
 bool startsWithWord(std::string_view text);

@@ -1,7 +1,8 @@
 //===- Tokenizer.h - text to token ids and back -----------------*- C++ -*-===//
 //
-// Byte-level byte-pair tokenizers as Hugging Face's tokenizer.json describes
-// them: the GPT-2, Llama-3 and Qwen kinds, and plain bytes.
+// Tokenizers as Hugging Face's tokenizer.json describes them: byte-level
+// byte pairs (the GPT-2, Llama-3 and Qwen kinds, and plain bytes) and word
+// pieces (the BERT kind).
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,13 +45,14 @@ public:
   /// the tokenizer's template puts around a text (a begin-of-text token, say).
   /// Text that is not UTF-8 is an error naming the first bad byte's offset,
   /// except for tokenizers that never look at characters (no normalizer, no
-  /// pattern, no added tokens), which encode any bytes.
+  /// pattern, no added tokens, no word pieces), which encode any bytes.
   Result<std::vector<int32_t>> encode(std::string_view text,
                                       bool addSpecialTokens) const;
 
   /// The text of `ids`, always valid UTF-8: bytes that do not form a character
   /// become U+FFFD. Ids without a token stand for no text. `skipSpecial` leaves
-  /// out the tokens that the file marks as special.
+  /// out the tokens that the file marks as special. Byte pairs give the text
+  /// back that was encoded, word pieces its words with single spaces.
   std::string decode(std::span<const int32_t> ids, bool skipSpecial) const;
 
   /// One more than the largest token id.
@@ -82,6 +84,8 @@ public:
 private:
   std::shared_ptr<const tokenizer::Model> model;
   bool skipSpecial;
+  /// No token has given text yet: word pieces put no space before it.
+  bool first = true;
   /// Bytes of the character that is still open, at most 3.
   std::string open;
 };

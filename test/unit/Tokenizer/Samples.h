@@ -34,6 +34,30 @@ inline Json byteTokenizer(std::initializer_list<const char *> words = {}) {
        {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", Json::array()}}}};
 }
 
+/// A BERT tokenizer.json of "[UNK]" (id 0) and `tokens` (1 on).
+inline Json wordPieceTokenizer(std::initializer_list<const char *> tokens) {
+  Json vocabulary = {{"[UNK]", 0}};
+  for (const char *token : tokens)
+    vocabulary[token] = vocabulary.size();
+  return {{"added_tokens", Json::array()},
+          {"normalizer",
+           {{"type", "BertNormalizer"},
+            {"clean_text", true},
+            {"handle_chinese_chars", true},
+            {"strip_accents", nullptr},
+            {"lowercase", true}}},
+          {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+          {"post_processor", nullptr},
+          {"decoder",
+           {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", false}}},
+          {"model",
+           {{"type", "WordPiece"},
+            {"unk_token", "[UNK]"},
+            {"continuing_subword_prefix", "##"},
+            {"max_input_chars_per_word", 100},
+            {"vocab", vocabulary}}}};
+}
+
 /// An entry of added_tokens.
 inline Json addedToken(const char *content, int id,
                        Json more = Json::object()) {
@@ -73,6 +97,14 @@ inline std::string loadError(const Json &json) {
   const Result<Tokenizer> tokenizer =
       Tokenizer::fromJson(json.dump(), "sample");
   return tokenizer ? "" : tokenizer.error().str();
+}
+
+/// Expects an error that contains `part` and starts with the file's name.
+inline void expectError(const Json &json, const std::string &part) {
+  const std::string message = loadError(json);
+  EXPECT_NE(message.find(part), std::string::npos)
+      << "message: '" << message << "'";
+  EXPECT_EQ(message.rfind("sample", 0), 0u) << message;
 }
 
 using Ids = std::vector<int32_t>;
