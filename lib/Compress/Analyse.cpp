@@ -3,6 +3,7 @@
 #include "Analyse.h"
 
 #include "Judge.h"
+#include "OutputMetrics.h"
 #include "StageMoments.h"
 
 #include "linnet/Support/Quote.h"
@@ -160,6 +161,11 @@ private:
   }
 
   Status analyseLayer(size_t layer, HiddenStates &states) {
+    Result<OutputMetrics> measuredMetrics =
+        measureMetrics(runner, layer, maps, archive, states, windows);
+    if (!measuredMetrics)
+      return measuredMetrics.error();
+    metrics = measuredMetrics.take();
     for (size_t stage = 0; stage < runner.layer(layer).stages.size(); ++stage)
       if (Status status = analyseStage(layer, stage, states); !status)
         return status;
@@ -197,7 +203,13 @@ private:
       auto [known, fresh] = inputs.try_emplace(moments.inputNumber(i));
       if (fresh)
         known->second = FitInputs(moments.own(i));
-      if (Status status = analyseMap(layer, number, known->second); !status)
+      auto metric = metrics.find(number);
+      if (Status status =
+              analyseMap(layer, number,
+                         metric == metrics.end()
+                             ? known->second
+                             : known->second.withMetric(metric->second));
+          !status)
         return status;
     }
     return {};
@@ -249,6 +261,8 @@ private:
   const CompressOptions &options;
   const CompressReport &report;
   std::vector<MapAnalysis> analysis;
+  /// Of one layer.
+  OutputMetrics metrics;
   bool measured;
   Windows sample;
   HiddenStates sampleStates, sampleEnd;

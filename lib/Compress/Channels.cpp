@@ -6,7 +6,6 @@
 #include "linnet/Support/Quote.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/SetVector.h"
 
 #include <cmath>
 #include <map>
@@ -19,36 +18,6 @@ namespace ir = mlir::linnet;
 //===----------------------------------------------------------------------===//
 // Groups
 //===----------------------------------------------------------------------===//
-
-namespace {
-
-/// Whether entry i of the result of `op` depends on entries i of its operands.
-bool isElementwise(mlir::Operation *op) {
-  return mlir::isa<ir::GluOp, ir::ActivationOp>(op) ||
-         mlir::OpTrait::hasElementwiseMappableTraits(op);
-}
-
-/// The maps whose outputs alone make `value`, elementwise; empty if others do.
-llvm::SetVector<mlir::Operation *> producersOf(mlir::Value value) {
-  llvm::SetVector<mlir::Operation *> producers;
-  llvm::SmallVector<mlir::Value> open{value};
-  while (!open.empty()) {
-    mlir::Value next = open.pop_back_val();
-    mlir::Operation *op = next.getDefiningOp();
-    bool known = op && producers.contains(op);
-    if (!op || (!known && !next.hasOneUse()))
-      return {};
-    if (mlir::isa<ir::LinearOp>(op))
-      producers.insert(op);
-    else if (isElementwise(op))
-      llvm::append_range(open, op->getOperands());
-    else
-      return {};
-  }
-  return producers;
-}
-
-} // namespace
 
 std::vector<ChannelGroup> findChannelGroups(mlir::ModuleOp module,
                                             const LinearMaps &found) {

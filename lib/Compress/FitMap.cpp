@@ -24,10 +24,13 @@ Matrix targetMoment(const Matrix &w, const MapMoments &moments) {
   return moments.residual.size() ? targets + moments.residual : targets;
 }
 
-/// E|t - W1 x'|^2 less E|t|^2, which is the same for all W1.
+/// E|t - W1 x'|^2 less E|t|^2, which is the same for all W1, as the metric
+/// weighs it.
 double lossOn(const Matrix &w, const Matrix &w1, const MapMoments &moments) {
-  return dot(multiply(w1, moments.own()), w1) -
-         2 * dot(w1, targetMoment(w, moments));
+  const MetricRoots &metric = moments.inputs.metric();
+  Matrix weighed = metric.weigh(w1);
+  return dot(multiply(weighed, moments.own()), weighed) -
+         2 * dot(weighed, metric.weigh(targetMoment(w, moments)));
 }
 
 } // namespace
@@ -37,14 +40,14 @@ FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
   // Inputs that are all 0 say nothing: neither what counts nor what to aim at.
   if (!(trace(fitted.own()) > 0))
     return plan.structure->fit(w, FitInputs(), plan.numbers);
-  FitResult plain = plan.structure->fit(w, *fitted.inputs, plan.numbers);
+  FitResult plain = plan.structure->fit(w, fitted.inputs, plan.numbers);
   if (!plain)
     return plain;
   Result<Matrix> target =
       refitTarget(w, targetMoment(w, fitted), fitted.own(), kTrust, kRidge);
   if (!target)
     return target.error();
-  FitResult refit = plan.structure->fit(*target, *fitted.inputs, plan.numbers);
+  FitResult refit = plan.structure->fit(*target, fitted.inputs, plan.numbers);
   if (!refit)
     return refit;
   double before = lossOn(w, (*plain)->toDense(), heldOut);

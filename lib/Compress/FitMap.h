@@ -10,12 +10,12 @@ namespace linnet::compress {
 /// Moments at a map, on one part of the windows: x inputs of the original
 /// model, x' of the result, r and r' what the map's result is added to.
 struct MapMoments {
-  /// Of x'; maps with the same inputs share it.
-  std::shared_ptr<const FitInputs> inputs;
+  /// Of x'.
+  FitInputs inputs;
   /// E[x x'^T], E[(r - r') x'^T]; the last may be empty.
   Matrix cross, residual;
 
-  const Matrix &own() const { return inputs->moment(); }
+  const Matrix &own() const { return inputs.moment(); }
 };
 
 /// What makes W1 x' nearest to W x + (r - r') (refitTarget), so that errors of

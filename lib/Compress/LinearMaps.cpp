@@ -34,6 +34,30 @@ ir::LinearOp findMap(ir::WeightOp weight, std::string &obstacle) {
   return linear;
 }
 
+bool isElementwise(mlir::Operation *op) {
+  return mlir::isa<ir::GluOp, ir::ActivationOp>(op) ||
+         mlir::OpTrait::hasElementwiseMappableTraits(op);
+}
+
+llvm::SetVector<mlir::Operation *> producersOf(mlir::Value value) {
+  llvm::SetVector<mlir::Operation *> producers;
+  llvm::SmallVector<mlir::Value> open{value};
+  while (!open.empty()) {
+    mlir::Value next = open.pop_back_val();
+    mlir::Operation *op = next.getDefiningOp();
+    bool known = op && producers.contains(op);
+    if (!op || (!known && !next.hasOneUse()))
+      return {};
+    if (mlir::isa<ir::LinearOp>(op))
+      producers.insert(op);
+    else if (isElementwise(op))
+      llvm::append_range(open, op->getOperands());
+    else
+      return {};
+  }
+  return producers;
+}
+
 std::vector<mlir::func::FuncOp> layersOf(mlir::ModuleOp module) {
   std::vector<mlir::func::FuncOp> layers;
   module.walk([&](ir::StackOp stack) {

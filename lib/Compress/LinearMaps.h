@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/SetVector.h"
 
 #include <string>
 #include <vector>
@@ -40,6 +41,12 @@ struct LinearMaps {
 /// The dense map that `weight` is the matrix of, or null with why it is none.
 mlir::linnet::LinearOp findMap(mlir::linnet::WeightOp weight,
                                std::string &obstacle);
+
+/// Whether entry i of the result of `op` depends on entries i of its operands.
+bool isElementwise(mlir::Operation *op);
+
+/// The maps whose outputs alone make `value`, elementwise; empty if others do.
+llvm::SetVector<mlir::Operation *> producersOf(mlir::Value value);
 
 /// The layers of `module` in order: functions, one for each.
 std::vector<mlir::func::FuncOp> layersOf(mlir::ModuleOp module);

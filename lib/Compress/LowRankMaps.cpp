@@ -155,7 +155,7 @@ Result<LowRankFactors> factorLowRank(const Matrix &target,
   if (inputs.areIndependent())
     return truncateSingularValues(target, rank);
   Result<const Matrix *> root = inputs.root();
-  return root ? fitLowRankToRoot(target, **root, rank)
+  return root ? fitLowRankToRoot(target, **root, rank, inputs.metric())
               : Result<LowRankFactors>(root.error());
 }
 

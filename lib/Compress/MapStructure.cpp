@@ -9,22 +9,34 @@
 namespace linnet::compress {
 
 Result<const Matrix *> FitInputs::root() const {
-  if (!cachedRoot) {
-    Result<Matrix> taken = takeRoot(inputMoment);
+  if (!shared->root) {
+    Result<Matrix> taken = takeRoot(shared->moment);
     if (!taken)
       return taken.error();
-    cachedRoot = taken.take();
+    shared->root = taken.take();
   }
-  return &*cachedRoot;
+  return &*shared->root;
+}
+
+FitInputs
+FitInputs::withMetric(std::shared_ptr<const MetricRoots> metric) const {
+  FitInputs inputs = *this;
+  inputs.outputMetric = std::move(metric);
+  return inputs;
+}
+
+const MetricRoots &FitInputs::metric() const {
+  static const MetricRoots none;
+  return outputMetric ? *outputMetric : none;
 }
 
 Result<std::vector<double>> FitInputs::spectrum(const Matrix &w) const {
-  Matrix scaled = w;
+  Matrix scaled = metric().weigh(w);
   if (!areIndependent()) {
     Result<const Matrix *> factor = root();
     if (!factor)
       return factor.error();
-    scaled = multiply(w, **factor);
+    scaled = multiply(scaled, **factor);
   }
   bool wide = scaled.columns() > scaled.rows();
   Result<SymmetricEigen> eigen = symmetricEigen(
@@ -38,8 +50,9 @@ Result<std::vector<double>> FitInputs::spectrum(const Matrix &w) const {
 }
 
 double FitInputs::lossOf(const Matrix &difference) const {
-  return areIndependent() ? dot(difference, difference)
-                          : outputLoss(difference, inputMoment);
+  Matrix weighed = metric().weigh(difference);
+  return areIndependent() ? dot(weighed, weighed)
+                          : outputLoss(weighed, moment());
 }
 
 Result<std::vector<double>>

@@ -22,27 +22,35 @@
 
 namespace linnet::compress {
 
-/// The inputs of a map: their second moment E[x x^T], and what several fits to
-/// them share.
+/// The inputs of a map: their second moment E[x x^T], what several fits to them
+/// share, and how errors of the map's outputs count.
 class FitInputs {
 public:
   /// Independent ones, of which nothing is known.
   FitInputs() = default;
-  explicit FitInputs(Matrix moment) : inputMoment(std::move(moment)) {}
-  bool areIndependent() const { return inputMoment.size() == 0; }
+  explicit FitInputs(Matrix moment)
+      : shared(std::make_shared<Shared>(Shared{std::move(moment), {}})) {}
+  /// The same inputs of a map whose errors `metric` weighs.
+  FitInputs withMetric(std::shared_ptr<const MetricRoots> metric) const;
+  bool areIndependent() const { return !shared; }
   /// Not of independent ones.
-  const Matrix &moment() const { return inputMoment; }
+  const Matrix &moment() const { return shared->moment; }
   /// takeRoot() of it.
   Result<const Matrix *> root() const;
-  /// What outputs lose by a difference of matrices, E|D x|^2.
+  const MetricRoots &metric() const;
+  /// What outputs lose by a difference of matrices, E|R^(1/2) D x|^2.
   double lossOf(const Matrix &difference) const;
-  /// The squared singular values of W times the root, which descend: at rank r
-  /// outputs lose the sum of all but the first r.
+  /// The squared singular values of R^(1/2) W times the root, which descend: at
+  /// rank r outputs lose the sum of all but the first r.
   Result<std::vector<double>> spectrum(const Matrix &w) const;
 
 private:
-  Matrix inputMoment;
-  mutable std::optional<Matrix> cachedRoot;
+  struct Shared {
+    Matrix moment;
+    std::optional<Matrix> root;
+  };
+  std::shared_ptr<Shared> shared;
+  std::shared_ptr<const MetricRoots> outputMetric;
 };
 
 /// What stands in for a matrix.

@@ -3,6 +3,7 @@
 #include "Refit.h"
 
 #include "Judge.h"
+#include "OutputMetrics.h"
 #include "StageMoments.h"
 
 namespace linnet::compress {
@@ -33,6 +34,13 @@ private:
   Status refitLayer(size_t layer) {
     bool isDropped = layout.isDropped(int64_t(layer));
     Replacements replaced;
+    if (!isDropped) {
+      Result<OutputMetrics> measured =
+          measureMetrics(runner, layer, maps, archive, original, windows);
+      if (!measured)
+        return measured.error();
+      metrics = measured.take();
+    }
     for (size_t stage = 0;
          !isDropped && stage < runner.layer(layer).stages.size(); ++stage)
       if (Status status = refitStage(layer, stage, replaced); !status)
@@ -66,9 +74,9 @@ private:
       Result<Matrix> w = readMatrix(maps[number], archive);
       if (!w)
         return w.error();
-      MapMoments judge = momentsOf(heldOut, i, heldOutInputs);
-      FitResult fit =
-          fitMap(*w, plans[number], momentsOf(fitted, i, fittedInputs), judge);
+      MapMoments judge = momentsOf(heldOut, i, number, heldOutInputs);
+      FitResult fit = fitMap(*w, plans[number],
+                             momentsOf(fitted, i, number, fittedInputs), judge);
       if (!fit)
         return nameMap(maps[number], fit.error());
       if (Status status = take(number, *w, **fit, &judge.own()); !status)
@@ -79,14 +87,17 @@ private:
   }
 
   /// The inputs of a stage, by their number.
-  using InputsOf = std::map<size_t, std::shared_ptr<const FitInputs>>;
+  using InputsOf = std::map<size_t, FitInputs>;
 
-  static MapMoments momentsOf(const StageMoments &moments, size_t i,
-                              InputsOf &known) {
-    std::shared_ptr<const FitInputs> &inputs = known[moments.inputNumber(i)];
-    if (!inputs)
-      inputs = std::make_shared<FitInputs>(moments.own(i));
-    return {inputs, moments.cross(i), moments.residual(i)};
+  MapMoments momentsOf(const StageMoments &moments, size_t i, size_t number,
+                       InputsOf &known) const {
+    auto [inputs, fresh] = known.try_emplace(moments.inputNumber(i));
+    if (fresh)
+      inputs->second = FitInputs(moments.own(i));
+    auto metric = metrics.find(number);
+    return {metric == metrics.end() ? inputs->second
+                                    : inputs->second.withMetric(metric->second),
+            moments.cross(i), moments.residual(i)};
   }
 
   /// Runs both models up to a stage.
@@ -145,6 +156,8 @@ private:
   const TakeFit &take;
   CompressReport &report;
   HiddenStates original, result;
+  /// Of one layer.
+  OutputMetrics metrics;
 };
 
 } // namespace

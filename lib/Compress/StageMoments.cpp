@@ -28,11 +28,8 @@ StageMoments::StageMoments(const TapRunner &runner,
   }
 }
 
-/// The rows of `values` in `ranges`, one behind the other; in `copy` unless
-/// they are already.
-static const float *gather(const float *values, int64_t width,
-                           llvm::ArrayRef<TokenRange> ranges,
-                           Activations &copy) {
+const float *gatherRows(const float *values, int64_t width,
+                        llvm::ArrayRef<TokenRange> ranges, Activations &copy) {
   if (ranges.size() == 1)
     return values + ranges.front().first * width;
   copy.clear();
@@ -42,22 +39,27 @@ static const float *gather(const float *values, int64_t width,
   return copy.data();
 }
 
-void StageMoments::add(const StepValues *original, const StepValues &result,
-                       llvm::ArrayRef<TokenRange> ranges) {
+int64_t countTokens(llvm::ArrayRef<TokenRange> ranges) {
   int64_t count = 0;
   for (const TokenRange &range : ranges)
     count += range.last - range.first;
+  return count;
+}
+
+void StageMoments::add(const StepValues *original, const StepValues &result,
+                       llvm::ArrayRef<TokenRange> ranges) {
+  int64_t count = countTokens(ranges);
   if (count == 0)
     return;
   for (Input &input : inputs) {
     const float *x =
-        gather(result.of(input.value), input.width, ranges, input.gathered);
+        gatherRows(result.of(input.value), input.width, ranges, input.gathered);
     input.own.add(x, x, count);
     input.seen = x;
     if (original)
       input.cross.add(
-          gather(original->of(input.value), input.width, ranges, gathered), x,
-          count);
+          gatherRows(original->of(input.value), input.width, ranges, gathered),
+          x, count);
   }
   for (size_t i = 0; i < residuals.size() && original; ++i) {
     if (!stage->sites[i].residual)

@@ -20,6 +20,13 @@ struct StepValues {
   }
 };
 
+/// The rows of `values` in `ranges`, one behind the other; in `copy` unless
+/// they are already.
+const float *gatherRows(const float *values, int64_t width,
+                        llvm::ArrayRef<TokenRange> ranges, Activations &copy);
+
+int64_t countTokens(llvm::ArrayRef<TokenRange> ranges);
+
 /// Sums over one part of the windows, for all sites of a stage. x and r are
 /// inputs and residuals of the original model, x' and r' of the result.
 class StageMoments {

@@ -83,6 +83,9 @@ public:
       stages = std::max(stages, depthOf(inputOf(linear)) + 1);
     for (int stage = 0; stage < stages; ++stage)
       tapped.stages.push_back(tapStage(stage));
+    for (TapStage &stage : tapped.stages)
+      for (TapSite &site : stage.sites)
+        tapReach(site);
     shown.clear();
     for (Value result : layer.getBody().front().getTerminator()->getOperands())
       tapped.carriedResults.push_back(show(result));
@@ -146,6 +149,7 @@ private:
         return;
       TapSite tap;
       tap.key = site->second.getKey().str();
+      maps[tap.key] = linear;
       tap.input = show(linear.getInput());
       if (Value residual = residualOf(linear))
         tap.residual = show(residual);
@@ -157,6 +161,44 @@ private:
     return stage;
   }
 
+  /// Follows the outputs of a site to other sites.
+  void tapReach(TapSite &site) {
+    ir::LinearOp linear = maps.at(site.key);
+    std::optional<MapReach> found = findReach(linear);
+    if (!found || (found->consumer && !sites.count(found->consumer)))
+      return;
+    TapReach reach{found->kind, {}, {}, {}, 0, 0};
+    if (found->consumer)
+      reach.consumer = sites[found->consumer].getKey().str();
+    if (ir::AttentionOp attention = found->attention) {
+      auto headsOf = [](Value value) {
+        return mlir::cast<mlir::ShapedType>(value.getType()).getDimSize(2);
+      };
+      reach.queryHeads = headsOf(attention.getQuery());
+      reach.keyHeads = headsOf(attention.getKey());
+    }
+    shown.clear();
+    if (found->kind == ReachKind::Channels) {
+      ShiftedInput shifted(linear, found->consumer);
+      reach.function = "tap_" + layer.getName().str() + "_shifted_" +
+                       std::to_string(reaches++);
+      reach.shown = {show(found->consumer.getInput()), show(shifted.value())};
+      finish(cloneReturning(layer, reach.function, shown.getArrayRef()));
+    } else if (found->kind != ReachKind::Values) {
+      // Queries and keys have one.
+      std::string &function = scores[found->attention];
+      reach.shown = {show(found->attention.getQuery()),
+                     show(found->attention.getKey())};
+      if (function.empty()) {
+        function = "tap_" + layer.getName().str() + "_scores_" +
+                   std::to_string(reaches++);
+        finish(cloneReturning(layer, function, shown.getArrayRef()));
+      }
+      reach.function = function;
+    }
+    site.reach = std::move(reach);
+  }
+
   /// Names weights as taps do, those of sites in f32.
   void finish(FuncOp tap) {
     llvm::SmallVector<ir::WeightOp> ops;
@@ -166,7 +208,7 @@ private:
       auto type = mlir::cast<mlir::RankedTensorType>(weight.getType());
       bool isSite = llvm::any_of(
           sites, [&](auto &site) { return site.second.getKey() == key; });
-      weights[key] = {key, type.getShape().vec(), isSite};
+      weights[key] = {key, type.getShape().vec(), isSite, shiftOf(key)};
       mlir::OpBuilder b(weight);
       auto renamed = ir::WeightOp::create(
           b, weight.getLoc(),
@@ -180,8 +222,18 @@ private:
       numberUse = (*number.user_begin())->getName().getStringRef().str();
   }
 
+  /// The bias that the weight at `key` shifts, if it does.
+  std::optional<std::string> shiftOf(llvm::StringRef key) const {
+    if (!key.consume_back(kShiftedKey))
+      return std::nullopt;
+    return maps.count(key.str()) ? std::string() : key.str();
+  }
+
   FuncOp layer;
   size_t carried;
+  std::map<std::string, ir::LinearOp> maps;
+  std::map<mlir::Operation *, std::string> scores;
+  int reaches = 0;
   llvm::MapVector<mlir::Operation *, ir::WeightOp> sites;
   llvm::DenseMap<Value, int> depths;
   llvm::SetVector<Value> shown;

@@ -10,6 +10,8 @@
 #ifndef LIB_COMPRESS_TAPLAYERS_H
 #define LIB_COMPRESS_TAPLAYERS_H
 
+#include "TapReach.h"
+
 #include "linnet/Checkpoint/Archive.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -27,6 +29,20 @@ struct TapValue {
   size_t number = 0;
 };
 
+/// What a map's outputs reach, and a tap that shows it.
+struct TapReach {
+  ReachKind kind;
+  /// Of channels and values: the key of the map that takes them.
+  std::string consumer;
+  /// Of channels, shows the consumer's input, and the same with all outputs
+  /// shifted by kTapShift; of queries and keys both of them, as attention takes
+  /// them. Of values there is none.
+  std::string function;
+  std::vector<TapValue> shown;
+  /// Heads of queries, and of keys and values.
+  int64_t queryHeads = 0, keyHeads = 0;
+};
+
 /// A linear map whose input a tap shows.
 struct TapSite {
   /// Of the matrix; `{}` is the layer's number.
@@ -35,6 +51,8 @@ struct TapSite {
   /// What the map's result is added to, where that is all that becomes of it
   /// and no map of this stage or a later one is in it.
   std::optional<TapValue> residual;
+  /// Where its outputs go, if that is known.
+  std::optional<TapReach> reach;
 };
 
 struct TapStage {
@@ -49,6 +67,9 @@ struct TapWeight {
   std::vector<int64_t> shape;
   /// The matrix of a site, which taps read as f32.
   bool isSite = false;
+  /// Shifted by kTapShift: the bias at this key, or zeros in the absence of one
+  /// (empty). `key` ends in kShiftedKey.
+  std::optional<std::string> shiftOf;
 };
 
 /// A layer function as taps. They take the carried values and the invariants,

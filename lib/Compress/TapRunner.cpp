@@ -83,8 +83,8 @@ Result<TapRunner> TapRunner::create(mlir::ModuleOp module,
   return runner;
 }
 
-size_t TapRunner::mapOf(size_t number, const TapSite &site) const {
-  return mapNumbers.at(ir::resolveWeightKey(site.key, int64_t(number)));
+size_t TapRunner::mapAt(size_t number, const std::string &key) const {
+  return mapNumbers.at(ir::resolveWeightKey(key, int64_t(number)));
 }
 
 Result<std::string> TapRunner::compile(const std::string &function,
@@ -132,12 +132,30 @@ static Status appendMatrix(SafetensorsWriter &writer, const std::string &name,
   return writer.append(name, values.data(), values.size() * sizeof(float));
 }
 
+Result<std::vector<float>> TapRunner::shiftBias(size_t number,
+                                                const TapWeight &weight) const {
+  std::vector<float> values(size_t(weight.shape.front()));
+  if (!weight.shiftOf->empty()) {
+    Result<const Archive::Tensor *> tensor = archive->require(
+        ir::resolveWeightKey(*weight.shiftOf, int64_t(number)));
+    if (!tensor)
+      return tensor.error();
+    convertToF32((*tensor)->data, (*tensor)->dtype, values.data(),
+                 values.size());
+  }
+  for (float &value : values)
+    value += kTapShift;
+  return values;
+}
+
 Status TapRunner::writeWeights(size_t number, const Replacements &instead,
                                const std::string &file) const {
   struct Entry {
     const Archive::Tensor *tensor;
     std::string name;
     bool isSite;
+    /// Written in place of the tensor, if there are any.
+    std::vector<float> values;
   };
   std::vector<Entry> entries;
   std::vector<TensorSpec> specs;
@@ -145,13 +163,21 @@ Status TapRunner::writeWeights(size_t number, const Replacements &instead,
     bool stacked = weight.key.find(ir::kMember.str()) != std::string::npos;
     std::string key = ir::resolveWeightKey(weight.key, int64_t(number));
     std::string name = tapWeightName(weight.key);
+    if (weight.shiftOf) {
+      Result<std::vector<float>> shifted = shiftBias(number, weight);
+      if (!shifted)
+        return shifted.error();
+      entries.push_back({nullptr, name, false, shifted.take()});
+      specs.push_back({name, DataType::F32, weight.shape});
+      continue;
+    }
     for (int64_t m = 0; m < (stacked ? weight.shape.front() : 1); ++m) {
       Result<const Archive::Tensor *> tensor =
           archive->require(ir::resolveMemberKey(key, m));
       if (!tensor)
         return tensor.error();
       entries.push_back(
-          {*tensor, ir::resolveMemberKey(name, m), weight.isSite});
+          {*tensor, ir::resolveMemberKey(name, m), weight.isSite, {}});
       specs.push_back({entries.back().name,
                        weight.isSite ? DataType::F32 : (*tensor)->dtype,
                        (*tensor)->shape});
@@ -163,7 +189,10 @@ Status TapRunner::writeWeights(size_t number, const Replacements &instead,
     return writer.error();
   for (const Entry &entry : entries)
     if (Status status =
-            entry.isSite
+            !entry.values.empty()
+                ? writer->append(entry.name, entry.values.data(),
+                                 entry.values.size() * sizeof(float))
+            : entry.isSite
                 ? appendMatrix(*writer, entry.name,
                                maps->maps[mapNumbers.at(entry.tensor->name)],
                                *entry.tensor, instead)
@@ -189,6 +218,10 @@ Result<OpenTap> TapRunner::open(size_t number, const std::string &function,
 Result<OpenTap> TapRunner::openStage(size_t number, size_t stage,
                                      const Replacements &instead) {
   return open(number, layer(number).stages[stage].function, instead);
+}
+
+Result<OpenTap> TapRunner::openReach(size_t number, const TapReach &reach) {
+  return open(number, reach.function, {});
 }
 
 Result<OpenTap> TapRunner::openWhole(size_t number,

@@ -70,14 +70,19 @@ public:
   const TappedLayer &layer(size_t number) const {
     return tapped.layers[tapped.order[number]];
   }
-  /// The map of site `site` of layer `number`.
-  size_t mapOf(size_t number, const TapSite &site) const;
+  /// The map of site `site` of layer `number`, or at a key.
+  size_t mapOf(size_t number, const TapSite &site) const {
+    return mapAt(number, site.key);
+  }
+  size_t mapAt(size_t number, const std::string &key) const;
 
   /// Layer `number` with `instead` in place of matrices, as its tap of a stage
   /// or whole.
   Result<OpenTap> openStage(size_t number, size_t stage,
                             const Replacements &instead);
   Result<OpenTap> openWhole(size_t number, const Replacements &instead);
+  /// The tap of what a map of layer `number` reaches, with its own matrices.
+  Result<OpenTap> openReach(size_t number, const TapReach &reach);
   /// What follows the layers; nothing where that is nothing.
   Result<std::optional<OpenTap>> openEnd();
   /// All layers as they are.
@@ -111,6 +116,9 @@ private:
   Result<OpenTap> openOutside(const std::string &function);
   Result<std::string> compile(const std::string &function,
                               const std::string &source);
+  /// What a weight with `shiftOf` is.
+  Result<std::vector<float>> shiftBias(size_t number,
+                                       const TapWeight &weight) const;
   Status writeWeights(size_t number, const Replacements &instead,
                       const std::string &file) const;
 

@@ -23,26 +23,41 @@ std::optional<Error> findObstacle(const Matrix &weight, const Matrix *moment,
   return std::nullopt;
 }
 
-/// R^(1/2) and its inverse; both empty without a metric.
-struct MetricRoots {
-  Matrix root, inverse;
-  Matrix weigh(const Matrix &a) const { return apply(root, a); }
-  Matrix undo(const Matrix &a) const { return apply(inverse, a); }
-
-private:
-  static Matrix apply(const Matrix &by, const Matrix &a) {
-    if (by.size() == 0)
-      return a;
-    if (by.rows() == 1 && a.rows() != 1)
-      return scaleRows(a, std::vector<double>(by.row(0), by.row(1)));
-    return multiply(by, a);
+/// The first `rank` left singular vectors of `a`. Of a wide matrix they are
+/// eigenvectors of a a^T: the directions that rounding blurs are those of small
+/// singular values, which cost nothing either way.
+Result<Matrix> leadingVectors(const Matrix &a, int64_t rank) {
+  if (a.rows() <= a.columns()) {
+    auto eigen = symmetricEigen(multiply(a, a, Side::AsIs, Side::Transposed));
+    if (!eigen)
+      return eigen.error();
+    return eigen->vectors.columnRange(0, rank);
   }
-};
+  auto svd = singularValues(a);
+  if (!svd)
+    return svd.error();
+  return svd->u.columnRange(0, rank);
+}
 
-Result<MetricRoots> rootsOf(const OutputMetric *metric, int64_t outputs) {
-  if (!metric || metric->metric.size() == 0)
-    return MetricRoots();
-  const Matrix &r = metric->metric;
+} // namespace
+
+/// `by` times `a`; a row is a diagonal.
+static Matrix applyRoot(const Matrix &by, const Matrix &a) {
+  if (by.size() == 0)
+    return a;
+  if (by.rows() == 1 && a.rows() != 1)
+    return scaleRows(a, std::vector<double>(by.row(0), by.row(1)));
+  return multiply(by, a);
+}
+
+Matrix MetricRoots::weigh(const Matrix &a) const { return applyRoot(root, a); }
+Matrix MetricRoots::undo(const Matrix &a) const {
+  return applyRoot(inverse, a);
+}
+
+Result<MetricRoots> takeMetricRoots(const OutputMetric &metric,
+                                    int64_t outputs) {
+  const Matrix &r = metric.metric;
   if (r.columns() != outputs || (r.rows() != outputs && r.rows() != 1))
     return makeError("expected a metric of ", outputs, " x ", outputs,
                      " or 1 x ", outputs, ", but got ", r.rows(), " x ",
@@ -54,7 +69,7 @@ Result<MetricRoots> rootsOf(const OutputMetric *metric, int64_t outputs) {
   // A metric of zeros tells nothing.
   if (!(mean > 0))
     return MetricRoots();
-  double least = metric->ridge * mean;
+  double least = metric.ridge * mean;
   if (isDiagonal) {
     MetricRoots roots{r, r};
     for (int64_t o = 0; o < outputs; ++o) {
@@ -77,23 +92,12 @@ Result<MetricRoots> rootsOf(const OutputMetric *metric, int64_t outputs) {
       multiply(scaleColumns(v, down), v, Side::AsIs, Side::Transposed)};
 }
 
-/// The first `rank` left singular vectors of `a`. Of a wide matrix they are
-/// eigenvectors of a a^T: the directions that rounding blurs are those of small
-/// singular values, which cost nothing either way.
-Result<Matrix> leadingVectors(const Matrix &a, int64_t rank) {
-  if (a.rows() <= a.columns()) {
-    auto eigen = symmetricEigen(multiply(a, a, Side::AsIs, Side::Transposed));
-    if (!eigen)
-      return eigen.error();
-    return eigen->vectors.columnRange(0, rank);
-  }
-  auto svd = singularValues(a);
-  if (!svd)
-    return svd.error();
-  return svd->u.columnRange(0, rank);
+/// Empty without a metric.
+static Result<MetricRoots> rootsOf(const OutputMetric *metric,
+                                   int64_t outputs) {
+  return metric ? takeMetricRoots(*metric, outputs)
+                : Result<MetricRoots>(MetricRoots());
 }
-
-} // namespace
 
 double outputLoss(const Matrix &difference, const Matrix &moment) {
   double loss = dot(multiply(difference, moment), difference);
@@ -137,22 +141,22 @@ Result<LowRankFactors> fitLowRank(const Matrix &weight, const Matrix &moment,
   auto root = takeRoot(moment);
   if (!root)
     return root.error();
-  return fitLowRankToRoot(weight, *root, rank, metric);
+  auto roots = rootsOf(metric, weight.rows());
+  if (!roots)
+    return roots.error();
+  return fitLowRankToRoot(weight, *root, rank, *roots);
 }
 
 Result<LowRankFactors> fitLowRankToRoot(const Matrix &weight,
                                         const Matrix &root, int64_t rank,
-                                        const OutputMetric *metric) {
+                                        const MetricRoots &roots) {
   if (auto obstacle = findObstacle(weight, &root, rank))
     return *obstacle;
-  auto roots = rootsOf(metric, weight.rows());
-  if (!roots)
-    return roots.error();
-  Matrix weighed = roots->weigh(weight);
+  Matrix weighed = roots.weigh(weight);
   auto p = leadingVectors(multiply(weighed, root), rank);
   if (!p)
     return p.error();
-  return LowRankFactors{roots->undo(*p),
+  return LowRankFactors{roots.undo(*p),
                         multiply(*p, weighed, Side::Transposed)};
 }
 

@@ -28,6 +28,20 @@ struct OutputMetric {
   double ridge = 1e-3;
 };
 
+/// R^(1/2), regularised, and its inverse; m x m, a diagonal as one row, or
+/// empty where nothing is weighed.
+struct MetricRoots {
+  Matrix root, inverse;
+  /// R^(1/2) a and R^(-1/2) a, for `a` of m rows.
+  Matrix weigh(const Matrix &a) const;
+  Matrix undo(const Matrix &a) const;
+};
+
+/// Of a metric for `outputs` outputs. One of zeros tells nothing: its roots are
+/// empty. Errors: another size; entries that are not finite.
+Result<MetricRoots> takeMetricRoots(const OutputMetric &metric,
+                                    int64_t outputs);
+
 /// W1 = left right, left m x r, right r x n. Columns come by falling weight:
 /// the first k of left and right are the best matrix of rank k.
 struct LowRankFactors {
@@ -52,11 +66,11 @@ Result<LowRankFactors> fitLowRank(const Matrix &weight, const Matrix &moment,
                                   int64_t rank,
                                   const OutputMetric *metric = nullptr);
 
-/// The same with a root of the moment, for several weights of the same inputs
-/// or several fits.
+/// The same with roots of the moment and of the metric, for several weights of
+/// the same inputs or several fits.
 Result<LowRankFactors> fitLowRankToRoot(const Matrix &weight,
                                         const Matrix &root, int64_t rank,
-                                        const OutputMetric *metric = nullptr);
+                                        const MetricRoots &roots = {});
 
 /// The same without data: G = I, the truncated singular value decomposition.
 Result<LowRankFactors> truncateSingularValues(const Matrix &weight,

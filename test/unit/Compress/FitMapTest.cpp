@@ -28,7 +28,7 @@ double distance(const Matrix &a, const Matrix &b) {
 
 /// Moments of a result whose inputs are those of the original.
 MapMoments sameInputs(const Matrix &moment) {
-  return {std::make_shared<FitInputs>(moment), moment, {}};
+  return {FitInputs(moment), moment, {}};
 }
 
 MapPlan ranked(const MapStructure &structure, int64_t rank) {
@@ -107,8 +107,7 @@ TEST(FitMap, IsTheBestOfItsRank) {
 TEST(FitMap, MakesUpForTheResidual) {
   Matrix w = randomMatrix(4, 6, 6), a = randomMatrix(4, 6, 7),
          moment = randomMoment(6, 8);
-  MapMoments moments = {std::make_shared<FitInputs>(moment), moment,
-                        multiply(a, moment)};
+  MapMoments moments = {FitInputs(moment), moment, multiply(a, moment)};
   FitResult fitted = fitMap(w, {}, moments, moments);
   ASSERT_TRUE(bool(fitted));
   EXPECT_TRUE((*fitted)->isRefit);
@@ -118,8 +117,7 @@ TEST(FitMap, MakesUpForTheResidual) {
 /// Inputs that the result has scaled: W1 x' = W x for x' = x / 2.
 TEST(FitMap, MakesUpForItsInputs) {
   Matrix w = randomMatrix(4, 6, 9), moment = randomMoment(6, 10);
-  MapMoments moments = {
-      std::make_shared<FitInputs>(0.25 * moment), 0.5 * moment, {}};
+  MapMoments moments = {FitInputs(0.25 * moment), 0.5 * moment, {}};
   FitResult fitted = fitMap(w, {}, moments, moments);
   ASSERT_TRUE(bool(fitted));
   EXPECT_LT(distance((*fitted)->toDense(), 1.75 * w), 5e-3);
@@ -129,7 +127,7 @@ TEST(FitMap, MakesUpForItsInputs) {
 TEST(FitMap, HeldOutWindowsDecide) {
   Matrix w = randomMatrix(4, 6, 11), a = randomMatrix(4, 6, 12),
          moment = randomMoment(6, 13);
-  auto inputs = std::make_shared<FitInputs>(moment);
+  FitInputs inputs(moment);
   MapMoments fitted = {inputs, moment, multiply(a, moment)};
   MapMoments heldOut = {inputs, moment, multiply(-1.0 * a, moment)};
   FitResult kept = fitMap(w, {}, fitted, heldOut);
@@ -190,7 +188,7 @@ TEST(FitMap, ZerosHeedTheInputs) {
                   2);
     double loss = outputLoss(w - dense, moment);
     EXPECT_LT(loss, 0.5 * outputLoss(w - (*cut)->toDense(), moment));
-    auto planned = plan.structure->losses(w, *moments.inputs, {}, plan.numbers);
+    auto planned = plan.structure->losses(w, moments.inputs, {}, plan.numbers);
     ASSERT_TRUE(bool(planned));
     EXPECT_GT(planned->front(), 0.5 * loss);
     EXPECT_LT(planned->front(), 3 * loss);
@@ -215,9 +213,9 @@ TEST(FitMap, ProductsOfFactors) {
     double error = outputError(w, (*fitted)->toDense(), moment);
     EXPECT_LT(error, most);
     EXPECT_GT(error, 1e-4);
-    auto spectrum = moments.inputs->spectrum(w);
+    auto spectrum = moments.inputs.spectrum(w);
     auto planned =
-        structure->losses(w, *moments.inputs, *spectrum, plan.numbers);
+        structure->losses(w, moments.inputs, *spectrum, plan.numbers);
     ASSERT_TRUE(spectrum && planned);
     double loss = outputLoss(w - (*fitted)->toDense(), moment);
     EXPECT_GT(planned->front(), 0.2 * loss);
@@ -270,8 +268,7 @@ TEST(FitMap, NumbersAreChecked) {
 
 TEST(FitMap, InputsOfZeros) {
   Matrix w = randomMatrix(4, 6, 14), zeros(6, 6);
-  MapMoments moments = {std::make_shared<FitInputs>(zeros), zeros,
-                        Matrix(4, 6)};
+  MapMoments moments = {FitInputs(zeros), zeros, Matrix(4, 6)};
   for (const MapPlan &plan :
        {MapPlan(), ranked(lowRankStructure(), 2),
         ranked(pivotedLowRankStructure(), 2),

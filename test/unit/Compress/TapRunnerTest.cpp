@@ -1,12 +1,11 @@
 //===- TapRunnerTest.cpp - tapped layers against the fixtures -------------===//
 
-#include "lib/Compress/TapRunner.h"
+#include "TapFixture.h"
+
 #include "lib/Compress/Judge.h"
 #include "lib/Compress/StageMoments.h"
 
 #include "dialects/Linnet/Linnet.h"
-#include "linnet/Checkpoint/Npy.h"
-#include "linnet/Driver/Input.h"
 #include "linnet/Reference/Evaluator.h"
 
 #include <cmath>
@@ -14,47 +13,6 @@
 
 namespace linnet::compress {
 namespace {
-
-/// A fixture's model and its tokens as windows, and what its logits should be.
-class Fixture {
-public:
-  explicit Fixture(const std::string &name)
-      : path(std::string(LINNET_ORACLE_DIR) + "/" + name),
-        context(makeContext()) {
-    Result<Archive> opened = Archive::open(path);
-    std::string detected;
-    auto loaded = loadModel(*context, path, std::nullopt, detected);
-    Result<NpyArray> tokens = readNpy(path + "/tokens.npy");
-    Result<NpyArray> expected = readNpy(path + "/logits.npy");
-    if (!opened || !loaded || !tokens) {
-      ADD_FAILURE() << "cannot read " << path;
-      abort();
-    }
-    archive.emplace(opened.take());
-    module = loaded.take();
-    maps = findLinearMaps(*module, *archive);
-    std::vector<int64_t> ids = *tokens->toI64();
-    windows.batch = tokens->shape[0];
-    windows.length = tokens->shape[1];
-    windows.ids.assign(ids.begin(), ids.end());
-    windows.counts = {windows.batch, 0, 0};
-    if (expected) // not an encoder's
-      logits = expected->toF64();
-  }
-
-  Result<TapRunner> runner() {
-    return TapRunner::create(*module, *archive, maps, windows.batch,
-                             windows.length);
-  }
-
-  std::string path;
-  std::unique_ptr<mlir::MLIRContext> context;
-  std::optional<Archive> archive;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  LinearMaps maps;
-  Windows windows;
-  std::vector<double> logits;
-};
 
 double distance(const std::vector<float> &a, const std::vector<double> &b) {
   EXPECT_EQ(a.size(), b.size());

@@ -1,0 +1,175 @@
+//===- OutputMetrics.cpp - how errors of a map's outputs count ------------===//
+
+#include "OutputMetrics.h"
+
+#include "StageMoments.h"
+
+namespace linnet::compress {
+namespace {
+
+/// Tokens that tell enough.
+constexpr int64_t kMetricTokens = 8192;
+/// Metrics of more outputs take longer than what they are for.
+constexpr int64_t kMostOutputs = 4096;
+
+/// Adds block `from` of `a` to block `to` of `sum`, each `size` wide.
+void addBlock(Matrix &sum, int64_t to, const Matrix &a, int64_t from,
+              int64_t size) {
+  for (int64_t i = 0; i < size; ++i)
+    for (int64_t j = 0; j < size; ++j)
+      sum.at(to * size + i, to * size + j) +=
+          a.at(from * size + i, from * size + j);
+}
+
+class MetricMeasurer {
+public:
+  MetricMeasurer(TapRunner &runner, size_t layer,
+                 const std::vector<LinearMap> &maps, const Archive &archive,
+                 const HiddenStates &states, const Windows &windows)
+      : runner(runner), layer(layer), maps(maps), archive(archive),
+        states(states), windows(windows) {}
+
+  Result<OutputMetrics> run() {
+    OutputMetrics metrics;
+    for (const TapStage &stage : runner.layer(layer).stages)
+      for (const TapSite &site : stage.sites) {
+        const LinearMap &map = maps[runner.mapOf(layer, site)];
+        if (!site.reach || map.rows > kMostOutputs)
+          continue;
+        Result<Matrix> metric = measure(*site.reach, map);
+        if (!metric)
+          return metric.error();
+        Result<MetricRoots> roots =
+            takeMetricRoots(OutputMetric{metric.take()}, map.rows);
+        if (!roots)
+          return nameMap(map, roots.error());
+        metrics[runner.mapOf(layer, site)] =
+            std::make_shared<MetricRoots>(roots.take());
+      }
+    return metrics;
+  }
+
+private:
+  Result<Matrix> measure(const TapReach &reach, const LinearMap &map) {
+    switch (reach.kind) {
+    case ReachKind::Channels:
+      return ofChannels(reach, map);
+    case ReachKind::Values:
+      return ofValues(reach, map);
+    case ReachKind::Queries:
+    case ReachKind::Keys:
+      return ofScores(reach, map);
+    }
+    return Matrix();
+  }
+
+  /// W'^T W' of the map that takes the outputs.
+  Result<Matrix> consumerProduct(const TapReach &reach) const {
+    Result<Matrix> w =
+        readMatrix(maps[runner.mapAt(layer, reach.consumer)], archive);
+    if (!w)
+      return w.error();
+    return multiply(*w, *w, Side::Transposed, Side::AsIs);
+  }
+
+  Result<Matrix> ofChannels(const TapReach &reach, const LinearMap &map) {
+    MomentSum slopes(map.rows, map.rows);
+    Activations differences;
+    Activations ofPlain, ofShifted;
+    Status status = visit(reach, [&](const StepValues &values,
+                                     llvm::ArrayRef<TokenRange> ranges) {
+      const float *z = gatherRows(values.of(reach.shown[0]), map.rows, ranges,
+                                  ofPlain),
+                  *shifted = gatherRows(values.of(reach.shown[1]), map.rows,
+                                        ranges, ofShifted);
+      differences.resize(size_t(countTokens(ranges) * map.rows));
+      for (size_t i = 0; i < differences.size(); ++i)
+        differences[i] = (shifted[i] - z[i]) / kTapShift;
+      slopes.add(differences.data(), differences.data(), countTokens(ranges));
+    });
+    if (!status)
+      return status.error();
+    Result<Matrix> product = consumerProduct(reach);
+    if (!product)
+      return product;
+    Matrix metric = slopes.mean();
+    for (int64_t i = 0; i < metric.size(); ++i)
+      metric.data()[i] *= product->data()[i];
+    return metric;
+  }
+
+  Result<Matrix> ofValues(const TapReach &reach, const LinearMap &map) const {
+    Result<Matrix> product = consumerProduct(reach);
+    if (!product)
+      return product;
+    int64_t size = map.rows / reach.keyHeads;
+    Matrix metric(map.rows, map.rows);
+    for (int64_t head = 0; head < reach.queryHeads; ++head)
+      addBlock(metric, head * reach.keyHeads / reach.queryHeads, *product, head,
+               size);
+    return metric;
+  }
+
+  Result<Matrix> ofScores(const TapReach &reach, const LinearMap &map) {
+    bool ofQueries = reach.kind == ReachKind::Queries;
+    int64_t heads = ofQueries ? reach.queryHeads : reach.keyHeads,
+            others = ofQueries ? reach.keyHeads : reach.queryHeads;
+    int64_t size = map.rows / heads, width = others * size;
+    MomentSum moment(width, width);
+    Activations gathered;
+    Status status = visit(reach, [&](const StepValues &values,
+                                     llvm::ArrayRef<TokenRange> ranges) {
+      const float *x = gatherRows(values.of(reach.shown[ofQueries]), width,
+                                  ranges, gathered);
+      moment.add(x, x, countTokens(ranges));
+    });
+    if (!status)
+      return status.error();
+    Matrix metric(map.rows, map.rows), mean = moment.mean();
+    for (int64_t head = 0; head < std::max(heads, others); ++head)
+      addBlock(metric, head * heads / std::max(heads, others), mean,
+               head * others / std::max(heads, others), size);
+    return metric;
+  }
+
+  /// Runs the tap on some fitted tokens.
+  template <typename Visitor>
+  Status visit(const TapReach &reach, Visitor see) {
+    Result<OpenTap> tap = runner.openReach(layer, reach);
+    if (!tap)
+      return tap.error();
+    StepValues values;
+    int64_t tokens = 0;
+    for (int64_t step = 0; step < windows.batches() && tokens < kMetricTokens;
+         ++step) {
+      std::vector<TokenRange> ranges = windows.tokensOf(Part::Fitted, step);
+      if (ranges.empty())
+        continue;
+      values.carried = runner.inputsOf(states, step);
+      if (Status status = tap->run(values.carried, values.shown); !status)
+        return status;
+      see(values, ranges);
+      tokens += countTokens(ranges);
+    }
+    return {};
+  }
+
+  TapRunner &runner;
+  size_t layer;
+  const std::vector<LinearMap> &maps;
+  const Archive &archive;
+  const HiddenStates &states;
+  const Windows &windows;
+};
+
+} // namespace
+
+Result<OutputMetrics> measureMetrics(TapRunner &runner, size_t number,
+                                     const std::vector<LinearMap> &maps,
+                                     const Archive &archive,
+                                     const HiddenStates &states,
+                                     const Windows &windows) {
+  return MetricMeasurer(runner, number, maps, archive, states, windows).run();
+}
+
+} // namespace linnet::compress

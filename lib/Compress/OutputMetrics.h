@@ -1,0 +1,46 @@
+//===- OutputMetrics.h - how errors of a map's outputs count --*- C++ -*-===//
+//
+// An error e of a map's outputs is weighed as e^T R e, by what it does to what
+// the outputs reach (TapReach.h), on average over tokens:
+//
+//   channels  z = f(y) enters W': what W' z loses, R = (W'^T W') o E[d d^T]
+//   with
+//             d = dz/dy, measured;
+//   values    one row of attention's weights, whatever it is, mixes them, and
+//   W'
+//             takes them: R = sum of W'_h^T W'_h over the heads h that share
+//             them, head by head;
+//   queries   what their products with keys lose: R = E[k k^T], head by head,
+//             with keys as attention takes them;
+//   keys      likewise, summed over the heads of queries that share them.
+//
+// Approximations all: curvature, softmax, and the rotation that stands between
+// a map and attention are left out. A metric changes which of the fits with the
+// same size is taken; what results is measured as ever.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LIB_COMPRESS_OUTPUTMETRICS_H
+#define LIB_COMPRESS_OUTPUTMETRICS_H
+
+#include "TapRunner.h"
+
+#include "linnet/Numerics/LowRank.h"
+
+namespace linnet::compress {
+
+/// By number of a map; maps of which nothing is known are not there.
+using OutputMetrics = std::map<size_t, std::shared_ptr<const MetricRoots>>;
+
+/// Of layer `number`, before which the original model has `states` on
+/// `windows`; of these some fitted ones are looked at. Maps with more than 4096
+/// outputs have none.
+Result<OutputMetrics> measureMetrics(TapRunner &runner, size_t number,
+                                     const std::vector<LinearMap> &maps,
+                                     const Archive &archive,
+                                     const HiddenStates &states,
+                                     const Windows &windows);
+
+} // namespace linnet::compress
+
+#endif // LIB_COMPRESS_OUTPUTMETRICS_H
