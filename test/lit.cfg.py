@@ -15,13 +15,15 @@ A test is a .mlir or .test file with RUN lines. In them stand
   %python, %lit     the interpreter lit runs on, and lit
 
 Features: avx2, avx512 (this machine has them), sanitize (an ASan and UBSan
-build), fixtures, and one per tool that is built. Parameters: roundtrip=1 makes
+build), fixtures, minilm (with long=1, if the model could be fetched: %minilm), and
+one per tool that is built. Parameters: roundtrip=1 makes
 linnet-opt verify that every module survives printing and bytecode; long=1 runs
 test/long instead.
 """
 
 import os
 import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -88,6 +90,12 @@ if os.path.isdir(os.path.join(os.path.dirname(source), "shared", "fixtures")):
     config.available_features.add("fixtures")
 if config.sanitize:
     config.available_features.add("sanitize")
+if long:
+    minilm = os.path.join(config.test_exec_root, "minilm")
+    fetch = os.path.join(source, "test", "long", "Inputs", "fetch-minilm.py")
+    if subprocess.run([sys.executable, fetch, minilm]).returncode == 0:
+        config.available_features.add("minilm")
+        config.substitutions.append(("%minilm", minilm))
 if shutil.which("git"):
     config.available_features.add("git")
 
