@@ -27,6 +27,9 @@ struct CpuTarget {
   int64_t panelWidth() const { return lanes * panelVectors(); }
   /// Vectors of a panel row.
   int64_t panelVectors() const { return registers >= 32 ? 4 : 2; }
+  /// Whether a vector of 16 is looked up by the lowest 4 bits of each lane:
+  /// AVX-512, the only target with vectors of 16, does.
+  bool looksUp16() const { return lanes == 16; }
   /// Rows of the largest register tile: accumulators, one panel row and one
   /// broadcast have to fit the registers.
   int64_t tileRows() const { return 6; }

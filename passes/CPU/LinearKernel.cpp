@@ -97,6 +97,13 @@ private:
   /// and vectors; `left` gives entries of x.
   TileAccumulators multiplyStreams(ArrayRef<Panel> panels, int64_t rows,
                                    TileAccumulators sums, TileScalar left);
+  /// The same of inputs [begin, begin + size) with codes of 4 bits, unscaled:
+  /// a byte is read once for its two inputs.
+  TileAccumulators multiplyPairs(ArrayRef<Panel> panels, int64_t rows,
+                                 Value begin, int64_t size,
+                                 TileAccumulators sums, TileScalar left);
+  /// The codes in the lower and the upper halves of bytes, as f32.
+  std::pair<Value, Value> splitPairs(Value bytes);
   /// More rows than a tile has against a panel, part after part.
   void emitParts(const Panel &panel, int64_t rows, bool rowsAreBatch);
   void emitPartOfRows(const Panel &panel, int64_t rows, bool rowsAreBatch,
@@ -329,11 +336,14 @@ TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
   auto addGroup = [&](Value number, Value begin, int64_t size,
                       ValueRange totals) {
     TileAccumulators zeros(totals.size(), k.splat(0.0, k.target.lanes));
-    TileAccumulators group = multiplyTile(
-        k, rows, columns, begin, k.add(begin, k.cst(size)), unrollFor(size),
-        zeros, left, [&](unsigned v, Value inner) {
-          return loadCodes(panels[v / vectors], inner, laneOf(v));
-        });
+    TileAccumulators group =
+        codes.getBits() == 4 && size % 2 == 0
+            ? multiplyPairs(panels, rows, begin, size, zeros, left)
+            : multiplyTile(
+                  k, rows, columns, begin, k.add(begin, k.cst(size)),
+                  unrollFor(size), zeros, left, [&](unsigned v, Value inner) {
+                    return loadCodes(panels[v / vectors], inner, laneOf(v));
+                  });
     TileAccumulators result(totals);
     for (unsigned v = 0; v < columns; ++v) {
       Value scale = loadScales(panels[v / vectors], number, laneOf(v));
@@ -353,6 +363,74 @@ TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
   if (in % size)
     sums = addGroup(k.cst(whole), k.cst(whole * size), in % size, sums);
   return sums;
+}
+
+std::pair<Value, Value> LinearEmitter::splitPairs(Value bytes) {
+  const int64_t lanes = k.target.lanes;
+  Type integers = k.vector(lanes, k.getI32Type()),
+       floats = k.vector(lanes, k.getF32Type());
+  auto splat = [&](int64_t value) {
+    return k.splat(arith::ConstantIntOp::create(k, k.getI32Type(), value),
+                   lanes);
+  };
+  if (k.target.looksUp16()) {
+    // One look-up that sees the lowest 4 bits of a lane, in place of two shifts
+    // and a conversion.
+    SmallVector<float> table;
+    for (int code = 0; code < 16; ++code)
+      table.push_back(float(code < 8 ? code : code - 16));
+    Value values = arith::ConstantOp::create(
+        k, DenseElementsAttr::get(cast<ShapedType>(floats),
+                                  ArrayRef<float>(table)));
+    auto lookUp = [&](Value index) {
+      return LLVM::CallIntrinsicOp::create(
+                 k, floats, k.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
+                 ValueRange{values, index})
+          .getResult(0);
+    };
+    Value pair = arith::ExtUIOp::create(k, integers, bytes);
+    return {lookUp(pair), lookUp(arith::ShRUIOp::create(k, pair, splat(4)))};
+  }
+  Value pair = arith::ExtSIOp::create(k, integers, bytes);
+  Value low = arith::ShRSIOp::create(
+      k, arith::ShLIOp::create(k, pair, splat(28)), splat(28));
+  Value high = arith::ShRSIOp::create(k, pair, splat(4));
+  return {arith::SIToFPOp::create(k, floats, low),
+          arith::SIToFPOp::create(k, floats, high)};
+}
+
+TileAccumulators LinearEmitter::multiplyPairs(ArrayRef<Panel> panels,
+                                              int64_t rows, Value begin,
+                                              int64_t size,
+                                              TileAccumulators sums,
+                                              TileScalar left) {
+  const int64_t columns = vectors * panels.size(), lanes = k.target.lanes;
+  const int64_t step = size % 4 == 0 ? 4 : 2;
+  return k.loop(
+      begin, k.add(begin, k.cst(size)), k.cst(step), sums,
+      [&](Value first, ValueRange carried) {
+        SmallVector<Value> totals(carried);
+        for (int64_t u = 0; u < step; u += 2) {
+          Value even = u ? k.add(first, k.cst(u)) : first,
+                odd = k.add(first, k.cst(u + 1));
+          SmallVector<std::pair<Value, Value>> x;
+          for (int64_t r = 0; r < rows; ++r)
+            x.push_back(
+                {k.splat(left(r, even), lanes), k.splat(left(r, odd), lanes)});
+          for (int64_t v = 0; v < columns; ++v) {
+            auto [low, high] =
+                splitPairs(k.load(k.argument(W),
+                                  {panels[v / vectors].number, rowOf(even),
+                                   k.cst(v % vectors * lanes)},
+                                  lanes));
+            for (int64_t r = 0; r < rows; ++r) {
+              Value &sum = totals[r * columns + v];
+              sum = k.fma(x[r].second, high, k.fma(x[r].first, low, sum));
+            }
+          }
+        }
+        return totals;
+      });
 }
 
 void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
