@@ -100,7 +100,7 @@ public:
       sample = all.sample(options.sensitivityTokens);
   }
 
-  Result<std::vector<MapAnalysis>> run() {
+  Result<ModelAnalysis> run() {
     Result<HiddenStates> begin = runner.begin(windows);
     if (!begin)
       return begin.error();
@@ -112,7 +112,7 @@ public:
       if (Status status = analyseLayer(layer, states); !status)
         return status.error();
     measured ? weighBySensitivity(analysis) : weighAlike(analysis);
-    return std::move(analysis);
+    return ModelAnalysis{std::move(analysis), std::move(layers)};
   }
 
 private:
@@ -173,10 +173,29 @@ private:
       if (Status status = runner.advance(layer, model[layer], sampleStates);
           !status)
         return status;
-      return runner.advance(layer, model[layer], states);
+      return advance(layer, model[layer], states);
     }
     Result<OpenTap> whole = runner.openWhole(layer, {});
-    return whole ? runner.advance(layer, *whole, states) : whole.error();
+    return whole ? advance(layer, *whole, states) : whole.error();
+  }
+
+  /// On to the next layer, with a look at what this one does.
+  Status advance(size_t layer, const OpenTap &whole, HiddenStates &states) {
+    Activations before = states.carried.front();
+    if (Status status = runner.advance(layer, whole, states); !status)
+      return status;
+    const Activations &behind = states.carried.front();
+    size_t step = before.size() / size_t(states.steps);
+    LayerStatistics statistics(int64_t(step) / runner.stepTokens());
+    for (int64_t i = 0; i < windows.batches(); ++i)
+      statistics.add(before.data() + size_t(i) * step,
+                     behind.data() + size_t(i) * step,
+                     windows.tokensOf(Part::Fitted, i));
+    Result<LayerAnalysis> found = statistics.finish();
+    if (!found)
+      return makeError("layer ", layer, ": ", found.error().str());
+    layers.push_back(*found);
+    return {};
   }
 
   Status analyseStage(size_t layer, size_t stage, const HiddenStates &states) {
@@ -261,6 +280,7 @@ private:
   const CompressOptions &options;
   const CompressReport &report;
   std::vector<MapAnalysis> analysis;
+  std::vector<LayerAnalysis> layers;
   /// Of one layer.
   OutputMetrics metrics;
   bool measured;
@@ -273,9 +293,10 @@ private:
 
 } // namespace
 
-Result<std::vector<MapAnalysis>>
-analyseMatrices(const std::vector<LinearMap> &maps, const Archive &archive,
-                const CompressOptions &options, const CompressReport &report) {
+Result<ModelAnalysis> analyseMatrices(const std::vector<LinearMap> &maps,
+                                      const Archive &archive,
+                                      const CompressOptions &options,
+                                      const CompressReport &report) {
   std::vector<MapAnalysis> analysis;
   for (const LinearMap &map : maps) {
     if (report.progress)
@@ -289,10 +310,10 @@ analyseMatrices(const std::vector<LinearMap> &maps, const Archive &archive,
       return status.error();
   }
   weighAlike(analysis);
-  return analysis;
+  return ModelAnalysis{std::move(analysis), {}};
 }
 
-Result<std::vector<MapAnalysis>>
+Result<ModelAnalysis>
 analyseModel(TapRunner &runner, const std::vector<LinearMap> &maps,
              const Archive &archive, const Windows &windows,
              const CompressOptions &options, const CompressReport &report) {
@@ -300,8 +321,8 @@ analyseModel(TapRunner &runner, const std::vector<LinearMap> &maps,
 }
 
 Json writeAnalysis(const std::vector<LinearMap> &maps,
-                   const std::vector<MapAnalysis> &analysis,
-                   const std::string &fingerprint) {
+                   const ModelAnalysis &model, const std::string &fingerprint) {
+  const std::vector<MapAnalysis> &analysis = model.maps;
   Json entries = Json::object();
   for (size_t i = 0; i < maps.size(); ++i) {
     Json entry = {{"shape", {maps[i].rows, maps[i].columns}},
@@ -320,7 +341,11 @@ Json writeAnalysis(const std::vector<LinearMap> &maps,
     }
     entries[maps[i].name] = entry;
   }
-  return {{"model", fingerprint}, {"maps", entries}};
+  Json result = {{"model", fingerprint}, {"maps", entries}};
+  for (const LayerAnalysis &layer : model.layers)
+    result["layers"].push_back(
+        {{"influence", layer.influence}, {"linearity", layer.linearity}});
+  return result;
 }
 
 } // namespace linnet::compress

@@ -3,6 +3,7 @@
 #ifndef LIB_COMPRESS_ANALYSE_H
 #define LIB_COMPRESS_ANALYSE_H
 
+#include "LayerStatistics.h"
 #include "MapStructure.h"
 #include "TapRunner.h"
 
@@ -40,20 +41,28 @@ struct MapAnalysis {
   std::vector<MapChoice> choices;
 };
 
+/// By maps and by layers.
+struct ModelAnalysis {
+  std::vector<MapAnalysis> maps;
+  /// Empty without data.
+  std::vector<LayerAnalysis> layers;
+};
+
 /// Without data: squared singular values, and all matrices count the same.
-Result<std::vector<MapAnalysis>>
-analyseMatrices(const std::vector<LinearMap> &maps, const Archive &archive,
-                const CompressOptions &options, const CompressReport &report);
+Result<ModelAnalysis> analyseMatrices(const std::vector<LinearMap> &maps,
+                                      const Archive &archive,
+                                      const CompressOptions &options,
+                                      const CompressReport &report);
 
 /// With data: what outputs lose on some of the fitted windows, and by cutting
 /// one matrix at a time what the model loses.
-Result<std::vector<MapAnalysis>>
+Result<ModelAnalysis>
 analyseModel(TapRunner &runner, const std::vector<LinearMap> &maps,
              const Archive &archive, const Windows &windows,
              const CompressOptions &options, const CompressReport &report);
 
 Json writeAnalysis(const std::vector<LinearMap> &maps,
-                   const std::vector<MapAnalysis> &analysis,
+                   const ModelAnalysis &analysis,
                    const std::string &fingerprint);
 
 } // namespace linnet::compress

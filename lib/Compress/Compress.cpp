@@ -242,10 +242,10 @@ private:
         *runner, windows, options.sensitivityTokens, options.dropLayers);
     if (!chosen)
       return chosen.error();
-    analysis = {{"model", fingerprint}, {"layers", Json::array()}};
+    analysis = {{"model", fingerprint}, {"dropped", Json::array()}};
     for (const DroppedLayer &dropped : *chosen) {
-      analysis["layers"].push_back(
-          {{"dropped", dropped.layer}, {dropped.measure, dropped.score}});
+      analysis["dropped"].push_back(
+          {{"layer", dropped.layer}, {dropped.measure, dropped.score}});
       bool hasMaps = false;
       for (size_t i = 0; i < found.maps.size(); ++i)
         if (found.maps[i].layer == dropped.layer) {
@@ -279,7 +279,7 @@ private:
   }
 
   Status analyse(const Budget &budget) {
-    Result<std::vector<MapAnalysis>> analysed =
+    Result<ModelAnalysis> analysed =
         runner ? analyseModel(*runner, found.maps, archive, windows, options,
                               report)
                : analyseMatrices(found.maps, archive, options, report);
@@ -287,7 +287,7 @@ private:
       return analysed.error();
     analysis = writeAnalysis(found.maps, *analysed, fingerprint);
     Result<std::vector<MapPlan>> planned =
-        planMaps(found.maps, *analysed, budget);
+        planMaps(found.maps, analysed->maps, budget);
     if (!planned)
       return planned.error();
     plans = planned.take();

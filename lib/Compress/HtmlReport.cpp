@@ -153,6 +153,8 @@ public:
   void addMaps(const std::vector<PlannedMap> &maps);
   void addErrors(const std::vector<PlannedMap> &maps);
   void addSensitivities(const std::vector<PlannedMap> &maps);
+  void addLayers(const Json *entries, const char *key,
+                 const std::string &title);
   void addSpectra(const std::vector<PlannedMap> &maps);
   void addDeclined(const Json &report);
 
@@ -280,6 +282,26 @@ void Page::addSensitivities(const std::vector<PlannedMap> &maps) {
   out << "</table>\n";
 }
 
+/// A bar for each layer, of what `entries` say of it.
+void Page::addLayers(const Json *entries, const char *key,
+                     const std::string &title) {
+  if (!entries || !entries->is_array() || entries->empty())
+    return;
+  double most = 1e-9;
+  for (const Json &layer : *entries)
+    most = std::max(most, numberAt(layer, key));
+  out << "<h2>" << title << "</h2><table>\n";
+  for (size_t i = 0; i < entries->size(); ++i) {
+    double value = numberAt((*entries)[i], key);
+    row({"layer " + std::to_string(i),
+         "<svg width=\"400\" height=\"10\"><rect class=\"bar\" height=\"10\" "
+         "width=\"" +
+             format("%.1f", 400 * std::max(value, 0.0) / most) + "\"/></svg>",
+         format("%.4f", value)});
+  }
+  out << "</table>\n";
+}
+
 void Page::addSpectra(const std::vector<PlannedMap> &maps) {
   bool isFirst = true;
   for (const PlannedMap &map : maps) {
@@ -349,6 +371,15 @@ Status writeHtmlReport(const std::string &directory,
   page.addMaps(*maps);
   page.addErrors(*maps);
   page.addSensitivities(*maps);
+  page.addLayers(findJson(*report, "layers"), "error",
+                 "Relative error of the hidden state behind each layer "
+                 "(measured)");
+  page.addLayers(findJson(analysis, "layers"), "influence",
+                 "How far each layer turns the original's hidden state: 1 - "
+                 "cosine (measured)");
+  page.addLayers(findJson(analysis, "layers"), "linearity",
+                 "Share of what each layer adds that is linear in its input "
+                 "(measured)");
   page.addSpectra(*maps);
   page.addDeclined(*report);
   return writeFileAtomically(output, page.finish());

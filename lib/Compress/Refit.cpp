@@ -6,6 +6,8 @@
 #include "OutputMetrics.h"
 #include "StageMoments.h"
 
+#include <cmath>
+
 namespace linnet::compress {
 namespace {
 
@@ -57,7 +59,27 @@ private:
           !status)
         return status;
     }
+    report.layerErrors.push_back(hiddenError());
     return {};
+  }
+
+  /// Of the result's hidden state on held-out windows.
+  double hiddenError() const {
+    llvm::ArrayRef<float> x = original.carried.front(),
+                          y = result.carried.front();
+    size_t step = x.size() / size_t(original.steps);
+    size_t width = step / size_t(runner.stepTokens());
+    double difference = 0, all = 0;
+    for (int64_t i = 0; i < windows.batches(); ++i)
+      for (const TokenRange &range : windows.tokensOf(Part::HeldOut, i))
+        for (size_t at = size_t(i) * step + size_t(range.first) * width,
+                    end = size_t(i) * step + size_t(range.last) * width;
+             at < end; ++at) {
+          double d = double(x[at]) - double(y[at]);
+          difference += d * d;
+          all += double(x[at]) * double(x[at]);
+        }
+    return all > 0 ? std::sqrt(difference / all) : 0;
   }
 
   Status refitStage(size_t layer, size_t stage, Replacements &replaced) {

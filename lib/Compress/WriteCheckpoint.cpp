@@ -51,6 +51,8 @@ Json writeReport(const CompressReport &report) {
                  {"bytes", bytes},
                  {"bytes_before", bytesBefore},
                  {"declined", report.declined}};
+  for (double error : report.layerErrors)
+    result["layers"].push_back({{"error", error}});
   if (report.heldOut.tokens)
     result["held_out"] = writeComparison(report.heldOut);
   if (report.evaluated.tokens)

@@ -129,6 +129,10 @@ struct CompressComparison {
 
 struct CompressReport {
   std::vector<CompressedMap> maps;
+  /// How far the hidden state behind each layer is from the original's on the
+  /// held-out windows, root mean square relative to it; without a calibration
+  /// empty.
+  std::vector<double> layerErrors;
   /// Of the calibration's held-out windows and of the evaluation text; without
   /// them, of 0 tokens.
   CompressComparison heldOut, evaluated;
