@@ -24,10 +24,10 @@ Matrix targetMoment(const Matrix &w, const MapMoments &moments) {
   return moments.residual.size() ? targets + moments.residual : targets;
 }
 
-/// E|t - W1 x'|^2 less E|t|^2, which is the same for all W1, as the metric
-/// weighs it.
-double lossOn(const Matrix &w, const Matrix &w1, const MapMoments &moments) {
-  const MetricRoots &metric = moments.inputs.metric();
+/// E|t - W1 x'|^2 less E|t|^2, which is the same for all W1, as `metric` weighs
+/// it.
+double lossOn(const Matrix &w, const Matrix &w1, const MapMoments &moments,
+              const MetricRoots &metric) {
   Matrix weighed = metric.weigh(w1);
   return dot(multiply(weighed, moments.own()), weighed) -
          2 * dot(weighed, metric.weigh(targetMoment(w, moments)));
@@ -50,8 +50,12 @@ FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
   FitResult refit = plan.structure->fit(*target, fitted.inputs, plan.numbers);
   if (!refit)
     return refit;
-  double before = lossOn(w, (*plain)->toDense(), heldOut);
-  bool better = lossOn(w, (*refit)->toDense(), heldOut) <
+  // Judged by what was made small.
+  MetricRoots metric;
+  if (plan.structure->weighsOutputs())
+    metric = heldOut.inputs.metric();
+  double before = lossOn(w, (*plain)->toDense(), heldOut, metric);
+  bool better = lossOn(w, (*refit)->toDense(), heldOut, metric) <
                 before - kLeastGain * std::abs(before);
   (*refit)->isRefit = true;
   return better ? std::move(refit) : std::move(plain);

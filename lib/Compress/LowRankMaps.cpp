@@ -60,6 +60,7 @@ class RankedStructure : public MapStructure {
 public:
   std::vector<std::string> keys() const override { return {kRank}; }
   bool needsBudget() const override { return true; }
+  bool weighsOutputs() const override { return true; }
   Status check(const LinearMap &map,
                const PlanNumbers &numbers) const override {
     int64_t rank = numbers.at(kRank), most = std::min(map.rows, map.columns);

@@ -93,9 +93,11 @@ MapPlan::MapPlan() : structure(&denseStructure()) {}
 
 llvm::ArrayRef<const MapStructure *> allStructures() {
   static const MapStructure *const all[] = {
-      &denseStructure(),       &lowRankStructure(), &pivotedLowRankStructure(),
-      &int8Structure(),        &int4Structure(),    &int8LowRankStructure(),
-      &int4LowRankStructure(), &blastStructure(),   &sparseStructure(),
+      &denseStructure(),          &lowRankStructure(),
+      &pivotedLowRankStructure(), &int8Structure(),
+      &int4Structure(),           &int8LowRankStructure(),
+      &int4LowRankStructure(),    &blastStructure(),
+      &monarchStructure(),        &sparseStructure(),
       &groupSparseStructure()};
   return all;
 }

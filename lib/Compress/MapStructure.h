@@ -83,6 +83,8 @@ public:
   /// Whether a matrix can have it with more or fewer numbers, so that only a
   /// budget says which.
   virtual bool needsBudget() const { return false; }
+  /// Whether fit() heeds how errors of outputs count.
+  virtual bool weighsOutputs() const { return false; }
   /// Errors: numbers (all of keys() are there) that `map` cannot have.
   virtual Status check(const LinearMap &map, const PlanNumbers &numbers) const {
     return {};
@@ -170,6 +172,7 @@ const MapStructure &int4Structure();
 const MapStructure &int8LowRankStructure();
 const MapStructure &int4LowRankStructure();
 const MapStructure &blastStructure();
+const MapStructure &monarchStructure();
 const MapStructure &sparseStructure();
 const MapStructure &groupSparseStructure();
 

@@ -90,6 +90,7 @@ public:
                 "int8, int4        codes of so many bits and scales\n"
                 "low_rank_int8, low_rank_int4  two factors of codes\n"
                 "blast             N x N blocks that share factors\n"
+                "monarch           N x N blocks of two factors each\n"
                 "sparse            zeros anywhere, stored as such\n"
                 "nm_sparse         zeros by --pattern, stored as such\n"
                 "Without a budget all become the only one")),
@@ -97,10 +98,11 @@ public:
               llvm::cl::location(options.group), llvm::cl::init(64),
               llvm::cl::desc("int8, int4: inputs that share a scale (default: "
                              "64); 0: all of a row")),
-        blocks("blocks", llvm::cl::value_desc("N"), llvm::cl::cat(category),
-               llvm::cl::location(options.blocks), llvm::cl::init(4),
-               llvm::cl::desc("blast: blocks along each side of a matrix "
-                              "(default: 4)")),
+        blocks(
+            "blocks", llvm::cl::value_desc("N"), llvm::cl::cat(category),
+            llvm::cl::location(options.blocks), llvm::cl::init(4),
+            llvm::cl::desc("blast, monarch: blocks along each side of a matrix "
+                           "(default: 4)")),
         channels("keep-channels", llvm::cl::value_desc("F"),
                  llvm::cl::cat(category),
                  llvm::cl::location(options.keepChannels), llvm::cl::init(1),

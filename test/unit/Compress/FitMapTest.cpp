@@ -238,6 +238,37 @@ TEST(FitMap, ProductsOfFactors) {
   EXPECT_FALSE(bool(blastStructure().check(map, {{"blocks", 3}, {"rank", 3}})));
 }
 
+/// Blocks are fitted to the inputs; with one block they are the best of their
+/// rank. What is stored is what is said of it.
+TEST(FitMap, BlocksOfLowRank) {
+  Matrix w = randomMatrix(16, 24, 31), moment = randomMoment(24, 32);
+  MapMoments moments = sameInputs(moment);
+  MapPlan plan(monarchStructure(), {{"blocks", 2}, {"rank", 3}});
+  FitResult cut = fitMatrix(w, plan),
+            fitted = fitMap(w, plan, moments, moments);
+  ASSERT_TRUE(cut && fitted);
+  double loss = outputLoss(w - (*fitted)->toDense(), moment);
+  EXPECT_LT(loss, 0.95 * outputLoss(w - (*cut)->toDense(), moment));
+  auto planned = plan.structure->losses(w, moments.inputs, {}, plan.numbers);
+  ASSERT_TRUE(bool(planned));
+  EXPECT_GE(planned->front(), loss * (1 - 1e-9));
+  EXPECT_LT(planned->front(), 2 * loss);
+  LinearMap map = mapOf(w);
+  auto stored = (*fitted)->store(map);
+  ASSERT_TRUE(bool(stored));
+  int64_t bytes = 0;
+  for (const auto &factor : *stored)
+    bytes += int64_t(factor.size());
+  EXPECT_EQ(bytes, plan.structure->bytes(map, plan.numbers));
+  EXPECT_EQ(plan.structure->parameters(map, plan.numbers), 2 * 3 * (16 + 24));
+  FitResult one = fitMap(w, {monarchStructure(), {{"blocks", 1}, {"rank", 4}}},
+                         moments, moments);
+  FitResult best = fitMap(w, ranked(lowRankStructure(), 4), moments, moments);
+  ASSERT_TRUE(one && best);
+  EXPECT_NEAR(outputError(w, (*one)->toDense(), moment),
+              outputError(w, (*best)->toDense(), moment), 1e-4);
+}
+
 /// Numbers that a matrix cannot have, and options with which it has none.
 TEST(FitMap, NumbersAreChecked) {
   LinearMap map = mapOf(Matrix(4, 6));
@@ -256,6 +287,10 @@ TEST(FitMap, NumbersAreChecked) {
             "key 'of': expected a divisor of 6 inputs, but got 4");
   EXPECT_EQ(problem({int8Structure(), {{"group", 0}}}),
             "key 'group': expected at least 1, but got 0");
+  EXPECT_EQ(problem({monarchStructure(), {{"blocks", 4}, {"rank", 1}}}),
+            "key 'blocks': expected a divisor of 4 and 6, but got 4");
+  EXPECT_EQ(problem({monarchStructure(), {{"blocks", 2}, {"rank", 3}}}),
+            "key 'rank': expected 1 to 2 for blocks of 2 x 3, but got 3");
   map.columns = 5;
   EXPECT_EQ(problem({int4Structure(), {{"group", 5}}}),
             "key 'structure': expected inputs that fill bytes for 'int4', but "
@@ -275,6 +310,7 @@ TEST(FitMap, InputsOfZeros) {
         MapPlan(int4Structure(), {{"group", 2}}),
         MapPlan(int8LowRankStructure(), {{"rank", 2}, {"group", 4}}),
         MapPlan(blastStructure(), {{"blocks", 2}, {"rank", 1}}),
+        MapPlan(monarchStructure(), {{"blocks", 2}, {"rank", 1}}),
         MapPlan(sparseStructure(), {{"kept", 7}}),
         MapPlan(groupSparseStructure(), {{"kept", 1}, {"of", 3}})}) {
     FitResult fitted = fitMap(w, plan, moments, moments);
