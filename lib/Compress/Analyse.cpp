@@ -91,31 +91,104 @@ class ModelAnalyser {
 public:
   ModelAnalyser(TapRunner &runner, const std::vector<LinearMap> &maps,
                 const Archive &archive, const Windows &all,
-                const CompressOptions &options, const CompressReport &report)
+                const CompressOptions &options, const WorkDirectory &work,
+                const CompressReport &report)
       : runner(runner), maps(maps), archive(archive),
-        windows(all.sample(spectrumTokens(maps))), options(options),
-        report(report), analysis(maps.size()),
+        windows(all.sample(spectrumTokens(maps))), options(options), work(work),
+        report(report), analysis(maps.size()), layers(runner.layers()),
         measured(options.sensitivityTokens > 0) {
     if (measured)
       sample = all.sample(options.sensitivityTokens);
   }
 
   Result<ModelAnalysis> run() {
+    bool isDone = true;
+    for (size_t layer = 0; layer < runner.layers(); ++layer)
+      isDone &= work.has(fileOf(layer));
+    if (Status status = isDone ? readLayers() : analyseLayers(); !status)
+      return status.error();
+    measured ? weighBySensitivity(analysis) : weighAlike(analysis);
+    return ModelAnalysis{std::move(analysis), std::move(layers)};
+  }
+
+private:
+  static std::string fileOf(size_t layer) {
+    return "layer-" + std::to_string(layer) + ".json";
+  }
+
+  Status analyseLayers() {
     Result<HiddenStates> begin = runner.begin(windows);
     if (!begin)
       return begin.error();
     HiddenStates states = begin.take();
     if (measured)
       if (Status status = openAll(); !status)
-        return status.error();
+        return status;
     for (size_t layer = 0; layer < runner.layers(); ++layer)
       if (Status status = analyseLayer(layer, states); !status)
-        return status.error();
-    measured ? weighBySensitivity(analysis) : weighAlike(analysis);
-    return ModelAnalysis{std::move(analysis), std::move(layers)};
+        return status;
+    return {};
   }
 
-private:
+  Status readLayers() {
+    for (size_t layer = 0; layer < runner.layers(); ++layer)
+      if (Status status = readLayer(layer); !status)
+        return status;
+    return {};
+  }
+
+  /// Of the maps in a layer, by number.
+  template <typename Function>
+  Status forMaps(size_t layer, Function function) const {
+    for (const TapStage &stage : runner.layer(layer).stages)
+      for (const TapSite &site : stage.sites)
+        if (Status status = function(runner.mapOf(layer, site)); !status)
+          return status;
+    return {};
+  }
+
+  /// What was kept of a layer.
+  Status readLayer(size_t layer) {
+    Result<Json> kept = work.readJson(fileOf(layer));
+    if (!kept)
+      return kept.error();
+    Result<const Json *> entries = getObject(*kept, "maps", fileOf(layer));
+    Result<double> influence = getDouble(*kept, "influence", fileOf(layer)),
+                   linearity = getDouble(*kept, "linearity", fileOf(layer));
+    if (!entries)
+      return entries.error();
+    for (Result<double> *number : {&influence, &linearity})
+      if (!*number)
+        return number->error();
+    layers[layer] = {*influence, *linearity};
+    const char *measure = Judge::scoreNameOf(runner);
+    return forMaps(layer, [&](size_t number) -> Status {
+      const std::string &name = maps[number].name;
+      Result<const Json *> entry = getObject(**entries, name, fileOf(layer));
+      if (!entry)
+        return entry.error();
+      Result<MapAnalysis> read = readMapAnalysis(
+          **entry, measure, fileOf(layer) + ": entry " + quoteName(name));
+      if (!read)
+        return read.error();
+      analysis[number] = read.take();
+      return {};
+    });
+  }
+
+  Status keepLayer(size_t layer) const {
+    Json entries = Json::object();
+    (void)forMaps(layer, [&](size_t number) -> Status {
+      entries[maps[number].name] =
+          writeMapAnalysis(maps[number], analysis[number]);
+      return {};
+    });
+    return work.writeJson(fileOf(layer),
+                          {{"maps", entries},
+                           {"influence", layers[layer].influence},
+                           {"linearity", layers[layer].linearity}});
+  }
+
   /// All layers as they are, to run what follows a changed one.
   Status openAll() {
     Result<std::vector<OpenTap>> opened = runner.openAll();
@@ -161,6 +234,16 @@ private:
   }
 
   Status analyseLayer(size_t layer, HiddenStates &states) {
+    bool isKept = work.has(fileOf(layer));
+    if (Status status = isKept ? readLayer(layer) : analyseMaps(layer, states);
+        !status)
+      return status;
+    if (Status status = advance(layer, states); !status)
+      return status;
+    return isKept ? Status() : keepLayer(layer);
+  }
+
+  Status analyseMaps(size_t layer, const HiddenStates &states) {
     Result<OutputMetrics> measuredMetrics =
         measureMetrics(runner, layer, maps, archive, states, windows);
     if (!measuredMetrics)
@@ -169,6 +252,11 @@ private:
     for (size_t stage = 0; stage < runner.layer(layer).stages.size(); ++stage)
       if (Status status = analyseStage(layer, stage, states); !status)
         return status;
+    return {};
+  }
+
+  /// On to the next layer, with the sample on which sensitivities are measured.
+  Status advance(size_t layer, HiddenStates &states) {
     if (measured) {
       if (Status status = runner.advance(layer, model[layer], sampleStates);
           !status)
@@ -194,7 +282,7 @@ private:
     Result<LayerAnalysis> found = statistics.finish();
     if (!found)
       return makeError("layer ", layer, ": ", found.error().str());
-    layers.push_back(*found);
+    layers[layer] = *found;
     return {};
   }
 
@@ -278,6 +366,7 @@ private:
   const Archive &archive;
   Windows windows;
   const CompressOptions &options;
+  const WorkDirectory &work;
   const CompressReport &report;
   std::vector<MapAnalysis> analysis;
   std::vector<LayerAnalysis> layers;
@@ -316,36 +405,10 @@ Result<ModelAnalysis> analyseMatrices(const std::vector<LinearMap> &maps,
 Result<ModelAnalysis>
 analyseModel(TapRunner &runner, const std::vector<LinearMap> &maps,
              const Archive &archive, const Windows &windows,
-             const CompressOptions &options, const CompressReport &report) {
-  return ModelAnalyser(runner, maps, archive, windows, options, report).run();
-}
-
-Json writeAnalysis(const std::vector<LinearMap> &maps,
-                   const ModelAnalysis &model, const std::string &fingerprint) {
-  const std::vector<MapAnalysis> &analysis = model.maps;
-  Json entries = Json::object();
-  for (size_t i = 0; i < maps.size(); ++i) {
-    Json entry = {{"shape", {maps[i].rows, maps[i].columns}},
-                  {"weight", analysis[i].weight},
-                  {"spectrum", analysis[i].spectrum}};
-    if (const auto &sensitivity = analysis[i].sensitivity)
-      entry["sensitivity"] = {{"rank", sensitivity->rank},
-                              {"loss", sensitivity->loss},
-                              {sensitivity->measure, sensitivity->damage}};
-    for (const MapChoice &choice : analysis[i].choices) {
-      Json tried = {{"structure", choice.plan.structure->name()},
-                    {"loss", choice.loss}};
-      for (const auto &[key, number] : choice.plan.numbers)
-        tried[key] = number;
-      entry["choices"].push_back(tried);
-    }
-    entries[maps[i].name] = entry;
-  }
-  Json result = {{"model", fingerprint}, {"maps", entries}};
-  for (const LayerAnalysis &layer : model.layers)
-    result["layers"].push_back(
-        {{"influence", layer.influence}, {"linearity", layer.linearity}});
-  return result;
+             const CompressOptions &options, const WorkDirectory &work,
+             const CompressReport &report) {
+  return ModelAnalyser(runner, maps, archive, windows, options, work, report)
+      .run();
 }
 
 } // namespace linnet::compress

@@ -6,6 +6,7 @@
 #include "LayerStatistics.h"
 #include "MapStructure.h"
 #include "TapRunner.h"
+#include "WorkDirectory.h"
 
 #include "linnet/Compress/Compress.h"
 #include "linnet/Support/Json.h"
@@ -55,11 +56,20 @@ Result<ModelAnalysis> analyseMatrices(const std::vector<LinearMap> &maps,
                                       const CompressReport &report);
 
 /// With data: what outputs lose on some of the fitted windows, and by cutting
-/// one matrix at a time what the model loses.
+/// one matrix at a time what the model loses. Layers are kept in `work`, and
+/// taken from there if they are.
 Result<ModelAnalysis>
 analyseModel(TapRunner &runner, const std::vector<LinearMap> &maps,
              const Archive &archive, const Windows &windows,
-             const CompressOptions &options, const CompressReport &report);
+             const CompressOptions &options, const WorkDirectory &work,
+             const CompressReport &report);
+
+/// One map's part of analysis.json.
+Json writeMapAnalysis(const LinearMap &map, const MapAnalysis &analysis);
+/// The same again, but for the weight; sensitivities are by `measure`. `what`
+/// names the entry in errors.
+Result<MapAnalysis> readMapAnalysis(const Json &entry, const char *measure,
+                                    const std::string &what);
 
 Json writeAnalysis(const std::vector<LinearMap> &maps,
                    const ModelAnalysis &analysis,

@@ -12,6 +12,7 @@
 
 #include "linnet/Driver/Input.h"
 #include "linnet/Frontend/HuggingFace.h"
+#include "linnet/Support/Hash.h"
 #include "linnet/Support/Quote.h"
 
 #include <filesystem>
@@ -107,6 +108,8 @@ static Status checkOptions(const CompressOptions &options) {
                      "got ",
                      options.window, ", ", options.calibrationTokens, " and ",
                      options.sensitivityTokens);
+  if (options.calibration.empty() && !options.resume.empty())
+    return makeError("--resume: expected --calibration with it");
   if (options.calibration.empty() && !options.evaluation.empty())
     return makeError("--evaluation: expected --calibration with it");
   std::error_code ignored;
@@ -136,10 +139,7 @@ public:
     if (Status status = writer.begin(archive, found.maps, plans, layout);
         !status)
       return status;
-    if (Status status = runner ? refitModel(*runner, found.maps, plans, archive,
-                                            windows, layout, taker(), report)
-                               : fitMatrices();
-        !status)
+    if (Status status = runner ? refit() : fitMatrices(); !status)
       return status;
     return writer.finish(options.input, analysis, fingerprint, report);
   }
@@ -280,8 +280,7 @@ private:
 
   Status analyse(const Budget &budget) {
     Result<ModelAnalysis> analysed =
-        runner ? analyseModel(*runner, found.maps, archive, windows, options,
-                              report)
+        runner ? analyseOnText()
                : analyseMatrices(found.maps, archive, options, report);
     if (!analysed)
       return analysed.error();
@@ -294,16 +293,57 @@ private:
     return {};
   }
 
+  /// What all parts of a calibrated run depend on.
+  std::string describeData() const {
+    Hasher text;
+    text.update(windows.ids.data(), windows.ids.size() * sizeof(int32_t))
+        .update(windows.lengths.data(),
+                windows.lengths.size() * sizeof(int64_t));
+    for (int64_t number : {windows.length, windows.batch, windows.counts[0],
+                           windows.counts[1], windows.counts[2]})
+      text.update(uint64_t(number));
+    return fingerprint + " " + toHex(text.finish());
+  }
+
+  Status refit() {
+    std::string content = describeData();
+    for (const MapPlan &plan : plans) {
+      content += " " + std::string(plan.structure->name());
+      for (const auto &[key, number] : plan.numbers)
+        content += " " + key + " " + std::to_string(number);
+    }
+    Result<WorkDirectory> work =
+        WorkDirectory::open(options.resume, "fits", content);
+    if (!work)
+      return work.error();
+    return refitModel(*runner, found.maps, plans, archive, windows, layout,
+                      *work, taker(), report);
+  }
+
+  Result<ModelAnalysis> analyseOnText() {
+    std::string content = describeData();
+    for (const std::string &structure : options.structures)
+      content += " " + structure;
+    for (int64_t number :
+         {options.group, options.blocks, options.patternKept,
+          options.patternSize, options.rankMultiple, options.sensitivityTokens})
+      content += " " + std::to_string(number);
+    Result<WorkDirectory> work =
+        WorkDirectory::open(options.resume, "analysis", content);
+    if (!work)
+      return work.error();
+    return analyseModel(*runner, found.maps, archive, windows, options, *work,
+                        report);
+  }
+
   TakeFit taker() {
-    return [this](size_t number, const Matrix &w, FittedMap &fitted,
-                  const Matrix *moment) -> Status {
+    return [this](size_t number, FittedMap &fitted,
+                  const MeasureError &measure) -> Status {
       if (Status status = writer.take(number, fitted); !status)
         return status;
       CompressedMap &map = report.maps[number];
       map.isRefit = fitted.isRefit;
-      Matrix dense = fitted.toDense();
-      map.error =
-          moment ? outputError(w, dense, *moment) : relativeError(w, dense);
+      map.error = measure(fitted.toDense());
       return {};
     };
   }
@@ -323,7 +363,10 @@ private:
           plans[i].structure->fit(*w, FitInputs(), plans[i].numbers);
       if (!fitted)
         return nameMap(map, fitted.error());
-      if (Status status = take(i, *w, **fitted, nullptr); !status)
+      if (Status status = take(
+              i, **fitted,
+              [&](const Matrix &dense) { return relativeError(*w, dense); });
+          !status)
         return status;
     }
     return {};

@@ -43,7 +43,6 @@ class LanguageJudge : public Judge {
 public:
   LanguageJudge(const TapRunner &runner, std::optional<OpenTap> end)
       : Judge(runner, std::move(end)) {}
-  const char *scoreName() const override { return "nats"; }
 
   Result<double> score(const HiddenStates &, const HiddenStates &states,
                        const Windows &windows, Part part) const override {
@@ -141,7 +140,6 @@ class EncoderJudge : public Judge {
 public:
   EncoderJudge(const TapRunner &runner, std::optional<OpenTap> end)
       : Judge(runner, std::move(end)) {}
-  const char *scoreName() const override { return "cosine_loss"; }
 
   Result<double> score(const HiddenStates &original, const HiddenStates &states,
                        const Windows &windows, Part part) const override {

@@ -14,8 +14,11 @@ public:
   static Result<std::unique_ptr<Judge>> create(TapRunner &runner);
   virtual ~Judge() = default;
 
-  /// What score() is, as files name it.
-  virtual const char *scoreName() const = 0;
+  /// What score() is of the runner's model, as files name it.
+  static const char *scoreNameOf(const TapRunner &runner) {
+    return runner.isEncoder() ? "cosine_loss" : "nats";
+  }
+  const char *scoreName() const { return scoreNameOf(runner); }
   /// Of the windows of `part`; less is better. Of a causal-lm, mean nats per
   /// token ("nats"); the first token of each window is not scored. Of an
   /// encoder, one minus the mean cosine between the mean of a window's outputs

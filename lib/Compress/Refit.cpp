@@ -15,10 +15,12 @@ class Refitter {
 public:
   Refitter(TapRunner &runner, const std::vector<LinearMap> &maps,
            const std::vector<MapPlan> &plans, const Archive &archive,
-           const Windows &windows, const Layout &layout, const TakeFit &take,
+           const Windows &windows, const Layout &layout,
+           const WorkDirectory &work, const TakeFit &take,
            CompressReport &report)
       : runner(runner), maps(maps), plans(plans), archive(archive),
-        windows(windows), layout(layout), take(take), report(report) {}
+        windows(windows), layout(layout), work(work), take(take),
+        report(report) {}
 
   Status run() {
     Result<HiddenStates> begin = runner.begin(windows);
@@ -36,13 +38,7 @@ private:
   Status refitLayer(size_t layer) {
     bool isDropped = layout.isDropped(int64_t(layer));
     Replacements replaced;
-    if (!isDropped) {
-      Result<OutputMetrics> measured =
-          measureMetrics(runner, layer, maps, archive, original, windows);
-      if (!measured)
-        return measured.error();
-      metrics = measured.take();
-    }
+    metrics.reset();
     for (size_t stage = 0;
          !isDropped && stage < runner.layer(layer).stages.size(); ++stage)
       if (Status status = refitStage(layer, stage, replaced); !status)
@@ -82,7 +78,50 @@ private:
     return all > 0 ? std::sqrt(difference / all) : 0;
   }
 
+  /// Takes all fits of a stage from the work directory; false if they are not
+  /// all there.
+  Result<bool> takeKept(size_t layer, size_t stage, Replacements &replaced) {
+    std::vector<std::pair<size_t, WorkDirectory::Kept>> found;
+    for (const TapSite &site : runner.layer(layer).stages[stage].sites) {
+      size_t number = runner.mapOf(layer, site);
+      Result<WorkDirectory::Kept> kept = work.find(maps[number], plans[number]);
+      if (!kept)
+        return kept.error();
+      if (!kept->fitted)
+        return false;
+      found.emplace_back(number, kept.take());
+    }
+    for (auto &[number, kept] : found) {
+      if (Status status =
+              take(number, *kept.fitted,
+                   [&, error = kept.error](const Matrix &) { return error; });
+          !status)
+        return status.error();
+      replaced[maps[number].name] = kept.fitted->toDense();
+    }
+    return true;
+  }
+
+  /// Of the layer, once a stage needs them.
+  Status findMetrics(size_t layer) {
+    if (metrics)
+      return {};
+    Result<OutputMetrics> measured =
+        measureMetrics(runner, layer, maps, archive, original, windows);
+    if (!measured)
+      return measured.error();
+    metrics = measured.take();
+    return {};
+  }
+
   Status refitStage(size_t layer, size_t stage, Replacements &replaced) {
+    Result<bool> isKept = takeKept(layer, stage, replaced);
+    if (!isKept)
+      return isKept.error();
+    if (*isKept)
+      return {};
+    if (Status status = findMetrics(layer); !status)
+      return status;
     StageMoments fitted(runner, maps, layer, stage, /*twoModels=*/true);
     StageMoments heldOut = fitted;
     if (Status status = sum(layer, stage, replaced, fitted, heldOut); !status)
@@ -101,7 +140,16 @@ private:
                              momentsOf(fitted, i, number, fittedInputs), judge);
       if (!fit)
         return nameMap(maps[number], fit.error());
-      if (Status status = take(number, *w, **fit, &judge.own()); !status)
+      double error = 0;
+      if (Status status = take(number, **fit,
+                               [&](const Matrix &dense) {
+                                 return error =
+                                            outputError(*w, dense, judge.own());
+                               });
+          !status)
+        return status;
+      if (Status status = work.keep(maps[number], plans[number], **fit, error);
+          !status)
         return status;
       replaced[maps[number].name] = (*fit)->toDense();
     }
@@ -116,9 +164,10 @@ private:
     auto [inputs, fresh] = known.try_emplace(moments.inputNumber(i));
     if (fresh)
       inputs->second = FitInputs(moments.own(i));
-    auto metric = metrics.find(number);
-    return {metric == metrics.end() ? inputs->second
-                                    : inputs->second.withMetric(metric->second),
+    auto metric = metrics->find(number);
+    return {metric == metrics->end()
+                ? inputs->second
+                : inputs->second.withMetric(metric->second),
             moments.cross(i), moments.residual(i)};
   }
 
@@ -175,11 +224,12 @@ private:
   const Archive &archive;
   const Windows &windows;
   const Layout &layout;
+  const WorkDirectory &work;
   const TakeFit &take;
   CompressReport &report;
   HiddenStates original, result;
   /// Of one layer.
-  OutputMetrics metrics;
+  std::optional<OutputMetrics> metrics;
 };
 
 } // namespace
@@ -187,8 +237,10 @@ private:
 Status refitModel(TapRunner &runner, const std::vector<LinearMap> &maps,
                   const std::vector<MapPlan> &plans, const Archive &archive,
                   const Windows &windows, const Layout &layout,
-                  const TakeFit &take, CompressReport &report) {
-  return Refitter(runner, maps, plans, archive, windows, layout, take, report)
+                  const WorkDirectory &work, const TakeFit &take,
+                  CompressReport &report) {
+  return Refitter(runner, maps, plans, archive, windows, layout, work, take,
+                  report)
       .run();
 }
 

@@ -82,6 +82,10 @@ struct CompressOptions {
   int64_t patternKept = 2, patternSize = 4;
   /// Planned ranks are multiples of this, which kernels run in full vectors.
   int64_t rankMultiple = 8;
+  /// A directory where what a calibrated run has finished is kept, layer by
+  /// layer and matrix by matrix: the same run, ended before, goes on from
+  /// there. Empty: nowhere. Runs that differ do not see each other's parts.
+  std::string resume;
   /// Replace a directory that linnet-compress wrote.
   bool force = false;
 };

@@ -127,6 +127,10 @@ public:
               llvm::cl::desc("Only add to the weights what others learned "
                              "beside them, times C (1): a LoRA adapter, or "
                              "another checkpoint's difference")),
+        resume("resume", llvm::cl::value_desc("DIR"), llvm::cl::cat(category),
+               llvm::cl::location(options.resume),
+               llvm::cl::desc("Keep there what a calibrated run has finished, "
+                              "and go on from it")),
         dense("export-dense", llvm::cl::cat(category),
               llvm::cl::location(options.exportDense),
               llvm::cl::desc("Multiply out the factors of a checkpoint that "
@@ -145,6 +149,7 @@ private:
   llvm::cl::opt<std::string> pattern;
   Option<int64_t> multiple;
   llvm::cl::list<std::string> merge;
+  Option<std::string> resume;
   Option<bool> dense, force;
 };
 
