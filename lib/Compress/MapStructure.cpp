@@ -80,10 +80,12 @@ MapPlan::MapPlan() : structure(&denseStructure()) {}
 
 llvm::ArrayRef<const MapStructure *> allStructures() {
   static const MapStructure *const all[] = {
-      &denseStructure(),       &lowRankStructure(), &pivotedLowRankStructure(),
-      &int8Structure(),        &int4Structure(),    &int8LowRankStructure(),
-      &int4LowRankStructure(), &blastStructure(),   &sparseStructure(),
-      &groupSparseStructure()};
+      &denseStructure(),          &lowRankStructure(),
+      &pivotedLowRankStructure(), &int8Structure(),
+      &int4Structure(),           &int8LowRankStructure(),
+      &int4LowRankStructure(),    &blastStructure(),
+      &sparseStructure(),         &groupSparseStructure(),
+      &blockSparseStructure()};
   return all;
 }
 

@@ -109,7 +109,10 @@ public:
   int64_t bytes(const LinearMap &map, const PlanNumbers &numbers) const;
   /// The structure attribute of the dialect; empty for a matrix that is stored
   /// as the importer expects it.
-  virtual std::string attribute(const PlanNumbers &numbers) const { return {}; }
+  virtual std::string attribute(const LinearMap &map,
+                                const PlanNumbers &numbers) const {
+    return {};
+  }
 };
 
 /// What a matrix is to become.
@@ -164,6 +167,7 @@ const MapStructure &int4LowRankStructure();
 const MapStructure &blastStructure();
 const MapStructure &sparseStructure();
 const MapStructure &groupSparseStructure();
+const MapStructure &blockSparseStructure();
 
 } // namespace linnet::compress
 

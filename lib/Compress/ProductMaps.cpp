@@ -118,8 +118,9 @@ public:
       }
     return all;
   }
-  std::string attribute(const PlanNumbers &numbers) const override {
-    std::string part = "#linnet." + codes.attribute(groupOf(numbers));
+  std::string attribute(const LinearMap &map,
+                        const PlanNumbers &numbers) const override {
+    std::string part = "#linnet." + codes.attribute(map, groupOf(numbers));
     return "product<[" + part + ", " + part + "]>";
   }
 
@@ -302,7 +303,7 @@ public:
             {"right_order", DataType::I32, {b * rank}},
             {"right", map.dtype, {b, rank, map.columns / b}}};
   }
-  std::string attribute(const PlanNumbers &) const override {
+  std::string attribute(const LinearMap &, const PlanNumbers &) const override {
     return "product<[#linnet.block_diagonal, #linnet.permutation, "
            "#linnet.block_diagonal, #linnet.permutation, "
            "#linnet.block_diagonal]>";
