@@ -284,8 +284,9 @@ def Linnet_BlockSparseAttr : Linnet_Structure<"BlockSparseStructure", "block_spa
     for j < kept and i < width; all other entries are zero.
 
     Two factors: `values` `[out, kept width]` of floats, the blocks of a row
-    side by side, and `columns` `[ceil(out / height), kept]` of i32, where they
-    stand: numbers from 0 to `inputs / width` - 1, ascending in each row.
+    side by side, and `columns` `[ceil(out / height), kept]` of i16 or i32,
+    where they stand: numbers from 0 to `inputs / width` - 1, ascending in each
+    row.
 
     `height` is a multiple of 16, so that whole vectors of outputs read the same
     inputs; `width` divides `inputs`. At least one block is kept. Blocks of
@@ -294,7 +295,7 @@ def Linnet_BlockSparseAttr : Linnet_Structure<"BlockSparseStructure", "block_spa
 
     ```mlir
     %y = linnet.linear #linnet.block_sparse<16, 4, 32> %x, %values, %columns
-      : (tensor<?x?x32xf32>, tensor<40x12xbf16>, tensor<3x3xi32>) -> tensor<?x?x40xf32>
+      : (tensor<?x?x32xf32>, tensor<40x12xbf16>, tensor<3x3xi16>) -> tensor<?x?x40xf32>
     ```
   }];
   let parameters = (ins "int64_t":$height, "int64_t":$width, "int64_t":$inputs);

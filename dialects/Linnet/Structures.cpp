@@ -395,9 +395,10 @@ FailureOr<LinearShape> BlockSparseStructureAttr::inferShape(
     return failure();
   auto columns = dyn_cast<RankedTensorType>(factors[1]);
   if (!columns || columns.getRank() != 2 || !columns.hasStaticShape() ||
-      !columns.getElementType().isInteger(32))
+      !(columns.getElementType().isInteger(16) ||
+        columns.getElementType().isInteger(32)))
     return emitError()
-           << "expected factor 1 to be a static matrix of i32, but got "
+           << "expected factor 1 to be a static matrix of i16 or i32, but got "
            << factors[1];
   int64_t out = (*values)[0], kept = columns.getDimSize(1),
           all = getInputs() / getWidth(),

@@ -18,6 +18,11 @@ namespace {
 
 constexpr const char *kKept = "kept", *kHeight = "height", *kWidth = "width";
 
+/// Holds numbers below `count`.
+DataType typeOfColumns(int64_t count) {
+  return count <= 0x8000 ? DataType::I16 : DataType::I32;
+}
+
 /// The kept blocks of every row of blocks side by side, and where they stand.
 class BlockMap : public FittedMap {
 public:
@@ -42,7 +47,10 @@ public:
     for (int64_t r = 0; r < values.rows(); ++r)
       for (int64_t j = 0; j < values.columns(); ++j)
         weights.at(r, inputOf(r, j)) = values.at(r, j);
-    return std::vector{bytes.take(), bytesOf(columns)};
+    if (typeOfColumns(map.columns / width) == DataType::I32)
+      return std::vector{bytes.take(), bytesOf(columns)};
+    std::vector<int16_t> narrow(columns.begin(), columns.end());
+    return std::vector{bytes.take(), bytesOf(narrow)};
   }
 
 private:
@@ -146,9 +154,10 @@ public:
   std::vector<TensorSpec> factors(const LinearMap &map,
                                   const PlanNumbers &numbers) const override {
     int64_t height = numbers.at(kHeight), kept = numbers.at(kKept);
-    return {
-        {"values", map.dtype, {map.rows, kept * numbers.at(kWidth)}},
-        {"columns", DataType::I32, {(map.rows + height - 1) / height, kept}}};
+    return {{"values", map.dtype, {map.rows, kept * numbers.at(kWidth)}},
+            {"columns",
+             typeOfColumns(map.columns / numbers.at(kWidth)),
+             {(map.rows + height - 1) / height, kept}}};
   }
   std::string attribute(const LinearMap &map,
                         const PlanNumbers &numbers) const override {

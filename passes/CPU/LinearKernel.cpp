@@ -161,8 +161,12 @@ Value LinearEmitter::inputOf(const Panel &panel, unsigned v, Value inner) {
   Value place =
       size == 1 ? inner : Value(arith::DivUIOp::create(k, inner, k.cst(size)));
   Value column = k.loadScalar(k.argument(table), {row, place});
+  Type element = column.getType();
+  int64_t most = llvm::maxUIntN(element.getIntOrFloatBitWidth());
   Value last = arith::ConstantOp::create(
-      k, k.getI32IntegerAttr(kept.getInputs() / size - 1));
+      k, k.getIntegerAttr(element,
+                          APInt(element.getIntOrFloatBitWidth(),
+                                std::min(kept.getInputs() / size - 1, most))));
   column = arith::IndexCastUIOp::create(
       k, k.getIndexType(), arith::MinUIOp::create(k, column, last));
   if (size == 1)

@@ -268,7 +268,7 @@ func.func @linear_c1_block_sparse_values(%x: tensor<5x6xf32>, %w: tensor<4x4xi8>
 // -----
 
 func.func @linear_c1_block_sparse_columns(%x: tensor<5x6xf32>, %w: tensor<4x4xf32>, %c: tensor<1x2xf32>) {
-  // expected-error @+1 {{expected factor 1 to be a static matrix of i32, but got 'tensor<1x2xf32>'}}
+  // expected-error @+1 {{expected factor 1 to be a static matrix of i16 or i32, but got 'tensor<1x2xf32>'}}
   %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x4xf32>, tensor<1x2xf32>) -> tensor<5x4xf32>
   return
 }

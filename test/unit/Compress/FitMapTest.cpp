@@ -222,7 +222,8 @@ Matrix storedBlocks(FittedMap &fitted, const LinearMap &map,
                  values[i].size());
     mlir::Type type = mlir::Float64Type::get(&context);
     if (i == 1)
-      type = mlir::IntegerType::get(&context, 32);
+      type = mlir::IntegerType::get(&context,
+                                    unsigned(8 * dataTypeSize(specs[i].dtype)));
     factors.push_back(
         {mlir::RankedTensorType::get(specs[i].shape, type), values[i]});
     EXPECT_EQ(structure.findObstacle(unsigned(i), factors[i]), "");
@@ -264,7 +265,7 @@ TEST(FitMap, BlocksHeedTheInputs) {
       EXPECT_EQ(plan.structure->parameters(map, numbers), 40 * 12);
       EXPECT_EQ(plan.structure->bytes(map, numbers),
                 40 * 12 * int64_t(dataTypeSize(type)) +
-                    (numbers.at("height") == 16 ? 3 * 12 : 2 * 4) * 4);
+                    (numbers.at("height") == 16 ? 3 * 12 : 2 * 4) * 2);
       double loss = outputLoss(w - stored, moment);
       EXPECT_LT(loss, 0.6 * outputLoss(w - (*cut)->toDense(), moment));
       auto planned = plan.structure->losses(w, *moments.inputs, {}, numbers);
@@ -277,6 +278,24 @@ TEST(FitMap, BlocksHeedTheInputs) {
         if (kept.data()[e] != 0)
           EXPECT_EQ(kept.data()[e], w.data()[e]);
     }
+}
+
+/// Columns are of 16 bits as far as these go.
+TEST(FitMap, ManyColumns) {
+  for (int64_t columns : {32768, 32770}) {
+    Matrix w(2, columns);
+    for (int64_t r = 0; r < 2; ++r)
+      for (int64_t c = columns - 4; c < columns; ++c)
+        w.at(r, c) = 1;
+    LinearMap map = mapOf(w);
+    map.dtype = DataType::BF16;
+    PlanNumbers numbers{{"height", 16}, {"kept", 4}, {"width", 1}};
+    FitResult cut = fitMatrix(w, {blockSparseStructure(), numbers});
+    ASSERT_TRUE(bool(cut));
+    EXPECT_EQ(distance(storedBlocks(**cut, map, numbers), w), 0);
+    EXPECT_EQ(blockSparseStructure().bytes(map, numbers),
+              2 * 4 * 2 + 4 * (columns == 32768 ? 2 : 4));
+  }
 }
 
 /// Two factors of codes lose little more than two of numbers, and the left one

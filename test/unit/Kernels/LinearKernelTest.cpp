@@ -239,7 +239,8 @@ std::vector<double> columnsOf(Program &program, int64_t rows, int64_t count,
 void addBlockSparse(Program &program, Shape shape, int64_t height,
                     int64_t width, int64_t count, int64_t kept, int64_t out,
                     bool isGiven) {
-  const std::string &type = program.pick(kTypes);
+  const std::string &type = program.pick(kTypes),
+                    index = program.chance(0.5) ? "i16" : "i32";
   int64_t rows = (out + height - 1) / height;
   Shape matrix = {out, kept * width}, table = {rows, kept};
   std::vector<double> columns = columnsOf(program, rows, count, kept);
@@ -247,8 +248,8 @@ void addBlockSparse(Program &program, Shape shape, int64_t height,
   std::vector<Value> operands = {
       program.input(shape),
       isGiven ? program.input(matrix) : program.weight(matrix, -1, 1, type),
-      isGiven ? program.input(table, columns, "i32")
-              : program.weight(table, columns, "i32")};
+      isGiven ? program.input(table, columns, index)
+              : program.weight(table, columns, index)};
   std::string text = "linnet.linear #linnet.block_sparse<" +
                      std::to_string(height) + ", " + std::to_string(width) +
                      ", " + std::to_string(count * width) + "> $0, $1, $2";
