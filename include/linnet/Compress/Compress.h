@@ -70,7 +70,7 @@ struct CompressOptions {
   /// blast: blocks along each side of a matrix.
   int64_t blocks = 4;
   /// block_sparse: outputs (a multiple of 16) and inputs of a block.
-  int64_t blockHeight = 64, blockWidth = 1;
+  int64_t blockHeight = 16, blockWidth = 1;
   /// Leave out channels between maps (of MLPs), this share of which is kept in
   /// each layer, and so many layers: those whose absence costs least. The
   /// result is a plain checkpoint of the same kind; needs a calibration, and

@@ -93,8 +93,7 @@ public:
                 "low_rank_int8, low_rank_int4  two factors of codes\n"
                 "blast             N x N blocks that share factors\n"
                 "block_sparse      blocks of --block-size, as many in every "
-                "row "
-                "of blocks\n"
+                "row\n"
                 "sparse            zeros anywhere, stored as such\n"
                 "nm_sparse         zeros by --pattern, stored as such\n"
                 "Without a budget all become the only one")),
@@ -121,9 +120,9 @@ public:
                 llvm::cl::desc("nm_sparse: N of each M inputs are kept "
                                "(default: 2:4)")),
         blockSize("block-size", llvm::cl::value_desc("HxW"),
-                  llvm::cl::cat(category), llvm::cl::init("64x1"),
+                  llvm::cl::cat(category), llvm::cl::init("16x1"),
                   llvm::cl::desc("block_sparse: outputs (a multiple of 16) and "
-                                 "inputs of a block (default: 64x1)")),
+                                 "inputs of a block (default: 16x1)")),
         multiple("rank-multiple", llvm::cl::value_desc("N"),
                  llvm::cl::cat(category),
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),

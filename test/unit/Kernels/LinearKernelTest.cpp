@@ -397,6 +397,17 @@ TEST(LinearKernel, Composites) {
                 {x, codes, scales, program.weight({out, rank}, -1, 1, type),
                  program.weight({rank, in}, -1, 1, type)},
                 shape, in, out, type);
+      int64_t kept = program.integer(1, in);
+      expectMap(
+          program,
+          "linnet.linear #linnet.sum<[#linnet.block_sparse<16, 1, " +
+              std::to_string(in) + ">, #linnet.low_rank]> $0, $1, $2, $3, $4",
+          {x, program.weight({out, kept}, -1, 1, type),
+           program.weight({(out + 15) / 16, kept},
+                          columnsOf(program, (out + 15) / 16, in, kept), "i16"),
+           program.weight({out, rank}, -1, 1, type),
+           program.weight({rank, in}, -1, 1, type)},
+          shape, in, out, type);
       expectMap(program,
                 "linnet.linear #linnet.product<[#linnet.quantized<4, 4>, "
                 "#linnet.quantized<8, 16>]> $0, $1, $2, $3, $4",
