@@ -273,6 +273,36 @@ def Linnet_BlockDiagonalAttr : Linnet_Structure<"BlockDiagonalStructure", "block
   let assemblyFormat = "(`<` $storage^ `>`)?";
 }
 
+def Linnet_BlockSparseAttr : Linnet_Structure<"BlockSparseStructure", "block_sparse", "2",
+    ["findObstacle"]> {
+  let summary = "W of blocks, most of them zero, as many stored in every row of blocks";
+  let description = [{
+    W `[out, inputs]` in blocks of `height` outputs by `width` inputs (the last
+    row of blocks may be lower), of which every row of blocks has `kept`:
+
+    `W[o, width c + i] = values[o, width j + i]` where c = `columns[o / height, j]`,
+    for j < kept and i < width; all other entries are zero.
+
+    Two factors: `values` `[out, kept width]` of floats, the blocks of a row
+    side by side, and `columns` `[ceil(out / height), kept]` of i16 or i32,
+    where they stand: numbers from 0 to `inputs / width` - 1, ascending in each
+    row.
+
+    `height` is a multiple of 16, so that whole vectors of outputs read the same
+    inputs; `width` divides `inputs`. At least one block is kept. Blocks of
+    trained matrices: Gray et al. 2017, Narang et al. 2017 (as many in every
+    row).
+
+    ```mlir
+    %y = linnet.linear #linnet.block_sparse<16, 4, 32> %x, %values, %columns
+      : (tensor<?x?x32xf32>, tensor<40x12xbf16>, tensor<3x3xi16>) -> tensor<?x?x40xf32>
+    ```
+  }];
+  let parameters = (ins "int64_t":$height, "int64_t":$width, "int64_t":$inputs);
+  let assemblyFormat = "`<` $height `,` $width `,` $inputs `>`";
+  let genVerifyDecl = 1;
+}
+
 class Linnet_Composite<string name, string mnemo>
     : Linnet_Structure<name, mnemo, "countFactors(getParts())", ["findObstacle"]> {
   let parameters = (ins ArrayRefParameter<"StructureAttrInterface">:$parts);

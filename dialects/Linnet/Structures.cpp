@@ -368,3 +368,93 @@ Value QuantizedStructureAttr::buildApply(OpBuilder &, Location, Value,
 int64_t QuantizedStructureAttr::getFlops(TypeRange factors) const {
   return 2 * cast<ShapedType>(factors[0]).getNumElements() * 8 / getBits();
 }
+
+//===----------------------------------------------------------------------===//
+// block_sparse
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+BlockSparseStructureAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t height, int64_t width,
+                                 int64_t inputs) {
+  if (height < 1 || height % 16)
+    return emitError() << "expected a height that is a multiple of 16, but got "
+                       << height;
+  if (width < 1 || inputs < 1 || inputs % width)
+    return emitError() << "expected a width that divides " << inputs
+                       << " inputs, but got " << width;
+  return success();
+}
+
+FailureOr<LinearShape> BlockSparseStructureAttr::inferShape(
+    TypeRange factors, function_ref<InFlightDiagnostic()> emitError) const {
+  if (failed(expectFactors(factors, 2, emitError)))
+    return failure();
+  auto values = matrixShape(factors, 0, emitError);
+  if (failed(values))
+    return failure();
+  auto columns = dyn_cast<RankedTensorType>(factors[1]);
+  if (!columns || columns.getRank() != 2 || !columns.hasStaticShape() ||
+      !(columns.getElementType().isInteger(16) ||
+        columns.getElementType().isInteger(32)))
+    return emitError()
+           << "expected factor 1 to be a static matrix of i16 or i32, but got "
+           << factors[1];
+  int64_t out = (*values)[0], kept = columns.getDimSize(1),
+          all = getInputs() / getWidth(),
+          rows = llvm::divideCeil(out, getHeight());
+  if (kept < 1 || kept > all)
+    return emitError() << "expected 1 to " << all
+                       << " blocks in a row of blocks, but got " << kept;
+  if ((*values)[1] != kept * getWidth())
+    return emitError() << "expected values of " << kept << " x " << getWidth()
+                       << " inputs, but got " << factors[0];
+  if (columns.getDimSize(0) != rows)
+    return emitError() << "expected columns of " << rows
+                       << " rows of blocks, but got " << factors[1];
+  return LinearShape{getInputs(), out};
+}
+
+std::string
+BlockSparseStructureAttr::findObstacle(unsigned number,
+                                       const FactorValue &factor) const {
+  if (number != 1)
+    return {};
+  int64_t kept = factor.shape()[1];
+  double all = double(getInputs() / getWidth());
+  for (auto [i, column] : llvm::enumerate(factor.values)) {
+    bool isFirst = int64_t(i) % kept == 0;
+    if (column < 0 || column >= all ||
+        (!isFirst && column <= factor.values[i - 1]))
+      return "expected ascending numbers from 0 to " +
+             std::to_string(int64_t(all) - 1) + " in each row, but got " +
+             std::to_string(int64_t(column)) + " at (" +
+             std::to_string(int64_t(i) / kept) + ", " +
+             std::to_string(int64_t(i) % kept) + ")";
+  }
+  return {};
+}
+
+std::vector<double>
+BlockSparseStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
+  const FactorValue &values = factors[0], &columns = factors[1];
+  int64_t out = values.shape()[0], stored = values.shape()[1],
+          kept = columns.shape()[1], width = getWidth();
+  std::vector<double> dense(out * getInputs(), 0.0);
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t j = 0; j < stored; ++j) {
+      auto column = int64_t(columns.values[o / getHeight() * kept + j / width]);
+      dense[o * getInputs() + column * width + j % width] =
+          values.values[o * stored + j];
+    }
+  return dense;
+}
+
+Value BlockSparseStructureAttr::buildApply(OpBuilder &, Location, Value,
+                                           ValueRange) const {
+  return {};
+}
+
+int64_t BlockSparseStructureAttr::getFlops(TypeRange factors) const {
+  return 2 * cast<ShapedType>(factors[0]).getNumElements();
+}

@@ -54,6 +54,11 @@ static Status checkStructures(const CompressOptions &options) {
     return makeError("--pattern: expected N:M with N of at least 1 and below "
                      "M, but got ",
                      options.patternKept, ":", options.patternSize);
+  if (options.blockHeight < 1 || options.blockHeight % 16 ||
+      options.blockWidth < 1)
+    return makeError("--block-size: expected HxW with H a multiple of 16 and W "
+                     "of at least 1, but got ",
+                     options.blockHeight, "x", options.blockWidth);
   return {};
 }
 

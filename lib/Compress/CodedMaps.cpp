@@ -97,7 +97,8 @@ public:
         {"codes", DataType::I8, {map.rows, map.columns * bits / 8}},
         {"scales", map.dtype, {map.rows, (map.columns + group - 1) / group}}};
   }
-  std::string attribute(const PlanNumbers &numbers) const override {
+  std::string attribute(const LinearMap &,
+                        const PlanNumbers &numbers) const override {
     return "quantized<" + std::to_string(bits) + ", " +
            std::to_string(numbers.at(kGroup)) + ">";
   }

@@ -226,8 +226,9 @@ private:
     for (const std::string &structure : options.structures)
       content += " " + structure;
     for (int64_t number :
-         {options.group, options.blocks, options.patternKept,
-          options.patternSize, options.rankMultiple, options.sensitivityTokens})
+         {options.group, options.blocks, options.blockHeight,
+          options.blockWidth, options.patternKept, options.patternSize,
+          options.rankMultiple, options.sensitivityTokens})
       content += " " + std::to_string(number);
     Result<WorkDirectory> work =
         WorkDirectory::open(options.resume, "analysis", content);

@@ -91,7 +91,7 @@ public:
                      const PlanNumbers &numbers) const override {
     return parameters(map, numbers);
   }
-  std::string attribute(const PlanNumbers &) const override {
+  std::string attribute(const LinearMap &, const PlanNumbers &) const override {
     return std::string(name());
   }
 };

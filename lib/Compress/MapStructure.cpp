@@ -98,7 +98,7 @@ llvm::ArrayRef<const MapStructure *> allStructures() {
       &int4Structure(),           &int8LowRankStructure(),
       &int4LowRankStructure(),    &blastStructure(),
       &monarchStructure(),        &sparseStructure(),
-      &groupSparseStructure()};
+      &groupSparseStructure(),    &blockSparseStructure()};
   return all;
 }
 

@@ -119,7 +119,10 @@ public:
   int64_t bytes(const LinearMap &map, const PlanNumbers &numbers) const;
   /// The structure attribute of the dialect; empty for a matrix that is stored
   /// as the importer expects it.
-  virtual std::string attribute(const PlanNumbers &numbers) const { return {}; }
+  virtual std::string attribute(const LinearMap &map,
+                                const PlanNumbers &numbers) const {
+    return {};
+  }
 };
 
 /// What a matrix is to become.
@@ -175,6 +178,7 @@ const MapStructure &blastStructure();
 const MapStructure &monarchStructure();
 const MapStructure &sparseStructure();
 const MapStructure &groupSparseStructure();
+const MapStructure &blockSparseStructure();
 
 } // namespace linnet::compress
 

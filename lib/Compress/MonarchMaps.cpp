@@ -116,7 +116,7 @@ public:
             {"order", DataType::I32, {b * middle}},
             {"right", map.dtype, {b, middle, map.columns / b}}};
   }
-  std::string attribute(const PlanNumbers &) const override {
+  std::string attribute(const LinearMap &, const PlanNumbers &) const override {
     return "product<[#linnet.block_diagonal, #linnet.permutation, "
            "#linnet.block_diagonal]>";
   }

@@ -1,7 +1,18 @@
 //===- SparseMaps.cpp - matrices with zeros -------------------------------===//
 //
 // Stored as matrices, zeros and all: other programs read them, and nothing gets
-// smaller or faster by them here.
+// smaller or faster by them here, so that a budget of bytes or multiplications
+// declines them (block_sparse is what it can use).
+//
+// A kernel for 2 of 4 would pay. Measured on a Xeon with AVX-512 (2 vCPU,
+// loaded by others), products of a vector with 2 GB of bf16 weights in panels
+// of 64 outputs, medians of the ratios to the dense panels of 9 alternating
+// runs, on one thread and two: 1.5 and 1.6 times as fast with the values and
+// positions of 2 bits (the two values of a lane meet entries that vpermilps
+// picks out of four broadcast inputs), 1.7 and 1.8 with a bitmap per input and
+// vpexpandw. Both read 1.78 times fewer bytes. What is missing is the
+// structure: codes and bitmaps are of a group of outputs, so packing has to
+// make them.
 //
 //===----------------------------------------------------------------------===//
 

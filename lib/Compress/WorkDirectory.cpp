@@ -41,7 +41,7 @@ private:
 /// The tensors of a kept map. What loses channels is whole until all maps that
 /// share them are there.
 std::vector<TensorSpec> specsOf(const LinearMap &map, const MapPlan &plan) {
-  bool isWhole = plan.structure->attribute(plan.numbers).empty();
+  bool isWhole = plan.structure->attribute(map, plan.numbers).empty();
   std::vector<TensorSpec> specs =
       isWhole ? denseStructure().factors(map, {})
               : plan.structure->factors(map, plan.numbers);

@@ -204,7 +204,7 @@ Status CheckpointWriter::writeConfig(const std::string &input) {
   for (size_t i = 0; i < maps->size(); ++i) {
     const LinearMap &map = (*maps)[i];
     const MapPlan &plan = (*plans)[i];
-    std::string attribute = plan.structure->attribute(plan.numbers);
+    std::string attribute = plan.structure->attribute(map, plan.numbers);
     if (attribute.empty())
       continue;
     Json factors = Json::array();

@@ -407,7 +407,7 @@ private:
   bool isIgnored(llvm::StringRef name) const;
   std::string locate(llvm::StringRef name) const;
   /// Notes that tensor `key` of `shape` is used; its type, which is a floating
-  /// one, or with `integers` perhaps I32 or I8.
+  /// one, or with `integers` perhaps I32, I16 or I8.
   DataType use(const std::string &key, llvm::ArrayRef<int64_t> shape,
                bool integers = false);
   mlir::Type elementType(DataType dtype);

@@ -86,6 +86,8 @@ Type ModelBuilder::elementType(DataType dtype) {
     return Float8E5M2Type::get(b.getContext());
   case DataType::I32:
     return b.getI32Type();
+  case DataType::I16:
+    return b.getI16Type();
   case DataType::I8:
     return b.getI8Type();
   default:
@@ -102,6 +104,7 @@ DataType ModelBuilder::use(const std::string &key, ArrayRef<int64_t> shape,
     configuration.fail(found.error());
   else if (!isFloat((*found)->dtype) &&
            !(integers && ((*found)->dtype == DataType::I32 ||
+                          (*found)->dtype == DataType::I16 ||
                           (*found)->dtype == DataType::I8)))
     configuration.fail(makeError("tensor ", quoteName((*found)->name), " in ",
                                  archive.fileOf(**found),

@@ -17,7 +17,7 @@ int64_t roundUpBlock(int64_t width, int64_t columns,
   int64_t unit = 1;
   if (pattern.kind == SparsityPattern::Kind::OfInputs)
     unit = pattern.groupSize;
-  if (pattern.kind == SparsityPattern::Kind::Blocks)
+  if (pattern.hasBlocks())
     unit = pattern.blockColumns;
   width = std::min(width, std::max<int64_t>(1, columns));
   return (width + unit - 1) / unit * unit;

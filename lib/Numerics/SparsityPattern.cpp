@@ -79,6 +79,13 @@ SparsityPattern SparsityPattern::keepBlocks(int64_t rows, int64_t columns,
   return pattern;
 }
 
+SparsityPattern SparsityPattern::keepBlocksPerRow(int64_t rows, int64_t columns,
+                                                  double kept) {
+  SparsityPattern pattern = keepBlocks(rows, columns, kept);
+  pattern.kind = Kind::BlocksPerRow;
+  return pattern;
+}
+
 static Status checkDivides(int64_t divisor, int64_t size, const char *what) {
   if (size % divisor != 0)
     return makeError("expected a multiple of ", divisor, " ", what,
@@ -100,13 +107,14 @@ Status checkPattern(const SparsityPattern &pattern, int64_t rows,
   // NaN is in no range.
   if (!(pattern.kept >= 0 && pattern.kept <= 1))
     return makeError("expected a fraction from 0 to 1, but got ", pattern.kept);
-  if (pattern.kind != SparsityPattern::Kind::Blocks)
+  if (!pattern.hasBlocks())
     return Status();
   if (pattern.blockRows < 1 || pattern.blockColumns < 1)
     return makeError("expected blocks of at least 1 x 1 weights, but got ",
                      pattern.blockRows, " x ", pattern.blockColumns);
-  if (Status status = checkDivides(pattern.blockRows, rows, "rows"); !status)
-    return status;
+  if (pattern.kind == SparsityPattern::Kind::Blocks)
+    if (Status status = checkDivides(pattern.blockRows, rows, "rows"); !status)
+      return status;
   return checkDivides(pattern.blockColumns, columns, "columns");
 }
 
@@ -125,6 +133,8 @@ static int64_t countUnits(const SparsityPattern &pattern, int64_t rows,
     return std::llround(
         pattern.kept *
         double((rows / pattern.blockRows) * (columns / pattern.blockColumns)));
+  case SparsityPattern::Kind::BlocksPerRow:
+    return std::llround(pattern.kept * double(columns / pattern.blockColumns));
   }
   return 0;
 }
@@ -141,6 +151,8 @@ int64_t countKept(const SparsityPattern &pattern, int64_t rows,
     return rows * (columns / pattern.groupSize) * units;
   case SparsityPattern::Kind::Blocks:
     return units * pattern.blockRows * pattern.blockColumns;
+  case SparsityPattern::Kind::BlocksPerRow:
+    return rows * units * pattern.blockColumns;
   }
   return 0;
 }
@@ -171,17 +183,23 @@ Result<Matrix> scoreActivations(const Matrix &weights, const Matrix &moment) {
 
 static Mask selectBlocks(const Matrix &scores, const SparsityPattern &pattern,
                          int64_t kept) {
-  int64_t high = pattern.blockRows, wide = pattern.blockColumns;
-  Matrix sums(scores.rows() / high, scores.columns() / wide);
-  for (int64_t r = 0; r < scores.rows(); ++r)
+  int64_t high = pattern.blockRows, wide = pattern.blockColumns,
+          rows = scores.rows();
+  Matrix sums((rows + high - 1) / high, scores.columns() / wide);
+  for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < scores.columns(); ++c)
       sums.at(r / high, c / wide) += scores.at(r, c) * scores.at(r, c);
-  Mask mask(scores.rows(), scores.columns());
-  for (int64_t block : findLargest(sums.data(), sums.size(), kept))
-    for (int64_t r = 0; r < high; ++r)
-      for (int64_t c = 0; c < wide; ++c)
-        mask.set(block / sums.columns() * high + r,
-                 block % sums.columns() * wide + c, true);
+  Mask mask(rows, scores.columns());
+  // Blocks compete with those of their row or with all.
+  bool inRows = pattern.kind == SparsityPattern::Kind::BlocksPerRow;
+  int64_t size = inRows ? sums.columns() : sums.size();
+  for (int64_t begin = 0; begin < sums.size(); begin += size)
+    for (int64_t chosen : findLargest(sums.data() + begin, size, kept)) {
+      int64_t block = begin + chosen, row = block / sums.columns() * high;
+      for (int64_t r = row; r < std::min(row + high, rows); ++r)
+        for (int64_t c = 0; c < wide; ++c)
+          mask.set(r, block % sums.columns() * wide + c, true);
+    }
   return mask;
 }
 
@@ -190,7 +208,7 @@ Mask selectInColumns(const Matrix &scores, const SparsityPattern &pattern,
   int64_t rows = scores.rows(), columns = scores.columns();
   int64_t kept = countUnits(pattern, rows, first + columns) -
                  countUnits(pattern, rows, first);
-  if (pattern.kind == SparsityPattern::Kind::Blocks)
+  if (pattern.hasBlocks())
     return selectBlocks(scores, pattern, kept);
   Mask mask(rows, columns);
   if (scores.size() == 0)

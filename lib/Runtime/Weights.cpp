@@ -217,6 +217,9 @@ Outcome Weights::load(const Manifest &manifest, const std::string &directory,
     if (slot.layout.kind == WeightLayout::Kind::Raw) {
       raw[i] = source;
       anyRaw = true;
+      // Orders of inputs, unlike rows that are looked up.
+      if (isNew && !isFloat(slot.dtype))
+        step += slot.memoryBytes();
       continue;
     }
     if (!isNew)

@@ -5,7 +5,9 @@
 // the rows against one panel, which stays in cache. One row: several far-apart
 // panels are streamed at a time, because one sequential stream does not fill
 // the memory pipeline. Codes of a few bits become floats where narrow floats
-// do: once per panel for many rows, as they are read for one.
+// do: once per panel for many rows, as they are read for one. Where only some
+// blocks are stored, panels hold these alone, and the inner index finds its
+// input in a table, one for all outputs of a row of blocks.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,6 +16,8 @@
 #include "passes/CPU/LinearPanels.h"
 #include "passes/CPU/PermutationKernel.h"
 #include "passes/CPU/RegisterTile.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::linnet;
@@ -25,19 +29,34 @@ static constexpr int64_t kFewRowsPart = 16;
 /// Inputs that share a scale for it to pay to scale their sum.
 static constexpr int64_t kScaledGroup = 16;
 
+/// How panels hold a structure's matrix.
+struct PanelForm {
+  Storage storage = Storage::OutIn;
+  /// Null for weights that are floats.
+  QuantizedStructureAttr codes;
+  /// Null if every input is stored.
+  BlockSparseStructureAttr kept;
+
+  /// The matrix that panels hold of one of this shape.
+  LinearShape stored(LinearShape shape, TypeRange factors) const {
+    if (kept)
+      shape.in = cast<ShapedType>(factors[0]).getDimSize(1);
+    return shape;
+  }
+};
+
 /// Emits y = W x + bias for packed W.
 class LinearEmitter {
 public:
   enum Argument { X, W, Y, Bias };
 
-  /// `codes` is null for weights that are floats; otherwise their scales are
-  /// the last argument.
+  /// For a stored matrix of `shape`; a table is the last argument.
   /// Unless `exact`, few rows add in another order than many.
   LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias,
-                QuantizedStructureAttr codes, bool exact)
+                const PanelForm &form, bool exact)
       : k(k), exact(exact), blocks(shape.blocks), in(shape.blockIn()),
-        out(shape.blockOut()), bias(bias), codes(codes),
-        scales(bias ? Bias + 1 : Bias), vectors(k.target.panelVectors()),
+        out(shape.blockOut()), bias(bias), codes(form.codes), kept(form.kept),
+        table(bias ? Bias + 1 : Bias), vectors(k.target.panelVectors()),
         width(k.target.panelWidth()), blockPanels((out + width - 1) / width) {}
 
   /// Rows along dimension 1 (tokens) of each batch row.
@@ -52,9 +71,11 @@ private:
     Value number, first, end, input;
   };
   Panel panelAt(Value number);
-  /// Index of an input of the panel's block.
-  Value inputOf(const Panel &panel, Value inner) {
-    return panel.input ? k.add(panel.input, inner) : inner;
+  /// The input that vector `v` of a panel has at an inner index.
+  Value inputOf(const Panel &panel, unsigned v, Value inner);
+  /// So many vectors of a panel, from the first on, have the same inputs.
+  unsigned sharedVectors() const {
+    return kept ? std::gcd(kept.getHeight(), width) / k.target.lanes : vectors;
   }
   SmallVector<Value> place(Value batch, Value token, Value column);
   /// Weights of input `inner` in the lanes from `lane` on, as f32; codes
@@ -62,7 +83,7 @@ private:
   Value loadWeights(const Panel &panel, Value inner, Value lane);
   Value loadCodes(const Panel &panel, Value inner, Value lane);
   Value loadScales(const Panel &panel, Value number, Value lane) {
-    return k.load(k.argument(scales), {panel.number, number, lane},
+    return k.load(k.argument(table), {panel.number, number, lane},
                   k.target.lanes);
   }
   /// Where a panel has input `inner`.
@@ -96,12 +117,13 @@ private:
   /// Adds the products of all inputs to `sums`, row-major over rows, streams
   /// and vectors; `left` gives entries of x.
   TileAccumulators multiplyStreams(ArrayRef<Panel> panels, int64_t rows,
-                                   TileAccumulators sums, TileScalar left);
+                                   TileAccumulators sums,
+                                   TileColumnScalar left);
   /// The same of inputs [begin, begin + size) with codes of 4 bits, unscaled:
   /// a byte is read once for its two inputs.
   TileAccumulators multiplyPairs(ArrayRef<Panel> panels, int64_t rows,
                                  Value begin, int64_t size,
-                                 TileAccumulators sums, TileScalar left);
+                                 TileAccumulators sums, TileColumnScalar left);
   /// The codes in the lower and the upper halves of bytes, as f32.
   std::pair<Value, Value> splitPairs(Value bytes);
   /// More rows than a tile has against a panel, part after part.
@@ -115,7 +137,8 @@ private:
   int64_t blocks, in, out;
   bool bias;
   QuantizedStructureAttr codes;
-  unsigned scales;
+  BlockSparseStructureAttr kept;
+  unsigned table;
   int64_t vectors, width, blockPanels;
   /// A narrow panel block as f32, in scratch.
   Value wide;
@@ -130,6 +153,33 @@ LinearEmitter::Panel LinearEmitter::panelAt(Value number) {
   Value begin = k.mul(at[0], k.cst(out));
   return {number, k.add(begin, k.mul(at[1], k.cst(width))),
           k.add(begin, k.cst(out)), k.mul(at[0], k.cst(in))};
+}
+
+Value LinearEmitter::inputOf(const Panel &panel, unsigned v, Value inner) {
+  if (!kept)
+    return panel.input ? k.add(panel.input, inner) : inner;
+  // A panel's last vectors may lie behind the outputs; and a file may hold any
+  // numbers. Memory stays in bounds.
+  Value first = k.add(panel.first, k.cst(v * k.target.lanes));
+  Value row =
+      k.minimum(arith::DivUIOp::create(k, first, k.cst(kept.getHeight())),
+                k.cst(k.argumentType(table).getDimSize(0) - 1));
+  const int64_t size = kept.getWidth();
+  Value place =
+      size == 1 ? inner : Value(arith::DivUIOp::create(k, inner, k.cst(size)));
+  Value column = k.loadScalar(k.argument(table), {row, place});
+  Type element = column.getType();
+  int64_t most = llvm::maxUIntN(element.getIntOrFloatBitWidth());
+  Value last = arith::ConstantOp::create(
+      k, k.getIntegerAttr(element,
+                          APInt(element.getIntOrFloatBitWidth(),
+                                std::min(kept.getInputs() / size - 1, most))));
+  column = arith::IndexCastUIOp::create(
+      k, k.getIndexType(), arith::MinUIOp::create(k, column, last));
+  if (size == 1)
+    return column;
+  return k.add(k.mul(column, k.cst(size)),
+               arith::RemUIOp::create(k, inner, k.cst(size)));
 }
 
 /// Indices of entry (batch, token, column) for rank 3, of (batch or token,
@@ -251,11 +301,11 @@ void LinearEmitter::emitPart(const Panel &panel, Value batch, Value lower,
         TileAccumulators sums = first ? initial(rows, panel)
                                       : partial(rows, batch, row, false, panel);
         sums = multiplyTile(
-            k, rows, vectors, k.cst(0), k.cst(size), 1, sums,
-            [&](unsigned r, Value inner) {
-              return k.loadScalar(k.argument(X),
-                                  place(batch, k.add(row, k.cst(r)),
-                                        inputOf(panel, k.add(inner, begin))));
+            k, rows, vectors, sharedVectors(), k.cst(0), k.cst(size), 1, sums,
+            [&](unsigned r, unsigned v, Value inner) {
+              return k.loadScalar(
+                  k.argument(X), place(batch, k.add(row, k.cst(r)),
+                                       inputOf(panel, v, k.add(inner, begin))));
             },
             [&](unsigned v, Value inner) {
               Value lane = k.cst(v * k.target.lanes);
@@ -318,8 +368,10 @@ void LinearEmitter::emitManyRows() {
 TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
                                                 int64_t rows,
                                                 TileAccumulators sums,
-                                                TileScalar left) {
+                                                TileColumnScalar left) {
   const unsigned columns = vectors * panels.size();
+  // Panels of one block have the same inputs if all of them are stored.
+  const unsigned shared = kept ? sharedVectors() : columns;
   auto laneOf = [&](unsigned v) {
     return k.cst((v % vectors) * k.target.lanes);
   };
@@ -327,11 +379,11 @@ TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
     return size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
   };
   if (!codes || exact || codes.getGroup() < kScaledGroup)
-    return multiplyTile(k, rows, columns, k.cst(0), k.cst(in), unrollFor(in),
-                        sums, left, [&](unsigned v, Value inner) {
-                          return loadWeights(panels[v / vectors], inner,
-                                             laneOf(v));
-                        });
+    return multiplyTile(
+        k, rows, columns, shared, k.cst(0), k.cst(in), unrollFor(in), sums,
+        left, [&](unsigned v, Value inner) {
+          return loadWeights(panels[v / vectors], inner, laneOf(v));
+        });
   // The sum of a group's codes is scaled once.
   auto addGroup = [&](Value number, Value begin, int64_t size,
                       ValueRange totals) {
@@ -340,7 +392,7 @@ TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
         codes.getBits() == 4 && size % 2 == 0
             ? multiplyPairs(panels, rows, begin, size, zeros, left)
             : multiplyTile(
-                  k, rows, columns, begin, k.add(begin, k.cst(size)),
+                  k, rows, columns, shared, begin, k.add(begin, k.cst(size)),
                   unrollFor(size), zeros, left, [&](unsigned v, Value inner) {
                     return loadCodes(panels[v / vectors], inner, laneOf(v));
                   });
@@ -403,7 +455,7 @@ TileAccumulators LinearEmitter::multiplyPairs(ArrayRef<Panel> panels,
                                               int64_t rows, Value begin,
                                               int64_t size,
                                               TileAccumulators sums,
-                                              TileScalar left) {
+                                              TileColumnScalar left) {
   const int64_t columns = vectors * panels.size(), lanes = k.target.lanes;
   const int64_t step = size % 4 == 0 ? 4 : 2;
   return k.loop(
@@ -415,8 +467,8 @@ TileAccumulators LinearEmitter::multiplyPairs(ArrayRef<Panel> panels,
                 odd = k.add(first, k.cst(u + 1));
           SmallVector<std::pair<Value, Value>> x;
           for (int64_t r = 0; r < rows; ++r)
-            x.push_back(
-                {k.splat(left(r, even), lanes), k.splat(left(r, odd), lanes)});
+            x.push_back({k.splat(left(r, 0, even), lanes),
+                         k.splat(left(r, 0, odd), lanes)});
           for (int64_t v = 0; v < columns; ++v) {
             auto [low, high] =
                 splitPairs(k.load(k.argument(W),
@@ -445,10 +497,11 @@ void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
     for (int64_t s = 0; s < count; ++s)
       for (int64_t v = 0; v < vectors; ++v)
         sums.push_back(starts[s][r * vectors + v]);
-  auto left = [&](unsigned r, Value inner) {
-    return k.loadScalar(k.argument(X),
-                        placeOfRow(k.cst(0), k.cst(r), rowsAreBatch,
-                                   inputOf(panels[0], inner)));
+  auto left = [&](unsigned r, unsigned v, Value inner) {
+    return k.loadScalar(
+        k.argument(X),
+        placeOfRow(k.cst(0), k.cst(r), rowsAreBatch,
+                   inputOf(panels[v / vectors], v % vectors, inner)));
   };
   sums = multiplyStreams(panels, rows, std::move(sums), left);
   for (int64_t s = 0; s < count; ++s) {
@@ -496,11 +549,12 @@ void LinearEmitter::emitPartOfRows(const Panel &panel, int64_t rows,
     TileAccumulators sums =
         partial(now, k.cst(0), k.cst(firstRow), rowsAreBatch, panel);
     sums = multiplyTile(
-        k, now, vectors, begin, end, in % 4 == 0 ? 4 : 1, sums,
-        [&](unsigned r, Value inner) {
+        k, now, vectors, sharedVectors(), begin, end, in % 4 == 0 ? 4 : 1, sums,
+        [&](unsigned r, unsigned v, Value inner) {
           return k.loadScalar(k.argument(X),
                               placeOfRow(k.cst(0), k.cst(firstRow + r),
-                                         rowsAreBatch, inputOf(panel, inner)));
+                                         rowsAreBatch,
+                                         inputOf(panel, v, inner)));
         },
         [&](unsigned v, Value inner) {
           if (v == 0)
@@ -556,12 +610,16 @@ void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
   k.loop(rest, upper, k.cst(1), [&](Value first) { emit(first, distance, 1); });
 }
 
-/// How a structure that has a kernel here stores its factor.
-static std::optional<Storage> storageOf(StructureAttrInterface structure) {
+/// How panels hold a structure that has a kernel here.
+static std::optional<PanelForm> panelFormOf(StructureAttrInterface structure) {
   if (auto dense = dyn_cast<DenseStructureAttr>(structure))
-    return dense.getStorage();
+    return PanelForm{dense.getStorage(), {}, {}};
   if (auto blocks = dyn_cast<BlockDiagonalStructureAttr>(structure))
-    return blocks.getStorage();
+    return PanelForm{blocks.getStorage(), {}, {}};
+  if (auto codes = dyn_cast<QuantizedStructureAttr>(structure))
+    return PanelForm{Storage::OutIn, codes, {}};
+  if (auto kept = dyn_cast<BlockSparseStructureAttr>(structure))
+    return PanelForm{Storage::OutIn, {}, kept};
   return std::nullopt;
 }
 
@@ -569,25 +627,28 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   auto op = cast<LinearOp>(operation);
   if (isa<PermutationStructureAttr>(op.getStructure()))
     return lowerPermutation(f, op);
-  auto codes = dyn_cast<QuantizedStructureAttr>(op.getStructure());
-  std::optional<Storage> storage = storageOf(op.getStructure());
-  if (!storage && !codes)
+  std::optional<PanelForm> form = panelFormOf(op.getStructure());
+  if (!form)
     return op.emitOpError("expected a dense structure (run "
                           "linnet-expand-structures), but got ")
            << op.getStructure();
-  LinearShape shape = *op.getStructure().inferShape(
-      op.getFactors().getTypes(), [&] { return op.emitOpError(); });
-  std::optional<Buffer> scales;
+  TypeRange factors = op.getFactors().getTypes();
+  LinearShape shape = form->stored(
+      *op.getStructure().inferShape(factors, [&] { return op.emitOpError(); }),
+      factors);
+  std::optional<Buffer> table;
   Buffer w;
-  if (codes) {
+  if (form->codes) {
     std::optional<Buffer> stored = panelsOfWeight(f, op.getFactors()[0]);
-    scales = panelsOfWeight(f, op.getFactors()[1]);
-    if (!stored || !scales)
+    table = panelsOfWeight(f, op.getFactors()[1]);
+    if (!stored || !table)
       return op.emitOpError("expected codes and scales that are weights");
     w = *stored;
   } else {
-    w = panelsOf(f, op, shape, *storage == Storage::InOut);
+    w = panelsOf(f, op, shape, form->storage == Storage::InOut);
   }
+  if (form->kept)
+    table = wholeFactor(f, op, op.getFactors()[1]);
   Buffer x = f.buffer(op.getInput());
   Buffer y = f.buffer(op.getResult());
   int64_t rank = x.type.getRank();
@@ -598,14 +659,14 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
                                         KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
-  if (scales)
-    arguments.push_back(KernelArgument::read(*scales));
+  if (table)
+    arguments.push_back(KernelArgument::read(*table));
   bool manyRows =
       rank == 4 || (rank == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1));
   bool exact = op->getParentOfType<ModuleOp>()->hasAttr(kExactDecodeAttr);
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
          [&](KernelBuilder &k) {
-           LinearEmitter emitter(k, shape, bool(op.getBias()), codes, exact);
+           LinearEmitter emitter(k, shape, bool(op.getBias()), *form, exact);
            if (manyRows)
              return emitter.emitManyRows();
            int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);

@@ -2,6 +2,8 @@
 
 #include "passes/CPU/LinearPanels.h"
 
+#include "passes/CPU/RowLoops.h"
+
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -155,4 +157,13 @@ Buffer linnet::panelsOf(FunctionLowering &f, LinearOp op,
     w = packOnCall(f, op, MemRefType::get(packed.getShape(), b.getF32Type()),
                    shape, transposed);
   return *w;
+}
+
+Buffer linnet::wholeFactor(FunctionLowering &f, LinearOp op, Value factor) {
+  auto type = cast<RankedTensorType>(factor.getType());
+  Builder &b = f.builder();
+  std::optional<Buffer> weight =
+      f.weight(factor, {b.getNamedAttr("kind", b.getStringAttr("raw"))},
+               MemRefType::get(type.getShape(), type.getElementType()));
+  return weight ? *weight : denseRows(f, op, factor);
 }

@@ -18,6 +18,9 @@ Buffer panelsOf(FunctionLowering &f, LinearOp op, const LinearShape &shape,
 /// in its own type; nothing if it is no weight.
 std::optional<Buffer> panelsOfWeight(FunctionLowering &f, Value factor);
 
+/// A factor of `op` in its own order and type, its rows dense.
+Buffer wholeFactor(FunctionLowering &f, LinearOp op, Value factor);
+
 } // namespace mlir::linnet
 
 #endif // PASSES_CPU_LINEARPANELS_H

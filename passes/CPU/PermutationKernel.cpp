@@ -2,6 +2,7 @@
 
 #include "passes/CPU/PermutationKernel.h"
 
+#include "passes/CPU/LinearPanels.h"
 #include "passes/CPU/RowLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -13,15 +14,10 @@ using namespace mlir::linnet;
 LogicalResult linnet::lowerPermutation(FunctionLowering &f, LinearOp op) {
   Value factor = op.getFactors()[0];
   auto type = cast<RankedTensorType>(factor.getType());
-  std::optional<Buffer> order = f.weight(
-      factor,
-      {f.builder().getNamedAttr("kind", f.builder().getStringAttr("raw"))},
-      MemRefType::get(type.getShape(), type.getElementType()));
-  if (!order)
-    order = denseRows(f, op, factor);
+  Buffer order = wholeFactor(f, op, factor);
   Buffer x = denseRows(f, op, op.getInput()), y = f.buffer(op.getResult());
   SmallVector<KernelArgument> arguments{KernelArgument::read(x),
-                                        KernelArgument::read(*order),
+                                        KernelArgument::read(order),
                                         KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));

@@ -8,10 +8,10 @@ using namespace mlir;
 using namespace mlir::linnet;
 
 TileAccumulators linnet::multiplyTile(KernelBuilder &k, unsigned rows,
-                                      unsigned vectors, Value lower,
-                                      Value upper, unsigned unroll,
+                                      unsigned vectors, unsigned shared,
+                                      Value lower, Value upper, unsigned unroll,
                                       TileAccumulators accumulators,
-                                      TileScalar left, TileVector right) {
+                                      TileColumnScalar left, TileVector right) {
   return k.loop(lower, upper, k.cst(unroll), accumulators,
                 [&](Value first, ValueRange carried) {
                   SmallVector<Value> sums(carried);
@@ -21,16 +21,29 @@ TileAccumulators linnet::multiplyTile(KernelBuilder &k, unsigned rows,
                     for (unsigned v = 0; v < vectors; ++v)
                       columns.push_back(right(v, inner));
                     for (unsigned r = 0; r < rows; ++r) {
-                      // A scalar load feeding a broadcast becomes one
-                      // vbroadcastss.
-                      Value scalar = k.splat(left(r, inner), k.target.lanes);
-                      for (unsigned v = 0; v < vectors; ++v)
+                      Value scalar;
+                      for (unsigned v = 0; v < vectors; ++v) {
+                        // A scalar load feeding a broadcast becomes one
+                        // vbroadcastss.
+                        if (v % shared == 0)
+                          scalar = k.splat(left(r, v, inner), k.target.lanes);
                         sums[r * vectors + v] =
                             k.fma(scalar, columns[v], sums[r * vectors + v]);
+                      }
                     }
                   }
                   return sums;
                 });
+}
+
+TileAccumulators linnet::multiplyTile(KernelBuilder &k, unsigned rows,
+                                      unsigned vectors, Value lower,
+                                      Value upper, unsigned unroll,
+                                      TileAccumulators accumulators,
+                                      TileScalar left, TileVector right) {
+  return multiplyTile(
+      k, rows, vectors, vectors, lower, upper, unroll, std::move(accumulators),
+      [&](unsigned r, unsigned, Value inner) { return left(r, inner); }, right);
 }
 
 void linnet::forRowTiles(KernelBuilder &k, Value lower, Value upper,

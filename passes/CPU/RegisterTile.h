@@ -18,6 +18,10 @@ using TileAccumulators = SmallVector<Value>;
 
 /// Loads one x scalar (f32) for row `r` at inner index `k`.
 using TileScalar = llvm::function_ref<Value(unsigned r, Value k)>;
+/// The same for vector `v` of the columns, where these differ in what they
+/// read.
+using TileColumnScalar =
+    llvm::function_ref<Value(unsigned r, unsigned v, Value k)>;
 /// Loads vector `v` of the right operand (f32) at inner index `k`.
 using TileVector = llvm::function_ref<Value(unsigned v, Value k)>;
 
@@ -27,6 +31,12 @@ TileAccumulators multiplyTile(KernelBuilder &k, unsigned rows, unsigned vectors,
                               Value lower, Value upper, unsigned unroll,
                               TileAccumulators accumulators, TileScalar left,
                               TileVector right);
+/// The same where vectors v, ..., v + `shared` - 1 read the same scalar, for
+/// each v that `shared`, a divisor of `vectors`, divides.
+TileAccumulators multiplyTile(KernelBuilder &k, unsigned rows, unsigned vectors,
+                              unsigned shared, Value lower, Value upper,
+                              unsigned unroll, TileAccumulators accumulators,
+                              TileColumnScalar left, TileVector right);
 
 /// Calls body(firstRow, rows) over [lower, upper): as many tiles of
 /// `largest` rows as fit, then smaller powers of two.

@@ -65,13 +65,16 @@ struct CompressOptions {
   /// (rows + columns - r) numbers), "int8", "int4" (codes and scales),
   /// "low_rank_int8", "low_rank_int4" (two factors of codes), "blast" (blocks
   /// that share their factors), "monarch" (blocks of low rank each),
-  /// "sparse", "nm_sparse" (zeros, stored as such). Without a budget all
-  /// become the only one.
+  /// "block_sparse" (blocks, of which as many are kept in every row of blocks),
+  /// "sparse", "nm_sparse" (zeros, stored as such). Without a budget all become
+  /// the only one.
   std::vector<std::string> structures = {"pivoted_low_rank"};
   /// Inputs that share a scale, of structures with codes; 0: all of a row.
   int64_t group = 64;
   /// blast, monarch: blocks along each side of a matrix.
   int64_t blocks = 4;
+  /// block_sparse: outputs (a multiple of 16) and inputs of a block.
+  int64_t blockHeight = 16, blockWidth = 1;
   /// Leave out channels between maps (of MLPs), this share of which is kept in
   /// each layer, and so many layers: those whose absence costs least. The
   /// result is a plain checkpoint of the same kind; needs a calibration, and

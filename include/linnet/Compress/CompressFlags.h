@@ -20,7 +20,7 @@ class CompressFlags {
   CompressOptions options;
 
 public:
-  /// What was given. Errors: a pattern that is none.
+  /// What was given. Errors: a pattern or a size that is none.
   Result<CompressOptions> take() const {
     CompressOptions given = options;
     if (!structure.empty())
@@ -31,6 +31,11 @@ public:
         size.getAsInteger(10, given.patternSize))
       return makeError("--pattern: expected N:M, but got '", pattern.getValue(),
                        "'");
+    auto [high, wide] = llvm::StringRef(blockSize).split('x');
+    if (high.getAsInteger(10, given.blockHeight) ||
+        wide.getAsInteger(10, given.blockWidth))
+      return makeError("--block-size: expected HxW, but got '",
+                       blockSize.getValue(), "'");
     return given;
   }
 
@@ -91,6 +96,8 @@ public:
                 "low_rank_int8, low_rank_int4  two factors of codes\n"
                 "blast             N x N blocks that share factors\n"
                 "monarch           N x N blocks of two factors each\n"
+                "block_sparse      blocks of --block-size, as many in every "
+                "row\n"
                 "sparse            zeros anywhere, stored as such\n"
                 "nm_sparse         zeros by --pattern, stored as such\n"
                 "Without a budget all become the only one")),
@@ -117,6 +124,10 @@ public:
                 llvm::cl::init("2:4"),
                 llvm::cl::desc("nm_sparse: N of each M inputs are kept "
                                "(default: 2:4)")),
+        blockSize("block-size", llvm::cl::value_desc("HxW"),
+                  llvm::cl::cat(category), llvm::cl::init("16x1"),
+                  llvm::cl::desc("block_sparse: outputs (a multiple of 16) and "
+                                 "inputs of a block (default: 16x1)")),
         multiple("rank-multiple", llvm::cl::value_desc("N"),
                  llvm::cl::cat(category),
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),
@@ -146,7 +157,7 @@ private:
   Option<int64_t> group, blocks;
   Option<double> channels;
   Option<int64_t> layers;
-  llvm::cl::opt<std::string> pattern;
+  llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple;
   llvm::cl::list<std::string> merge;
   Option<std::string> resume;

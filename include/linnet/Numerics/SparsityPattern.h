@@ -48,7 +48,7 @@ Mask findNonZeros(const Matrix &weights);
 Matrix applyMask(Matrix weights, const Mask &mask);
 
 struct SparsityPattern {
-  enum class Kind { OverMatrix, PerRow, OfInputs, Blocks };
+  enum class Kind { OverMatrix, PerRow, OfInputs, Blocks, BlocksPerRow };
 
   /// round(kept m n) weights anywhere.
   static SparsityPattern keepOverMatrix(double kept);
@@ -58,6 +58,14 @@ struct SparsityPattern {
   static SparsityPattern keepOfInputs(int64_t count, int64_t group);
   /// round(kept m n / (rows columns)) blocks of rows x columns weights.
   static SparsityPattern keepBlocks(int64_t rows, int64_t columns, double kept);
+  /// round(kept n / columns) blocks of rows x columns weights in each row of
+  /// blocks, the last of which may be lower.
+  static SparsityPattern keepBlocksPerRow(int64_t rows, int64_t columns,
+                                          double kept);
+
+  bool hasBlocks() const {
+    return kind == Kind::Blocks || kind == Kind::BlocksPerRow;
+  }
 
   Kind kind = Kind::OverMatrix;
   double kept = 1;

@@ -155,7 +155,7 @@ LINNET_API int32_t linnet_model_threads(const linnet_model *model);
     memory. */
 LINNET_API int64_t linnet_model_weight_bytes(const linnet_model *model);
 /** The part of them that every step reads whole: all but tables of which a
-    step looks up rows (raw embeddings, rotary tables). */
+    step looks up rows (raw embeddings of floats, rotary tables). */
 LINNET_API int64_t linnet_model_step_bytes(const linnet_model *model);
 /** Bytes of state per session. */
 LINNET_API int64_t linnet_model_state_bytes(const linnet_model *model);

@@ -256,3 +256,99 @@ func.func @linear_other_parts(%x: tensor<5x6xf32>, %w: tensor<4x6xf32>) {
   %y = linnet.linear #linnet.product<[#linnet.scalar]> %x, %w : (tensor<5x6xf32>, tensor<4x6xf32>) -> tensor<5x4xf32>
   return
 }
+
+// -----
+
+func.func @linear_c1_block_sparse_values(%x: tensor<5x6xf32>, %w: tensor<4x4xi8>, %c: tensor<1x2xi32>) {
+  // expected-error @+1 {{expected factor 0 to be a static matrix of floats, but got 'tensor<4x4xi8>'}}
+  %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x4xi8>, tensor<1x2xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_block_sparse_columns(%x: tensor<5x6xf32>, %w: tensor<4x4xf32>, %c: tensor<1x2xf32>) {
+  // expected-error @+1 {{expected factor 1 to be a static matrix of i16 or i32, but got 'tensor<1x2xf32>'}}
+  %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x4xf32>, tensor<1x2xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_block_sparse_none(%x: tensor<5x6xf32>, %w: tensor<4x0xf32>, %c: tensor<1x0xi32>) {
+  // expected-error @+1 {{expected 1 to 3 blocks in a row of blocks, but got 0}}
+  %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x0xf32>, tensor<1x0xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_block_sparse_many(%x: tensor<5x6xf32>, %w: tensor<4x8xf32>, %c: tensor<1x4xi32>) {
+  // expected-error @+1 {{expected 1 to 3 blocks in a row of blocks, but got 4}}
+  %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x8xf32>, tensor<1x4xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_block_sparse_width(%x: tensor<5x6xf32>, %w: tensor<4x5xf32>, %c: tensor<1x2xi32>) {
+  // expected-error @+1 {{expected values of 2 x 2 inputs, but got 'tensor<4x5xf32>'}}
+  %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x5xf32>, tensor<1x2xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_block_sparse_rows(%x: tensor<5x6xf32>, %w: tensor<17x4xf32>, %c: tensor<1x2xi32>) {
+  // expected-error @+1 {{expected columns of 2 rows of blocks, but got 'tensor<1x2xi32>'}}
+  %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<17x4xf32>, tensor<1x2xi32>) -> tensor<5x17xf32>
+  return
+}
+
+// -----
+
+func.func @block_sparse_height(%x: tensor<5x6xf32>, %w: tensor<4x4xf32>, %c: tensor<1x2xi32>) {
+  // expected-error @+1 {{expected a height that is a multiple of 16, but got 24}}
+  %y = linnet.linear #linnet.block_sparse<24, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x4xf32>, tensor<1x2xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @block_sparse_no_height(%x: tensor<5x6xf32>, %w: tensor<4x4xf32>, %c: tensor<1x2xi32>) {
+  // expected-error @+1 {{expected a height that is a multiple of 16, but got 0}}
+  %y = linnet.linear #linnet.block_sparse<0, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x4xf32>, tensor<1x2xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @block_sparse_width(%x: tensor<5x6xf32>, %w: tensor<4x4xf32>, %c: tensor<1x2xi32>) {
+  // expected-error @+1 {{expected a width that divides 6 inputs, but got 4}}
+  %y = linnet.linear #linnet.block_sparse<16, 4, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x4xf32>, tensor<1x2xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @block_sparse_no_width(%x: tensor<5x6xf32>, %w: tensor<4x4xf32>, %c: tensor<1x2xi32>) {
+  // expected-error @+1 {{expected a width that divides 6 inputs, but got 0}}
+  %y = linnet.linear #linnet.block_sparse<16, 0, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x4xf32>, tensor<1x2xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_block_sparse_count(%x: tensor<5x6xf32>, %w: tensor<4x4xf32>) {
+  // expected-error @+1 {{expected 2 factors, but got 1}}
+  %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w : (tensor<5x6xf32>, tensor<4x4xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2_block_sparse(%x: tensor<5x8xf32>, %w: tensor<4x4xf32>, %c: tensor<1x2xi32>) {
+  // expected-error @+1 {{expected the input's last dimension to be 6, but got 'tensor<5x8xf32>'}}
+  %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x8xf32>, tensor<4x4xf32>, tensor<1x2xi32>) -> tensor<5x4xf32>
+  return
+}

@@ -32,6 +32,15 @@ func.func @quantized(%x: tensor<?x?x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40
   return
 }
 
+// CHECK-LABEL: func.func @block_sparse(
+func.func @block_sparse(%x: tensor<?x?x32xf32>, %w: tensor<40x12xbf16>, %c: tensor<3x3xi32>, %s: tensor<3x3xi16>, %b: tensor<40xf32>) {
+  // CHECK: linnet.linear #linnet.block_sparse<16, 4, 32> %{{.*}}, %{{.*}}, %{{.*}} bias(%{{.*}}) : (tensor<?x?x32xf32>, tensor<40x12xbf16>, tensor<3x3xi32>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  %0 = linnet.linear #linnet.block_sparse<16, 4, 32> %x, %w, %c bias(%b) : (tensor<?x?x32xf32>, tensor<40x12xbf16>, tensor<3x3xi32>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  // CHECK: linnet.linear #linnet.block_sparse<16, 4, 32> %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x12xbf16>, tensor<3x3xi16>) -> tensor<?x?x40xf32>
+  %1 = linnet.linear #linnet.block_sparse<16, 4, 32> %x, %w, %s : (tensor<?x?x32xf32>, tensor<40x12xbf16>, tensor<3x3xi16>) -> tensor<?x?x40xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @composites(
 func.func @composites(%x: tensor<?x?x32xf32>, %w: tensor<40x32xf32>, %o: tensor<32xi32>, %u: tensor<40x4xf32>, %v: tensor<4x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40x2xbf16>, %b: tensor<40xf32>) {
   // CHECK: linnet.linear #linnet.product<[#linnet.dense, #linnet.permutation]> %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x32xf32>, tensor<32xi32>) -> tensor<?x?x40xf32>

@@ -72,6 +72,13 @@ func.func @the_first_term_of_a_sum_takes_the_bias(%x: tensor<?x?x32xf32>, %c: te
   return %y : tensor<?x?x40xf32>
 }
 
+// CHECK-LABEL: func @declines_block_sparse
+func.func @declines_block_sparse(%x: tensor<2x32xf32>, %w: tensor<40x12xf32>, %c: tensor<3x3xi16>) -> tensor<2x40xf32> {
+  // CHECK-COUNT-1: linnet.linear #linnet.block_sparse<16, 4, 32>
+  %y = linnet.linear #linnet.block_sparse<16, 4, 32> %x, %w, %c : (tensor<2x32xf32>, tensor<40x12xf32>, tensor<3x3xi16>) -> tensor<2x40xf32>
+  return %y : tensor<2x40xf32>
+}
+
 // CHECK-LABEL: func @declines_dense
 func.func @declines_dense(%x: tensor<2x32xf32>, %w: tensor<40x32xf32>) -> tensor<2x40xf32> {
   // CHECK-COUNT-1: linnet.linear #linnet.dense

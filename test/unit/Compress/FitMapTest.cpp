@@ -5,6 +5,8 @@
 #include "linnet/Numerics/LowRank.h"
 #include "linnet/Numerics/SparsityPattern.h"
 
+#include "mlir/AsmParser/AsmParser.h"
+
 #include "test/unit/Numerics/CompressionOracle.h"
 
 #include <cmath>
@@ -195,6 +197,105 @@ TEST(FitMap, ZerosHeedTheInputs) {
   }
 }
 
+/// The map that the dialect makes of what is stored: the entries that were
+/// kept, after rounding.
+Matrix storedBlocks(FittedMap &fitted, const LinearMap &map,
+                    const PlanNumbers &numbers) {
+  namespace ir = mlir::linnet;
+  mlir::MLIRContext context;
+  context.loadDialect<ir::LinnetDialect>();
+  auto structure =
+      mlir::dyn_cast_or_null<ir::StructureAttrInterface>(mlir::parseAttribute(
+          "#linnet." + blockSparseStructure().attribute(map, numbers),
+          &context));
+  auto stored = fitted.store(map);
+  EXPECT_TRUE(structure && stored);
+  std::vector<TensorSpec> specs = blockSparseStructure().factors(map, numbers);
+  std::vector<std::vector<double>> values;
+  llvm::SmallVector<ir::FactorValue> factors;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    size_t size = dataTypeSize(specs[i].dtype);
+    values.emplace_back((*stored)[i].size() / size);
+    convertToF64((*stored)[i].data(), specs[i].dtype, values[i].data(),
+                 values[i].size());
+    mlir::Type type = mlir::Float64Type::get(&context);
+    if (i == 1)
+      type = mlir::IntegerType::get(&context,
+                                    unsigned(8 * dataTypeSize(specs[i].dtype)));
+    factors.push_back(
+        {mlir::RankedTensorType::get(specs[i].shape, type), values[i]});
+    EXPECT_EQ(structure.findObstacle(unsigned(i), factors[i]), "");
+    EXPECT_EQ(int64_t(values[i].size()), factors[i].type.getNumElements());
+  }
+  mlir::Type types[] = {factors[0].type, factors[1].type};
+  auto shape = structure.inferShape(
+      types, [&] { return mlir::emitError(mlir::UnknownLoc::get(&context)); });
+  EXPECT_TRUE(mlir::succeeded(shape));
+  EXPECT_EQ(shape->in, map.columns);
+  EXPECT_EQ(shape->out, map.rows);
+  EXPECT_EQ(int64_t(structure.getFlops(types)),
+            2 * blockSparseStructure().operations(map, numbers));
+  return Matrix(map.rows, map.columns, structure.toDense(factors));
+}
+
+/// As many blocks in each row of blocks, the last of which is lower; what is
+/// left makes up for the others; what is stored is what was fitted.
+TEST(FitMap, BlocksHeedTheInputs) {
+  Matrix w = randomMatrix(40, 24, 24), moment = randomMoment(24, 25);
+  for (int64_t i = 0; i < 24; ++i)
+    for (int64_t j = 0; j < 24; ++j)
+      moment.at(i, j) += 2;
+  MapMoments moments = sameInputs(moment);
+  LinearMap map = mapOf(w);
+  for (DataType type : {DataType::F64, DataType::BF16})
+    for (const PlanNumbers &numbers :
+         {PlanNumbers{{"height", 16}, {"kept", 12}, {"width", 1}},
+          PlanNumbers{{"height", 32}, {"kept", 4}, {"width", 3}}}) {
+      map.dtype = type;
+      MapPlan plan(blockSparseStructure(), numbers);
+      ASSERT_TRUE(bool(plan.structure->check(map, numbers)));
+      FitResult cut = fitMatrix(w, plan),
+                fitted = fitMap(w, plan, moments, moments);
+      ASSERT_TRUE(cut && fitted);
+      Matrix stored = storedBlocks(**fitted, map, numbers);
+      EXPECT_EQ(distance(stored, (*fitted)->toDense()), 0);
+      EXPECT_EQ(findNonZeros(stored).count(), 40 * 12);
+      EXPECT_EQ(plan.structure->parameters(map, numbers), 40 * 12);
+      EXPECT_EQ(plan.structure->bytes(map, numbers),
+                40 * 12 * int64_t(dataTypeSize(type)) +
+                    (numbers.at("height") == 16 ? 3 * 12 : 2 * 4) * 2);
+      double loss = outputLoss(w - stored, moment);
+      EXPECT_LT(loss, 0.6 * outputLoss(w - (*cut)->toDense(), moment));
+      auto planned = plan.structure->losses(w, moments.inputs, {}, numbers);
+      ASSERT_TRUE(bool(planned));
+      EXPECT_GT(planned->front(), 0.5 * loss);
+      EXPECT_LT(planned->front(), 3 * loss);
+      // Without data the blocks of largest norm stay as they are.
+      Matrix kept = storedBlocks(**cut, mapOf(w), numbers);
+      for (int64_t e = 0; e < w.size(); ++e)
+        if (kept.data()[e] != 0)
+          EXPECT_EQ(kept.data()[e], w.data()[e]);
+    }
+}
+
+/// Columns are of 16 bits as far as these go.
+TEST(FitMap, ManyColumns) {
+  for (int64_t columns : {32768, 32770}) {
+    Matrix w(2, columns);
+    for (int64_t r = 0; r < 2; ++r)
+      for (int64_t c = columns - 4; c < columns; ++c)
+        w.at(r, c) = 1;
+    LinearMap map = mapOf(w);
+    map.dtype = DataType::BF16;
+    PlanNumbers numbers{{"height", 16}, {"kept", 4}, {"width", 1}};
+    FitResult cut = fitMatrix(w, {blockSparseStructure(), numbers});
+    ASSERT_TRUE(bool(cut));
+    EXPECT_EQ(distance(storedBlocks(**cut, map, numbers), w), 0);
+    EXPECT_EQ(blockSparseStructure().bytes(map, numbers),
+              2 * 4 * 2 + 4 * (columns == 32768 ? 2 : 4));
+  }
+}
+
 /// Two factors of codes lose little more than two of numbers, and the left one
 /// makes up for what the right one loses; a BLAST matrix of one block is of low
 /// rank, and as good as the best of its rank where inputs are alike.
@@ -285,6 +386,25 @@ TEST(FitMap, NumbersAreChecked) {
             "key 'kept': expected 1 to 2, key 'of', but got 3");
   EXPECT_EQ(problem({groupSparseStructure(), {{"kept", 2}, {"of", 4}}}),
             "key 'of': expected a divisor of 6 inputs, but got 4");
+  auto blocks = [](int64_t height, int64_t width, int64_t kept) {
+    return MapPlan(blockSparseStructure(),
+                   {{"height", height}, {"kept", kept}, {"width", width}});
+  };
+  EXPECT_EQ(problem(blocks(64, 2, 3)), "");
+  EXPECT_EQ(problem(blocks(8, 2, 3)),
+            "key 'height': expected a multiple of 16, but got 8");
+  EXPECT_EQ(problem(blocks(0, 2, 3)),
+            "key 'height': expected a multiple of 16, but got 0");
+  EXPECT_EQ(problem(blocks(16, 4, 1)),
+            "key 'width': expected a divisor of 6 inputs, but got 4");
+  EXPECT_EQ(problem(blocks(16, 0, 1)),
+            "key 'width': expected a divisor of 6 inputs, but got 0");
+  EXPECT_EQ(problem(blocks(16, 2, 4)),
+            "key 'kept': expected 1 to 3 blocks of each row of blocks, but got "
+            "4");
+  EXPECT_EQ(problem(blocks(16, 2, 0)),
+            "key 'kept': expected 1 to 3 blocks of each row of blocks, but got "
+            "0");
   EXPECT_EQ(problem({int8Structure(), {{"group", 0}}}),
             "key 'group': expected at least 1, but got 0");
   EXPECT_EQ(problem({monarchStructure(), {{"blocks", 4}, {"rank", 1}}}),
@@ -299,6 +419,10 @@ TEST(FitMap, NumbersAreChecked) {
   EXPECT_TRUE(int4Structure().candidates(map, options).empty());
   EXPECT_TRUE(groupSparseStructure().candidates(map, options).empty());
   EXPECT_EQ(int8Structure().candidates(map, options).size(), 1u);
+  // Each number of blocks once, none of them 0.
+  EXPECT_EQ(blockSparseStructure().candidates(map, options).size(), 5u);
+  options.blockWidth = 2;
+  EXPECT_TRUE(blockSparseStructure().candidates(map, options).empty());
 }
 
 TEST(FitMap, InputsOfZeros) {
@@ -312,7 +436,9 @@ TEST(FitMap, InputsOfZeros) {
         MapPlan(blastStructure(), {{"blocks", 2}, {"rank", 1}}),
         MapPlan(monarchStructure(), {{"blocks", 2}, {"rank", 1}}),
         MapPlan(sparseStructure(), {{"kept", 7}}),
-        MapPlan(groupSparseStructure(), {{"kept", 1}, {"of", 3}})}) {
+        MapPlan(groupSparseStructure(), {{"kept", 1}, {"of", 3}}),
+        MapPlan(blockSparseStructure(),
+                {{"height", 16}, {"kept", 1}, {"width", 3}})}) {
     FitResult fitted = fitMap(w, plan, moments, moments);
     ASSERT_TRUE(bool(fitted)) << fitted.error().str();
     EXPECT_TRUE(isFinite((*fitted)->toDense()));

@@ -261,6 +261,25 @@ TEST_F(InterfaceTest, ObstaclesOfOrders) {
             "");
 }
 
+TEST_F(InterfaceTest, ObstaclesOfColumns) {
+  RankedTensorType table = floats({2, 3});
+  StructureAttrInterface structure =
+      BlockSparseStructureAttr::get(&context, 16, 4, 20);
+  std::vector<double> good{0, 1, 4, 2, 3, 4}, twice{0, 1, 4, 2, 2, 4},
+      high{0, 1, 5, 2, 3, 4}, low{-1, 1, 4, 2, 3, 4};
+  auto said = [](const char *what) {
+    return std::string("expected ascending numbers from 0 to 4 in each row, "
+                       "but got ") +
+           what;
+  };
+  EXPECT_EQ(structure.findObstacle(1, {table, good}), "");
+  EXPECT_EQ(structure.findObstacle(1, {table, twice}), said("2 at (1, 1)"));
+  EXPECT_EQ(structure.findObstacle(1, {table, high}), said("5 at (0, 2)"));
+  EXPECT_EQ(structure.findObstacle(1, {table, low}), said("-1 at (0, 0)"));
+  // Values may be any.
+  EXPECT_EQ(structure.findObstacle(0, {table, twice}), "");
+}
+
 TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   auto noError = [&]() -> InFlightDiagnostic {
     ADD_FAILURE() << "unexpected error";
@@ -323,6 +342,20 @@ TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   EXPECT_EQ(shape->out, 40);
   EXPECT_EQ(codes.getFlops(halves), 2 * 40 * 32);
   EXPECT_EQ(codes.getBytes(halves), 40 * 16 + 4 * 40 * 2);
+  // 5 of 8 blocks in each of three rows of blocks, the last of 8 outputs.
+  StructureAttrInterface sparse =
+      BlockSparseStructureAttr::get(&context, 16, 4, 32);
+  std::vector<Type> stored5{
+      matrix(40, 20),
+      RankedTensorType::get({3, 5}, IntegerType::get(&context, 32))};
+  shape = sparse.inferShape(stored5, noError);
+  ASSERT_TRUE(succeeded(shape));
+  EXPECT_EQ(shape->in, 32);
+  EXPECT_EQ(shape->out, 40);
+  EXPECT_EQ(shape->blocks, 1);
+  EXPECT_EQ(sparse.getNumFactors(), 2u);
+  EXPECT_EQ(sparse.getFlops(stored5), 2 * 40 * 20);
+  EXPECT_EQ(sparse.getBytes(stored5), 4 * 40 * 20 + 4 * 3 * 5);
 }
 
 TEST_F(InterfaceTest, StatesOfStatefulOperations) {

@@ -2,6 +2,7 @@
 
 #include "Program.h"
 
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -221,6 +222,72 @@ TEST(LinearKernel, Quantized) {
   }
 }
 
+/// `kept` ascending numbers below `count` in each of `rows` rows.
+std::vector<double> columnsOf(Program &program, int64_t rows, int64_t count,
+                              int64_t kept) {
+  std::vector<double> all;
+  for (int64_t r = 0; r < rows; ++r) {
+    std::vector<double> order = orderOf(program, count);
+    std::sort(order.begin(), order.begin() + kept);
+    all.insert(all.end(), order.begin(), order.begin() + kept);
+  }
+  return all;
+}
+
+/// A map of blocks, `kept` of `count` in every row of blocks; what it is made
+/// of is stored, or given if `isGiven`.
+void addBlockSparse(Program &program, Shape shape, int64_t height,
+                    int64_t width, int64_t count, int64_t kept, int64_t out,
+                    bool isGiven) {
+  const std::string &type = program.pick(kTypes),
+                    index = program.chance(0.5) ? "i16" : "i32";
+  int64_t rows = (out + height - 1) / height;
+  Shape matrix = {out, kept * width}, table = {rows, kept};
+  std::vector<double> columns = columnsOf(program, rows, count, kept);
+  shape.push_back(count * width);
+  std::vector<Value> operands = {
+      program.input(shape),
+      isGiven ? program.input(matrix) : program.weight(matrix, -1, 1, type),
+      isGiven ? program.input(table, columns, index)
+              : program.weight(table, columns, index)};
+  std::string text = "linnet.linear #linnet.block_sparse<" +
+                     std::to_string(height) + ", " + std::to_string(width) +
+                     ", " + std::to_string(count * width) + "> $0, $1, $2";
+  expectMap(program, text, operands, shape, count * width, out, type);
+}
+
+/// Rows of blocks below, at and above a vector's and a panel's width.
+TEST(LinearKernel, BlockSparse) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(446 + round);
+    for (int i = 0; i < 16; ++i) {
+      int64_t count = program.pick<int64_t>({1, 3, 16, 33, 130});
+      addBlockSparse(program, leadOf(program),
+                     program.pick<int64_t>({16, 32, 48, 64, 112, 128}),
+                     program.pick<int64_t>({1, 1, 2, 3, 4, 8}), count,
+                     program.integer(1, count),
+                     program.pick<int64_t>({1, 16, 17, 63, 64, 130, 257}),
+                     program.chance(0.2));
+    }
+    program.check();
+  }
+}
+
+/// More rows than a tile, part after part; long rows, part after part; and
+/// streams of several panels.
+TEST(LinearKernel, BlockSparseSequences) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(447 + round);
+    for (int64_t rows : {2, 6, 8, 13})
+      for (int64_t height : {16, 64})
+        addBlockSparse(program, {rows}, height, 3, 19, 11, 70, false);
+    addBlockSparse(program, {1, 9}, 64, 1, 1100, 1030, 130, false);
+    addBlockSparse(program, {1, 1}, 64, 1, 300, 150, 1030, false);
+    addBlockSparse(program, {}, 32, 2, 300, 77, 515, false);
+    program.check();
+  }
+}
+
 /// More rows than a tile, part after part.
 TEST(LinearKernel, QuantizedSequences) {
   for (int round = 0; round < rounds(); ++round) {
@@ -330,6 +397,17 @@ TEST(LinearKernel, Composites) {
                 {x, codes, scales, program.weight({out, rank}, -1, 1, type),
                  program.weight({rank, in}, -1, 1, type)},
                 shape, in, out, type);
+      int64_t kept = program.integer(1, in);
+      expectMap(
+          program,
+          "linnet.linear #linnet.sum<[#linnet.block_sparse<16, 1, " +
+              std::to_string(in) + ">, #linnet.low_rank]> $0, $1, $2, $3, $4",
+          {x, program.weight({out, kept}, -1, 1, type),
+           program.weight({(out + 15) / 16, kept},
+                          columnsOf(program, (out + 15) / 16, in, kept), "i16"),
+           program.weight({out, rank}, -1, 1, type),
+           program.weight({rank, in}, -1, 1, type)},
+          shape, in, out, type);
       expectMap(program,
                 "linnet.linear #linnet.product<[#linnet.quantized<4, 4>, "
                 "#linnet.quantized<8, 16>]> $0, $1, $2, $3, $4",

@@ -57,6 +57,8 @@ static DataType dataTypeOf(const std::string &element) {
     return DataType::BF16;
   if (element == "f16")
     return DataType::F16;
+  if (element == "i16")
+    return DataType::I16;
   if (element == "i32")
     return DataType::I32;
   if (element == "i64")

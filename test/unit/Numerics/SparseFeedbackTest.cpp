@@ -60,7 +60,8 @@ TEST(SparseFeedbackTest, KeepsWhatThePatternSays) {
   for (auto pattern :
        {SparsityPattern::keepOverMatrix(0.37),
         SparsityPattern::keepPerRow(0.37), SparsityPattern::keepOfInputs(2, 5),
-        SparsityPattern::keepBlocks(2, 4, 0.5)})
+        SparsityPattern::keepBlocks(2, 4, 0.5),
+        SparsityPattern::keepBlocksPerRow(4, 2, 0.3)})
     for (int64_t block : {1, 7, 128}) {
       SparseWeights sparse = sparsified(w, g, pattern, {.block = block});
       EXPECT_EQ(sparse.mask.count(), countKept(pattern, 6, 20));

@@ -53,7 +53,8 @@ TEST(SparseFitTest, KeepsWhatThePatternSays) {
   for (auto pattern :
        {SparsityPattern::keepOverMatrix(0.37),
         SparsityPattern::keepPerRow(0.37), SparsityPattern::keepOfInputs(2, 5),
-        SparsityPattern::keepBlocks(2, 4, 0.5)})
+        SparsityPattern::keepBlocks(2, 4, 0.5),
+        SparsityPattern::keepBlocksPerRow(4, 2, 0.3)})
     for (int64_t iterations : {1, 2, 20})
       for (bool refit : {false, true}) {
         SparseWeights sparse = fitted(

@@ -4,6 +4,8 @@
 
 #include "SparseCases.h"
 
+#include <algorithm>
+
 using namespace linnet;
 using namespace linnet::test;
 
@@ -115,13 +117,44 @@ TEST(SparsityPatternTest, BlocksOfLargestNorm) {
   EXPECT_NEAR(chosen, best, 1e-12);
 }
 
+/// In each row of blocks, the last of which has 2 rows of 3.
+TEST(SparsityPatternTest, BlocksOfLargestNormInTheirRow) {
+  Matrix scores = scoreMagnitude(randomMatrix(8, 10, 5));
+  // Rows differ in size: over the matrix the first would have it all.
+  for (int64_t r = 3; r < 8; ++r)
+    for (int64_t c = 0; c < 10; ++c)
+      scores.at(r, c) *= 1e-3;
+  auto pattern = SparsityPattern::keepBlocksPerRow(3, 2, 0.4);
+  Mask mask = selected(scores, pattern);
+  EXPECT_EQ(mask.count(), 8 * 4);
+  EXPECT_EQ(countKept(pattern, 8, 10), 8 * 4);
+  for (int64_t row = 0; row < 8; row += 3) {
+    std::vector<double> kept, removed;
+    for (int64_t c = 0; c < 10; c += 2) {
+      double sum = 0;
+      for (int64_t r = row; r < std::min<int64_t>(row + 3, 8); ++r)
+        for (int64_t i = c; i < c + 2; ++i) {
+          sum += std::pow(scores.at(r, i), 2);
+          EXPECT_EQ(mask.keeps(r, i), mask.keeps(row, c));
+        }
+      (mask.keeps(row, c) ? kept : removed).push_back(sum);
+    }
+    EXPECT_EQ(kept.size(), 2u);
+    EXPECT_GE(*std::min_element(kept.begin(), kept.end()),
+              *std::max_element(removed.begin(), removed.end()));
+  }
+}
+
 /// A block of one weight is the pattern over the matrix, a group of all inputs
 /// that of rows.
 TEST(SparsityPatternTest, PatternsAgreeWhereTheyMeet) {
   Matrix scores = scoreMagnitude(randomMatrix(7, 10, 4));
-  for (double kept : {0., 0.1, 0.33, 0.5, 1.})
+  for (double kept : {0., 0.1, 0.33, 0.5, 1.}) {
     EXPECT_EQ(selected(scores, SparsityPattern::keepBlocks(1, 1, kept)),
               selected(scores, SparsityPattern::keepOverMatrix(kept)));
+    EXPECT_EQ(selected(scores, SparsityPattern::keepBlocksPerRow(1, 1, kept)),
+              selected(scores, SparsityPattern::keepPerRow(kept)));
+  }
   EXPECT_EQ(selected(scores, SparsityPattern::keepOfInputs(3, 10)),
             selected(scores, SparsityPattern::keepPerRow(0.3)));
 }
@@ -136,7 +169,8 @@ TEST(SparsityPatternTest, CountsWhatItKeeps) {
           SparsityPattern::keepPerRow(0.37),
           SparsityPattern::keepOfInputs(1, 4),
           SparsityPattern::keepOfInputs(0, 2),
-          SparsityPattern::keepBlocks(1, 4, 0.37)})
+          SparsityPattern::keepBlocks(1, 4, 0.37),
+          SparsityPattern::keepBlocksPerRow(4, 2, 0.37)})
       EXPECT_EQ(selected(scores, pattern).count(),
                 countKept(pattern, rows, columns));
   }
@@ -151,7 +185,8 @@ TEST(SparsityPatternTest, EqualScoresKeepTheLowerIndex) {
     EXPECT_EQ(first.keeps(e / 4, e % 4), e < 5) << e;
   for (const SparsityPattern &pattern :
        {SparsityPattern::keepPerRow(0.5), SparsityPattern::keepOfInputs(2, 4),
-        SparsityPattern::keepBlocks(2, 2, 0.5)}) {
+        SparsityPattern::keepBlocks(2, 2, 0.5),
+        SparsityPattern::keepBlocksPerRow(2, 2, 0.5)}) {
     Mask mask = selected(ones, pattern);
     for (int64_t e = 0; e < 8; ++e)
       EXPECT_EQ(mask.keeps(e / 4, e % 4), e % 4 < 2) << e;
@@ -199,6 +234,10 @@ TEST(SparsityPatternTest, RefusesPatterns) {
             "expected a multiple of 4 rows, but got 6");
   EXPECT_EQ(errorOf(SparsityPattern::keepBlocks(2, 4, 0.5)),
             "expected a multiple of 4 columns, but got 10");
+  EXPECT_EQ(errorOf(SparsityPattern::keepBlocksPerRow(4, 4, 0.5)),
+            "expected a multiple of 4 columns, but got 10");
+  EXPECT_EQ(errorOf(SparsityPattern::keepBlocksPerRow(4, 2, 1.5)),
+            "expected a fraction from 0 to 1, but got 1.5");
 }
 
 TEST(SparsityPatternTest, RefusesScores) {

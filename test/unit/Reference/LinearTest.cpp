@@ -138,6 +138,35 @@ TEST(LinearTest, PivotedLowRankIsAProductOfColumns) {
   EXPECT_LE(difference(y[0], multiply(x, w, nullptr)), 1e-14);
 }
 
+/// 2 of 3 blocks of 2 inputs; the second row of blocks has 3 outputs.
+TEST(LinearTest, BlockSparsePutsBlocksInTheirPlaces) {
+  Random random(8);
+  HostTensor x = random.tensor({2, 6}), values = random.tensor({19, 4});
+  HostTensor columns({2, 2}, {0, 2, 1, 2});
+  HostTensor w = HostTensor::filled({19, 6});
+  const int64_t places[2][4] = {{0, 1, 4, 5}, {2, 3, 4, 5}};
+  for (int64_t o = 0; o < 19; ++o)
+    for (int64_t j = 0; j < 4; ++j)
+      w.values[o * 6 + places[o / 16][j]] = values.values[o * 4 + j];
+  auto y = runOp("linnet.linear #linnet.block_sparse<16, 2, 6> %0, %1, %2",
+                 {x, values, Operand(columns, "i32")}, {{2, 19}});
+  EXPECT_LE(difference(y[0], multiply(x, w, nullptr)), 1e-14);
+}
+
+TEST(LinearTest, RefusesColumnsThatDoNotAscend) {
+  HostTensor x = HostTensor::filled({2, 6}),
+             values = HostTensor::filled({4, 4});
+  HostTensor columns({1, 2}, {2, 1});
+  std::string source =
+      wrapOp("linnet.linear #linnet.block_sparse<16, 2, 6> %0, %1, %2",
+             {x, values, Operand(columns, "i32")}, {{2, 4}});
+  std::string error = runError(source, {x, values, columns});
+  EXPECT_NE(error.find("factor 1: expected ascending numbers from 0 to 2 in "
+                       "each row, but got 1 at (0, 1)"),
+            std::string::npos)
+      << error;
+}
+
 TEST(LinearTest, RefusesOrdersThatAreNone) {
   HostTensor x = HostTensor::filled({2, 3}), order({3}, {2, 0, 2});
   std::string source = wrapOp("linnet.linear #linnet.permutation %0, %1",

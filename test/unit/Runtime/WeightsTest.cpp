@@ -240,6 +240,24 @@ TEST(WeightsTest, BuffersAreSharedAndAligned) {
   EXPECT_EQ(linnet_model_weight_bytes(model.get()), packed + 30);
 }
 
+/// Orders of inputs are read whole, rows that are looked up are not.
+TEST(WeightsTest, StepBytesCountOrders) {
+  TemporaryDirectory files;
+  std::string path = files.file("w.safetensors");
+  StoredTensor table = randomTensor("table", DataType::BF16, {3, 5});
+  StoredTensor order = randomTensor("order", DataType::I32, {2, 7});
+  writeTensors(path, {table, order});
+  Manifest manifest = withWeights(path,
+                                  {slotOf(table, WeightLayout::raw()),
+                                   slotOf(order, WeightLayout::raw()),
+                                   slotOf(order, WeightLayout::raw())},
+                                  "fake_addresses");
+  CompiledDirectory directory(manifest);
+  ModelHandle model = openModel(directory);
+  EXPECT_EQ(linnet_model_step_bytes(model.get()), 2 * 7 * 4);
+  EXPECT_EQ(linnet_model_weight_bytes(model.get()), 2 * 7 * 4 + 3 * 5 * 2);
+}
+
 TEST(WeightsTest, RelativePathsStartAtTheDirectory) {
   StoredTensor tensor = randomTensor("x", DataType::F32, {7});
   TemporaryDirectory files;
