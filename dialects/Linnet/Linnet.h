@@ -50,6 +50,9 @@ inline constexpr StringLiteral kModelAttr = "linnet.model";
 /// Module attribute (unit): a token's sums may not depend on how many tokens
 /// come with it. `linnet-select-form` sets it, kernels heed it.
 inline constexpr StringLiteral kExactDecodeAttr = "linnet.exact_decode";
+/// Argument and result attribute of a model's functions: what callers name it
+/// (`tokens`, `logits`, ...).
+inline constexpr StringLiteral kNameAttr = "linnet.name";
 /// Name of a model's main function.
 inline constexpr StringLiteral kForward = "forward";
 

@@ -23,8 +23,6 @@ using mlir::func::FuncOp;
 
 namespace {
 
-constexpr llvm::StringLiteral kNameAttr = "linnet.name";
-
 /// Erases what no result depends on.
 void eraseDead(FuncOp function) {
   llvm::SmallVector<mlir::Operation *> ops;
@@ -290,7 +288,7 @@ Status tapEnd(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
 
 /// What argument `number` of the model is.
 Result<ModelInput> inputOf(FuncOp forward, unsigned number) {
-  auto name = forward.getArgAttrOfType<mlir::StringAttr>(number, kNameAttr);
+  auto name = forward.getArgAttrOfType<mlir::StringAttr>(number, ir::kNameAttr);
   llvm::StringRef text = name ? name.getValue() : "";
   auto input = llvm::StringSwitch<std::optional<ModelInput>>(text)
                    .Case("tokens", ModelInput::Tokens)

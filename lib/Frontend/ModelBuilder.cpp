@@ -21,7 +21,6 @@ using namespace ::linnet;
 
 namespace {
 
-constexpr StringLiteral kNameAttr = "linnet.name";
 constexpr StringLiteral kEmbed = "embed";
 constexpr StringLiteral kHead = "head";
 /// No model has more kinds of layers, and each costs a function.
@@ -255,7 +254,7 @@ void ModelBuilder::writeForward() {
       startFunction(ir::kForward, types, /*isPrivate=*/false);
   function->moveBefore(&module->getBody()->front());
   for (auto [index, name] : llvm::enumerate(names))
-    function.setArgAttr(index, kNameAttr, b.getStringAttr(name));
+    function.setArgAttr(index, ir::kNameAttr, b.getStringAttr(name));
 
   SmallVector<Value> invariants = {function.getArgument(1)};
   SmallVector<Value> embedInputs = {function.getArgument(0),
@@ -278,7 +277,7 @@ void ModelBuilder::writeForward() {
     x = func::CallOp::create(b, kHead, activationType(facts.vocabulary), x)
             .getResult(0);
   endFunction(x);
-  function.setResultAttr(0, kNameAttr,
+  function.setResultAttr(0, ir::kNameAttr,
                          b.getStringAttr(facts.encoder ? "hidden" : "logits"));
 }
 

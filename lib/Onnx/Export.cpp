@@ -88,7 +88,8 @@ Status GraphExport::declareValue(ValueInfoProto &info, const std::string &name,
 Status GraphExport::declareInputs() {
   for (BlockArgument argument : function.getArguments()) {
     unsigned i = argument.getArgNumber();
-    auto given = function.getArgAttrOfType<StringAttr>(i, "linnet.name");
+    auto given =
+        function.getArgAttrOfType<StringAttr>(i, mlir::linnet::kNameAttr);
     std::string name =
         fresh(given ? given.str() : "input_" + std::to_string(i));
     names[argument] = name;
@@ -106,8 +107,8 @@ Status GraphExport::declareOutputs() {
   auto last = cast<func::ReturnOp>(function.getBody().front().getTerminator());
   for (OpOperand &operand : last->getOpOperands()) {
     unsigned i = operand.getOperandNumber();
-    auto given =
-        dyn_cast_or_null<StringAttr>(function.getResultAttr(i, "linnet.name"));
+    auto given = dyn_cast_or_null<StringAttr>(
+        function.getResultAttr(i, mlir::linnet::kNameAttr));
     std::string name =
         fresh(given ? given.str() : "output_" + std::to_string(i));
     Value value = operand.get();

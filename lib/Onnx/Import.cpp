@@ -21,7 +21,6 @@ namespace linnet {
 namespace onnx {
 namespace {
 
-constexpr StringLiteral kNameAttr = "linnet.name";
 constexpr StringLiteral kDimsAttr = "linnet.dims";
 
 class GraphImport {
@@ -158,7 +157,8 @@ Status GraphImport::declareInputs() {
         tensor.sizes.push_back(
             dims.emplace(dim.dim_param(), make()).first->second);
     }
-    function.setArgAttr(i, kNameAttr, b.getStringAttr(info->name()));
+    function.setArgAttr(i, mlir::linnet::kNameAttr,
+                        b.getStringAttr(info->name()));
     function.setArgAttr(i, kDimsAttr, namesOf(tensor.sizes));
     arguments.push_back(std::move(tensor));
   }
@@ -309,7 +309,8 @@ Status GraphImport::finish() {
   function.setType(b.getFunctionType(function.getArgumentTypes(),
                                      ValueRange(results).getTypes()));
   for (auto [i, info] : llvm::enumerate(graph.output())) {
-    function.setResultAttr(i, kNameAttr, b.getStringAttr(info.name()));
+    function.setResultAttr(i, mlir::linnet::kNameAttr,
+                           b.getStringAttr(info.name()));
     function.setResultAttr(i, kDimsAttr, namesOf(values.at(info.name()).sizes));
   }
   IRRewriter rewriter(b.getContext());

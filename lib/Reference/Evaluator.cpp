@@ -197,8 +197,8 @@ Interpreter::call(StringRef name, std::vector<TensorRef> arguments) {
     if (status)
       status = scope.set(value, std::move(arguments[number]));
     if (!status) {
-      auto label =
-          function.getArgAttrOfType<mlir::StringAttr>(number, "linnet.name");
+      auto label = function.getArgAttrOfType<mlir::StringAttr>(
+          number, mlir::linnet::kNameAttr);
       std::string which = label ? " ('" + label.str() + "')" : "";
       return makeError("@", name.str(), ": argument ", number, which, ": ",
                        status.error().str());

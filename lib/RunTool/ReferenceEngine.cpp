@@ -118,7 +118,8 @@ private:
     }
     std::vector<HostTensor> inputs;
     for (unsigned i = 0; i < forward.getNumArguments(); ++i) {
-      auto attr = forward.getArgAttrOfType<mlir::StringAttr>(i, "linnet.name");
+      auto attr = forward.getArgAttrOfType<mlir::StringAttr>(
+          i, mlir::linnet::kNameAttr);
       llvm::StringRef name = attr ? attr.getValue() : "";
       if (forward.getArgument(i).getType().isIndex())
         inputs.push_back(HostTensor::scalar(0));

@@ -113,7 +113,7 @@ static void describePhase(func::FuncOp source, LoweredFunction &lowered) {
       "linnet.inputs",
       describeValues(
           b, source.getArgumentTypes(),
-          [&](unsigned i) { return source.getArgAttr(i, "linnet.name"); },
+          [&](unsigned i) { return source.getArgAttr(i, kNameAttr); },
           [&](unsigned i) {
             return bool(source.getArgAttr(i, "linnet.state"));
           }));
@@ -121,7 +121,7 @@ static void describePhase(func::FuncOp source, LoweredFunction &lowered) {
       "linnet.outputs",
       describeValues(
           b, source.getResultTypes(),
-          [&](unsigned i) { return source.getResultAttr(i, "linnet.name"); },
+          [&](unsigned i) { return source.getResultAttr(i, kNameAttr); },
           [&](unsigned i) {
             return bool(source.getResultAttr(i, "linnet.state"));
           }));
