@@ -29,6 +29,8 @@ enum Register {
   Leaf7x1D,
   LeafDx1A,
   Leaf14B,
+  /// Bit v: AVX10 of version v or newer.
+  Avx10Versions,
   Extended1C,
   Extended1D,
   Extended8B,
@@ -132,6 +134,8 @@ constexpr Feature kFeatures[] = {
     {"xsavec", LeafDx1A, 1, Saved::Ymm},
     {"xsaves", LeafDx1A, 3, Saved::Ymm},
     {"ptwrite", Leaf14B, 4},
+    {"avx10.1", Avx10Versions, 1, Saved::Zmm},
+    {"avx10.2", Avx10Versions, 2, Saved::Zmm},
     {"sahf", Extended1C, 0},
     {"lzcnt", Extended1C, 5},
     {"sse4a", Extended1C, 6},
@@ -172,6 +176,9 @@ struct Processor {
       registers[LeafDx1A] = a;
     if (__get_cpuid_count(0x14, 0, &a, &b, &c, &d))
       registers[Leaf14B] = b;
+    bool hasAvx10 = registers[Leaf7x1D] >> 19 & 1;
+    if (hasAvx10 && __get_cpuid_count(0x24, 0, &a, &b, &c, &d))
+      registers[Avx10Versions] = (2u << std::min(b & 255, 30u)) - 1;
     if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
       registers[Extended1C] = c;
       registers[Extended1D] = d;
