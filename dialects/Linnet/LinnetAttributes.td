@@ -262,6 +262,35 @@ def Linnet_QuantizedAttr : Linnet_Structure<"QuantizedStructure", "quantized", "
   let genVerifyDecl = 1;
 }
 
+def Linnet_NmSparseAttr : Linnet_Structure<"NmSparseStructure", "nm_sparse", "2",
+    ["findObstacle"]> {
+  let summary = "W with `kept` of each `of` inputs";
+  let description = [{
+    In each row, of every `of` inputs that follow each other at most `kept` have
+    a weight: with g = j / kept,
+
+    `W[o, of g + positions[o, j]] = values[o, j]`, all other entries are zero.
+
+    Two factors: `values` `[out, n]` of floats, n = kept times the number of
+    groups, and `positions` `[out, n b / 8]` of i8: b = 2 bits for each value if
+    `of` is at most 4, else 4 bits, the first in the lowest bits of a byte.
+    Positions are numbers below `of`, ascending in each group; n b is a multiple
+    of 8. `kept` is 1 to `of`, `of` at most 16. 2 of 4: Mishra et al. 2021.
+
+    ```mlir
+    %y = linnet.linear #linnet.nm_sparse<2, 4> %x, %values, %positions
+      : (tensor<?x?x32xf32>, tensor<40x16xbf16>, tensor<40x4xi8>) -> tensor<?x?x40xf32>
+    ```
+  }];
+  let parameters = (ins "int64_t":$kept, "int64_t":$of);
+  let assemblyFormat = "`<` $kept `,` $of `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bits of a position.
+    int64_t getPositionBits() const { return getOf() <= 4 ? 2 : 4; }
+  }];
+}
+
 def Linnet_BlockDiagonalAttr : Linnet_Structure<"BlockDiagonalStructure", "block_diagonal", "1"> {
   let summary = "W = diag(W_1, ..., W_n), blocks of one size";
   let description = [{

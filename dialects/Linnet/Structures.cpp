@@ -370,6 +370,97 @@ int64_t QuantizedStructureAttr::getFlops(TypeRange factors) const {
 }
 
 //===----------------------------------------------------------------------===//
+// nm_sparse
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+NmSparseStructureAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                              int64_t kept, int64_t of) {
+  if (of < 1 || of > 16)
+    return emitError() << "expected 1 to 16 inputs in a group, but got " << of;
+  if (kept < 1 || kept > of)
+    return emitError() << "expected 1 to " << of
+                       << " kept inputs of a group, but got " << kept;
+  return success();
+}
+
+FailureOr<LinearShape> NmSparseStructureAttr::inferShape(
+    TypeRange factors, function_ref<InFlightDiagnostic()> emitError) const {
+  if (failed(expectFactors(factors, 2, emitError)))
+    return failure();
+  auto values = matrixShape(factors, 0, emitError);
+  if (failed(values))
+    return failure();
+  auto positions = dyn_cast<RankedTensorType>(factors[1]);
+  if (!positions || positions.getRank() != 2 || !positions.hasStaticShape() ||
+      !positions.getElementType().isInteger(8))
+    return emitError()
+           << "expected factor 1 to be a static matrix of i8, but got "
+           << factors[1];
+  int64_t out = (*values)[0], count = (*values)[1],
+          bits = count * getPositionBits();
+  if (count < 1 || count % getKept() || bits % 8)
+    return emitError() << "expected values of whole groups of " << getKept()
+                       << ", whose positions fill bytes, but got "
+                       << factors[0];
+  if (positions.getDimSize(0) != out || positions.getDimSize(1) != bits / 8)
+    return emitError() << "expected positions of shape [" << out << ", "
+                       << bits / 8 << "], but got " << factors[1];
+  return LinearShape{count / getKept() * getOf(), out};
+}
+
+/// Position `number` of those that bytes from `row` on hold.
+static int64_t positionAt(const double *row, int64_t number, int64_t bits) {
+  int64_t each = 8 / bits;
+  return (int64_t(row[number / each]) & 255) >> (number % each * bits) &
+         ((1 << bits) - 1);
+}
+
+std::string
+NmSparseStructureAttr::findObstacle(unsigned number,
+                                    const FactorValue &factor) const {
+  if (number != 1)
+    return {};
+  int64_t bytes = factor.shape()[1], bits = getPositionBits(),
+          count = bytes * 8 / bits;
+  for (int64_t o = 0; o < factor.shape()[0]; ++o)
+    for (int64_t j = 0; j < count; ++j) {
+      const double *row = factor.values.data() + o * bytes;
+      int64_t position = positionAt(row, j, bits);
+      if (position >= getOf() ||
+          (j % getKept() && position <= positionAt(row, j - 1, bits)))
+        return "expected ascending numbers from 0 to " +
+               std::to_string(getOf() - 1) + " in each group, but got " +
+               std::to_string(position) + " at (" + std::to_string(o) + ", " +
+               std::to_string(j) + ")";
+    }
+  return {};
+}
+
+std::vector<double>
+NmSparseStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
+  const FactorValue &values = factors[0], &positions = factors[1];
+  int64_t out = values.shape()[0], count = values.shape()[1],
+          bytes = positions.shape()[1], in = count / getKept() * getOf();
+  std::vector<double> dense(out * in, 0.0);
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t j = 0; j < count; ++j)
+      dense[o * in + j / getKept() * getOf() +
+            positionAt(positions.values.data() + o * bytes, j,
+                       getPositionBits())] = values.values[o * count + j];
+  return dense;
+}
+
+Value NmSparseStructureAttr::buildApply(OpBuilder &, Location, Value,
+                                        ValueRange) const {
+  return {};
+}
+
+int64_t NmSparseStructureAttr::getFlops(TypeRange factors) const {
+  return 2 * cast<ShapedType>(factors[0]).getNumElements();
+}
+
+//===----------------------------------------------------------------------===//
 // block_sparse
 //===----------------------------------------------------------------------===//
 

@@ -1,18 +1,9 @@
 //===- SparseMaps.cpp - matrices with zeros -------------------------------===//
 //
-// Stored as matrices, zeros and all: other programs read them, and nothing gets
+// Any zeros are stored as such: other programs read them, and nothing gets
 // smaller or faster by them here, so that a budget of bytes or multiplications
-// declines them (block_sparse is what it can use).
-//
-// A kernel for 2 of 4 would pay. Measured on a Xeon with AVX-512 (2 vCPU,
-// loaded by others), products of a vector with 2 GB of bf16 weights in panels
-// of 64 outputs, medians of the ratios to the dense panels of 9 alternating
-// runs, on one thread and two: 1.5 and 1.6 times as fast with the values and
-// positions of 2 bits (the two values of a lane meet entries that vpermilps
-// picks out of four broadcast inputs), 1.7 and 1.8 with a bitmap per input and
-// vpexpandw. Both read 1.78 times fewer bytes. What is missing is the
-// structure: codes and bitmaps are of a group of outputs, so packing has to
-// make them.
+// declines them. Those of a pattern (so many of each group of inputs) are left
+// out.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +11,7 @@
 
 #include "linnet/Numerics/SparseFit.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -118,6 +110,53 @@ private:
   }
 };
 
+/// The kept values of every group of inputs, and where they stand.
+class GroupSparseMap : public FittedMap {
+public:
+  GroupSparseMap(Matrix weights, int64_t kept, int64_t of)
+      : weights(std::move(weights)), kept(kept), of(of) {}
+  Matrix toDense() const override { return weights; }
+  Result<std::vector<std::vector<std::byte>>>
+  store(const LinearMap &map) override {
+    int64_t groups = weights.columns() / of, bits = positionBits(of);
+    Matrix values(weights.rows(), groups * kept);
+    std::vector<int64_t> inputs;
+    std::vector<uint8_t> positions(size_t(values.size() * bits / 8));
+    for (int64_t r = 0; r < values.rows(); ++r)
+      for (int64_t g = 0; g < groups; ++g)
+        for (int64_t place : placesOf(r, g)) {
+          auto at = int64_t(inputs.size());
+          inputs.push_back(g * of + place);
+          values.data()[at] = weights.at(r, g * of + place);
+          positions[size_t(at * bits / 8)] |= uint8_t(place << (at * bits % 8));
+        }
+    Result<std::vector<std::byte>> bytes = roundMatrix(values, map.dtype);
+    if (!bytes)
+      return bytes.error();
+    for (int64_t at = 0; at < values.size(); ++at)
+      weights.at(at / values.columns(), inputs[size_t(at)]) = values.data()[at];
+    return std::vector{bytes.take(), bytesOf(positions)};
+  }
+
+  static int64_t positionBits(int64_t of) { return of <= 4 ? 2 : 4; }
+
+private:
+  /// Where the values of a group stand, ascending: those that are not 0, and
+  /// others if these are fewer.
+  std::vector<int64_t> placesOf(int64_t row, int64_t group) const {
+    std::vector<int64_t> places;
+    for (bool wanted : {true, false})
+      for (int64_t i = 0; i < of && int64_t(places.size()) < kept; ++i)
+        if ((weights.at(row, group * of + i) != 0) == wanted)
+          places.push_back(i);
+    std::sort(places.begin(), places.end());
+    return places;
+  }
+
+  Matrix weights;
+  int64_t kept, of;
+};
+
 /// So many of each group of inputs: 2 of 4.
 class GroupSparseStructure : public PatternStructure {
 public:
@@ -126,27 +165,64 @@ public:
   Status check(const LinearMap &map,
                const PlanNumbers &numbers) const override {
     int64_t kept = numbers.at(kKept), of = numbers.at(kOf);
-    if (of < 1 || kept < 1 || kept > of)
-      return makeError("key 'kept': expected 1 to ", of, ", key 'of', but got ",
-                       kept);
+    if (of < 1 || of > kMostOf || kept < 1 || kept > of)
+      return makeError("key 'kept': expected 1 to ",
+                       std::clamp<int64_t>(of, 1, kMostOf),
+                       ", key 'of', which is at most ", kMostOf, ", but got ",
+                       kept, " of ", of);
     if (map.columns % of)
       return makeError("key 'of': expected a divisor of ", map.columns,
                        " inputs, but got ", of);
+    if (map.columns / of * kept * GroupSparseMap::positionBits(of) % 8)
+      return makeError("key 'kept': expected positions of ", map.columns,
+                       " inputs that fill bytes, but got ", kept, " of ", of);
     return {};
   }
   std::vector<PlanNumbers>
   candidates(const LinearMap &map,
              const CompressOptions &options) const override {
-    if (map.columns % options.patternSize)
+    PlanNumbers numbers{{kKept, options.patternKept},
+                        {kOf, options.patternSize}};
+    if (!check(map, numbers))
       return {};
-    return {{{kKept, options.patternKept}, {kOf, options.patternSize}}};
+    return {numbers};
+  }
+  FitResult fit(const Matrix &target, const FitInputs &inputs,
+                const PlanNumbers &numbers) const override {
+    Result<Matrix> fitted =
+        fitPattern(target, inputs, patternOf(target, numbers), false);
+    if (!fitted)
+      return fitted.error();
+    return std::unique_ptr<FittedMap>(std::make_unique<GroupSparseMap>(
+        fitted.take(), numbers.at(kKept), numbers.at(kOf)));
   }
   int64_t parameters(const LinearMap &map,
                      const PlanNumbers &numbers) const override {
     return map.parameters() / numbers.at(kOf) * numbers.at(kKept);
   }
+  int64_t operations(const LinearMap &map,
+                     const PlanNumbers &numbers) const override {
+    return parameters(map, numbers);
+  }
+  std::vector<TensorSpec> factors(const LinearMap &map,
+                                  const PlanNumbers &numbers) const override {
+    int64_t count = map.columns / numbers.at(kOf) * numbers.at(kKept);
+    return {{"values", map.dtype, {map.rows, count}},
+            {"positions",
+             DataType::I8,
+             {map.rows,
+              count * GroupSparseMap::positionBits(numbers.at(kOf)) / 8}}};
+  }
+  std::string attribute(const LinearMap &,
+                        const PlanNumbers &numbers) const override {
+    return "nm_sparse<" + std::to_string(numbers.at(kKept)) + ", " +
+           std::to_string(numbers.at(kOf)) + ">";
+  }
 
 private:
+  /// Of inputs in a group.
+  static constexpr int64_t kMostOf = 16;
+
   SparsityPattern patternOf(const Matrix &,
                             const PlanNumbers &numbers) const override {
     return SparsityPattern::keepOfInputs(numbers.at(kKept), numbers.at(kOf));

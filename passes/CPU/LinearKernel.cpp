@@ -36,6 +36,8 @@ struct PanelForm {
   QuantizedStructureAttr codes;
   /// Null if every input is stored.
   BlockSparseStructureAttr kept;
+  /// Null unless some of each group of inputs are stored.
+  NmSparseStructureAttr pattern;
 
   /// The matrix that panels hold of one of this shape.
   LinearShape stored(LinearShape shape, TypeRange factors) const {
@@ -56,8 +58,9 @@ public:
                 const PanelForm &form, bool exact)
       : k(k), exact(exact), blocks(shape.blocks), in(shape.blockIn()),
         out(shape.blockOut()), bias(bias), codes(form.codes), kept(form.kept),
-        table(bias ? Bias + 1 : Bias), vectors(k.target.panelVectors()),
-        width(k.target.panelWidth()), blockPanels((out + width - 1) / width) {}
+        pattern(form.pattern), table(bias ? Bias + 1 : Bias),
+        vectors(k.target.panelVectors()), width(k.target.panelWidth()),
+        blockPanels((out + width - 1) / width) {}
 
   /// Rows along dimension 1 (tokens) of each batch row.
   void emitManyRows();
@@ -86,13 +89,34 @@ private:
     return k.load(k.argument(table), {panel.number, number, lane},
                   k.target.lanes);
   }
+  /// Weights of input `inner` of a pattern: those of its group that stand
+  /// there.
+  Value loadKept(const Panel &panel, Value inner, Value lane);
+  /// Products of kept values with the inputs that they pick, without
+  /// unpacking.
+  TileAccumulators multiplyKept(ArrayRef<Panel> panels, int64_t rows,
+                                bool rowsAreBatch, TileAccumulators sums);
+  /// Entries of `table`, a vector of 16, by the lowest 4 bits of `index`.
+  Value lookUp16(Value table, Value index) {
+    return LLVM::CallIntrinsicOp::create(
+               k, k.vector(k.target.lanes, k.getF32Type()),
+               k.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
+               ValueRange{table, index})
+        .getResult(0);
+  }
   /// Where a panel has input `inner`.
   Value rowOf(Value inner) {
+    if (pattern)
+      return arith::DivUIOp::create(k, k.mul(inner, k.cst(pattern.getKept())),
+                                    k.cst(pattern.getOf()));
     return codes && codes.getBits() == 4
                ? Value(arith::ShRUIOp::create(k, inner, k.cst(1)))
                : inner;
   }
-  bool narrow() const { return !k.argumentType(W).getElementType().isF32(); }
+  /// Whether weights are made f32 once for many rows.
+  bool narrow() const {
+    return pattern || !k.argumentType(W).getElementType().isF32();
+  }
   /// Which of the lanes from `column` on are columns; null if all are.
   Value validLanes(const Panel &panel, Value column);
   /// Accumulators before the first product: the bias, or zeros.
@@ -138,6 +162,7 @@ private:
   bool bias;
   QuantizedStructureAttr codes;
   BlockSparseStructureAttr kept;
+  NmSparseStructureAttr pattern;
   unsigned table;
   int64_t vectors, width, blockPanels;
   /// A narrow panel block as f32, in scratch.
@@ -202,7 +227,100 @@ SmallVector<Value> LinearEmitter::place(Value batch, Value token,
   }
 }
 
+Value LinearEmitter::loadKept(const Panel &panel, Value inner, Value lane) {
+  const int64_t lanes = k.target.lanes, bits = pattern.getPositionBits();
+  Type integers = k.vector(lanes, k.getI32Type());
+  auto splat = [&](Value index) {
+    return k.splat(arith::IndexCastOp::create(k, k.getI32Type(), index), lanes);
+  };
+  Value group = arith::DivUIOp::create(k, inner, k.cst(pattern.getOf()));
+  Value place = splat(arith::RemUIOp::create(k, inner, k.cst(pattern.getOf())));
+  Value sum = k.splat(0.0, lanes), mask = splat(k.cst((1 << bits) - 1));
+  for (int64_t i = 0; i < pattern.getKept(); ++i) {
+    Value row = k.add(k.mul(group, k.cst(pattern.getKept())), k.cst(i));
+    Value byte = arith::DivUIOp::create(k, row, k.cst(8 / bits));
+    Value shift =
+        k.mul(arith::RemUIOp::create(k, row, k.cst(8 / bits)), k.cst(bits));
+    Value position = arith::ExtUIOp::create(
+        k, integers,
+        k.load(k.argument(table), {panel.number, byte, lane}, lanes));
+    position = arith::AndIOp::create(
+        k, arith::ShRUIOp::create(k, position, splat(shift)), mask);
+    Value isThere =
+        arith::CmpIOp::create(k, arith::CmpIPredicate::eq, position, place);
+    sum = arith::SelectOp::create(
+        k, isThere, k.load(k.argument(W), {panel.number, row, lane}, lanes),
+        sum);
+  }
+  return sum;
+}
+
+TileAccumulators LinearEmitter::multiplyKept(ArrayRef<Panel> panels,
+                                             int64_t rows, bool rowsAreBatch,
+                                             TileAccumulators sums) {
+  const int64_t kept = pattern.getKept(), of = pattern.getOf(),
+                bits = pattern.getPositionBits(), lanes = k.target.lanes;
+  // So many groups whose positions fill bytes.
+  const int64_t groups = std::lcm(kept * bits, int64_t(8)) / (kept * bits);
+  const int64_t bytes = groups * kept * bits / 8,
+                columns = vectors * int64_t(panels.size());
+  // The inputs of a group, again and again: bits above a position's do not
+  // matter then.
+  SmallVector<int64_t> again;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    again.push_back(std::min(lane % (int64_t(1) << bits), of - 1));
+  Type integers = k.vector(lanes, k.getI32Type());
+  return k.loop(
+      k.cst(0), k.cst(in / of / groups), k.cst(1), sums,
+      [&](Value number, ValueRange carried) {
+        SmallVector<Value> totals(carried), inputs;
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t g = 0; g < groups; ++g) {
+            Value group = k.add(k.mul(number, k.cst(groups)), k.cst(g));
+            Value x = k.load(k.argument(X),
+                             placeOfRow(k.cst(0), k.cst(r), rowsAreBatch,
+                                        k.mul(group, k.cst(of))),
+                             of);
+            inputs.push_back(vector::ShuffleOp::create(k, x, x, again));
+          }
+        for (int64_t v = 0; v < columns; ++v) {
+          Value panel = panels[v / vectors].number,
+                lane = k.cst(v % vectors * lanes);
+          for (int64_t b = 0; b < bytes; ++b) {
+            Value byte = k.add(k.mul(number, k.cst(bytes)), k.cst(b));
+            Value positions = arith::ExtUIOp::create(
+                k, integers,
+                k.load(k.argument(table), {panel, byte, lane}, lanes));
+            for (int64_t e = 0; e < 8 / bits; ++e) {
+              int64_t own = b * 8 / bits + e;
+              Value index = positions;
+              if (e)
+                index = arith::ShRUIOp::create(
+                    k, positions,
+                    k.splat(arith::ConstantIntOp::create(k, k.getI32Type(),
+                                                         e * bits),
+                            lanes));
+              Value value = k.load(
+                  k.argument(W),
+                  {panel,
+                   k.add(k.mul(number, k.cst(groups * kept)), k.cst(own)),
+                   lane},
+                  lanes);
+              for (int64_t r = 0; r < rows; ++r) {
+                Value picked = lookUp16(inputs[r * groups + own / kept], index);
+                Value &sum = totals[r * columns + v];
+                sum = k.fma(picked, value, sum);
+              }
+            }
+          }
+        }
+        return totals;
+      });
+}
+
 Value LinearEmitter::loadWeights(const Panel &panel, Value inner, Value lane) {
+  if (pattern)
+    return loadKept(panel, inner, lane);
   if (!codes)
     return k.load(k.argument(W), {panel.number, inner, lane}, k.target.lanes);
   Value group = k.cst(0);
@@ -434,14 +552,9 @@ std::pair<Value, Value> LinearEmitter::splitPairs(Value bytes) {
     Value values = arith::ConstantOp::create(
         k, DenseElementsAttr::get(cast<ShapedType>(floats),
                                   ArrayRef<float>(table)));
-    auto lookUp = [&](Value index) {
-      return LLVM::CallIntrinsicOp::create(
-                 k, floats, k.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
-                 ValueRange{values, index})
-          .getResult(0);
-    };
     Value pair = arith::ExtUIOp::create(k, integers, bytes);
-    return {lookUp(pair), lookUp(arith::ShRUIOp::create(k, pair, splat(4)))};
+    return {lookUp16(values, pair),
+            lookUp16(values, arith::ShRUIOp::create(k, pair, splat(4)))};
   }
   Value pair = arith::ExtSIOp::create(k, integers, bytes);
   Value low = arith::ShRSIOp::create(
@@ -503,7 +616,9 @@ void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
         placeOfRow(k.cst(0), k.cst(r), rowsAreBatch,
                    inputOf(panels[v / vectors], v % vectors, inner)));
   };
-  sums = multiplyStreams(panels, rows, std::move(sums), left);
+  sums = pattern && !exact && k.target.looksUp16()
+             ? multiplyKept(panels, rows, rowsAreBatch, std::move(sums))
+             : multiplyStreams(panels, rows, std::move(sums), left);
   for (int64_t s = 0; s < count; ++s) {
     TileAccumulators part;
     for (int64_t r = 0; r < rows; ++r)
@@ -613,13 +728,15 @@ void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
 /// How panels hold a structure that has a kernel here.
 static std::optional<PanelForm> panelFormOf(StructureAttrInterface structure) {
   if (auto dense = dyn_cast<DenseStructureAttr>(structure))
-    return PanelForm{dense.getStorage(), {}, {}};
+    return PanelForm{dense.getStorage(), {}, {}, {}};
   if (auto blocks = dyn_cast<BlockDiagonalStructureAttr>(structure))
-    return PanelForm{blocks.getStorage(), {}, {}};
+    return PanelForm{blocks.getStorage(), {}, {}, {}};
   if (auto codes = dyn_cast<QuantizedStructureAttr>(structure))
-    return PanelForm{Storage::OutIn, codes, {}};
+    return PanelForm{Storage::OutIn, codes, {}, {}};
   if (auto kept = dyn_cast<BlockSparseStructureAttr>(structure))
-    return PanelForm{Storage::OutIn, {}, kept};
+    return PanelForm{Storage::OutIn, {}, kept, {}};
+  if (auto pattern = dyn_cast<NmSparseStructureAttr>(structure))
+    return PanelForm{Storage::OutIn, {}, {}, pattern};
   return std::nullopt;
 }
 
@@ -638,11 +755,13 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
       factors);
   std::optional<Buffer> table;
   Buffer w;
-  if (form->codes) {
+  if (form->codes || form->pattern) {
     std::optional<Buffer> stored = panelsOfWeight(f, op.getFactors()[0]);
     table = panelsOfWeight(f, op.getFactors()[1]);
     if (!stored || !table)
-      return op.emitOpError("expected codes and scales that are weights");
+      return op.emitOpError("expected ")
+             << (form->codes ? "codes and scales" : "values and positions")
+             << " that are weights";
     w = *stored;
   } else {
     w = panelsOf(f, op, shape, form->storage == Storage::InOut);

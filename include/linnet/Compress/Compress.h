@@ -66,8 +66,8 @@ struct CompressOptions {
   /// "low_rank_int8", "low_rank_int4" (two factors of codes), "blast" (blocks
   /// that share their factors), "monarch" (blocks of low rank each),
   /// "block_sparse" (blocks, of which as many are kept in every row of blocks),
-  /// "sparse", "nm_sparse" (zeros, stored as such). Without a budget all become
-  /// the only one.
+  /// "nm_sparse" (so many of each group of inputs), "sparse" (zeros, stored as
+  /// such). Without a budget all become the only one.
   std::vector<std::string> structures = {"pivoted_low_rank"};
   /// Inputs that share a scale, of structures with codes; 0: all of a row.
   int64_t group = 64;

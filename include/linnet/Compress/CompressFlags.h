@@ -99,7 +99,7 @@ public:
                 "block_sparse      blocks of --block-size, as many in every "
                 "row\n"
                 "sparse            zeros anywhere, stored as such\n"
-                "nm_sparse         zeros by --pattern, stored as such\n"
+                "nm_sparse         some of each group of inputs, by --pattern\n"
                 "Without a budget all become the only one")),
         group("group", llvm::cl::value_desc("N"), llvm::cl::cat(category),
               llvm::cl::location(options.group), llvm::cl::init(64),

@@ -259,6 +259,62 @@ func.func @linear_other_parts(%x: tensor<5x6xf32>, %w: tensor<4x6xf32>) {
 
 // -----
 
+func.func @linear_c1_nm_sparse_positions(%x: tensor<5x8xf32>, %w: tensor<4x4xf32>, %p: tensor<4x1xi16>) {
+  // expected-error @+1 {{expected factor 1 to be a static matrix of i8, but got 'tensor<4x1xi16>'}}
+  %y = linnet.linear #linnet.nm_sparse<2, 4> %x, %w, %p : (tensor<5x8xf32>, tensor<4x4xf32>, tensor<4x1xi16>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_nm_sparse_groups(%x: tensor<5x8xf32>, %w: tensor<4x4xf32>, %p: tensor<4x1xi8>) {
+  // expected-error @+1 {{expected values of whole groups of 3, whose positions fill bytes, but got 'tensor<4x4xf32>'}}
+  %y = linnet.linear #linnet.nm_sparse<3, 4> %x, %w, %p : (tensor<5x8xf32>, tensor<4x4xf32>, tensor<4x1xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_nm_sparse_bytes(%x: tensor<5x4xf32>, %w: tensor<4x2xf32>, %p: tensor<4x1xi8>) {
+  // expected-error @+1 {{expected values of whole groups of 2, whose positions fill bytes, but got 'tensor<4x2xf32>'}}
+  %y = linnet.linear #linnet.nm_sparse<2, 4> %x, %w, %p : (tensor<5x4xf32>, tensor<4x2xf32>, tensor<4x1xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_nm_sparse_rows(%x: tensor<5x8xf32>, %w: tensor<4x4xf32>, %p: tensor<3x1xi8>) {
+  // expected-error @+1 {{expected positions of shape [4, 1], but got 'tensor<3x1xi8>'}}
+  %y = linnet.linear #linnet.nm_sparse<2, 4> %x, %w, %p : (tensor<5x8xf32>, tensor<4x4xf32>, tensor<3x1xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @nm_sparse_of(%x: tensor<5x8xf32>, %w: tensor<4x4xf32>, %p: tensor<4x1xi8>) {
+  // expected-error @+1 {{expected 1 to 16 inputs in a group, but got 17}}
+  %y = linnet.linear #linnet.nm_sparse<2, 17> %x, %w, %p : (tensor<5x8xf32>, tensor<4x4xf32>, tensor<4x1xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @nm_sparse_kept(%x: tensor<5x8xf32>, %w: tensor<4x4xf32>, %p: tensor<4x1xi8>) {
+  // expected-error @+1 {{expected 1 to 4 kept inputs of a group, but got 5}}
+  %y = linnet.linear #linnet.nm_sparse<5, 4> %x, %w, %p : (tensor<5x8xf32>, tensor<4x4xf32>, tensor<4x1xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @nm_sparse_none_kept(%x: tensor<5x8xf32>, %w: tensor<4x4xf32>, %p: tensor<4x1xi8>) {
+  // expected-error @+1 {{expected 1 to 4 kept inputs of a group, but got 0}}
+  %y = linnet.linear #linnet.nm_sparse<0, 4> %x, %w, %p : (tensor<5x8xf32>, tensor<4x4xf32>, tensor<4x1xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
 func.func @linear_c1_block_sparse_values(%x: tensor<5x6xf32>, %w: tensor<4x4xi8>, %c: tensor<1x2xi32>) {
   // expected-error @+1 {{expected factor 0 to be a static matrix of floats, but got 'tensor<4x4xi8>'}}
   %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x6xf32>, tensor<4x4xi8>, tensor<1x2xi32>) -> tensor<5x4xf32>

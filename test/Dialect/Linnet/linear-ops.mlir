@@ -41,6 +41,15 @@ func.func @block_sparse(%x: tensor<?x?x32xf32>, %w: tensor<40x12xbf16>, %c: tens
   return
 }
 
+// CHECK-LABEL: func.func @nm_sparse(
+func.func @nm_sparse(%x: tensor<?x?x32xf32>, %w: tensor<40x16xbf16>, %p: tensor<40x4xi8>, %q: tensor<40x8xi8>, %b: tensor<40xf32>) {
+  // CHECK: linnet.linear #linnet.nm_sparse<2, 4> %{{.*}}, %{{.*}}, %{{.*}} bias(%{{.*}}) : (tensor<?x?x32xf32>, tensor<40x16xbf16>, tensor<40x4xi8>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  %0 = linnet.linear #linnet.nm_sparse<2, 4> %x, %w, %p bias(%b) : (tensor<?x?x32xf32>, tensor<40x16xbf16>, tensor<40x4xi8>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  // CHECK: linnet.linear #linnet.nm_sparse<4, 8> %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x16xbf16>, tensor<40x8xi8>) -> tensor<?x?x40xf32>
+  %1 = linnet.linear #linnet.nm_sparse<4, 8> %x, %w, %q : (tensor<?x?x32xf32>, tensor<40x16xbf16>, tensor<40x8xi8>) -> tensor<?x?x40xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @composites(
 func.func @composites(%x: tensor<?x?x32xf32>, %w: tensor<40x32xf32>, %o: tensor<32xi32>, %u: tensor<40x4xf32>, %v: tensor<4x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40x2xbf16>, %b: tensor<40xf32>) {
   // CHECK: linnet.linear #linnet.product<[#linnet.dense, #linnet.permutation]> %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x32xf32>, tensor<32xi32>) -> tensor<?x?x40xf32>

@@ -79,6 +79,13 @@ func.func @declines_block_sparse(%x: tensor<2x32xf32>, %w: tensor<40x12xf32>, %c
   return %y : tensor<2x40xf32>
 }
 
+// CHECK-LABEL: func @declines_nm_sparse
+func.func @declines_nm_sparse(%x: tensor<2x32xf32>, %w: tensor<40x16xf32>, %p: tensor<40x4xi8>) -> tensor<2x40xf32> {
+  // CHECK-COUNT-1: linnet.linear #linnet.nm_sparse<2, 4>
+  %y = linnet.linear #linnet.nm_sparse<2, 4> %x, %w, %p : (tensor<2x32xf32>, tensor<40x16xf32>, tensor<40x4xi8>) -> tensor<2x40xf32>
+  return %y : tensor<2x40xf32>
+}
+
 // CHECK-LABEL: func @declines_dense
 func.func @declines_dense(%x: tensor<2x32xf32>, %w: tensor<40x32xf32>) -> tensor<2x40xf32> {
   // CHECK-COUNT-1: linnet.linear #linnet.dense

@@ -339,6 +339,38 @@ TEST(FitMap, ProductsOfFactors) {
   EXPECT_FALSE(bool(blastStructure().check(map, {{"blocks", 3}, {"rank", 3}})));
 }
 
+/// What is stored of a pattern is W1 again, also of groups with fewer values.
+TEST(FitMap, StoredPatterns) {
+  Matrix w = randomMatrix(5, 48, 41);
+  w.at(0, 0) = w.at(0, 1) = w.at(0, 2) = 0;
+  for (auto [kept, of] : {std::pair(2, 4), {1, 4}, {4, 8}, {2, 3}}) {
+    MapPlan plan(groupSparseStructure(), {{"kept", kept}, {"of", of}});
+    LinearMap map = mapOf(w);
+    map.dtype = DataType::F32;
+    ASSERT_TRUE(bool(plan.structure->check(map, plan.numbers)));
+    FitResult fitted = fitMatrix(w, plan);
+    ASSERT_TRUE(bool(fitted));
+    auto stored = (*fitted)->store(map);
+    ASSERT_TRUE(bool(stored));
+    Matrix dense = (*fitted)->toDense();
+    const auto *values = reinterpret_cast<const float *>((*stored)[0].data());
+    int64_t bits = of <= 4 ? 2 : 4, count = 48 / of * kept;
+    ASSERT_EQ(int64_t((*stored)[1].size()), 5 * count * bits / 8);
+    Matrix again(5, 48);
+    for (int64_t r = 0; r < 5; ++r)
+      for (int64_t j = 0; j < count; ++j) {
+        int64_t at = r * count + j;
+        int byte = int((*stored)[1][size_t(at * bits / 8)]);
+        int64_t place = (byte >> (at * bits % 8)) & ((1 << bits) - 1);
+        ASSERT_LT(place, of);
+        again.at(r, j / kept * of + place) = double(values[at]);
+      }
+    EXPECT_EQ(norm(again - dense), 0);
+    EXPECT_EQ(int64_t((*stored)[0].size() + (*stored)[1].size()),
+              plan.structure->bytes(map, plan.numbers));
+  }
+}
+
 /// Blocks are fitted to the inputs; with one block they are the best of their
 /// rank. What is stored is what is said of it.
 TEST(FitMap, BlocksOfLowRank) {
@@ -383,7 +415,14 @@ TEST(FitMap, NumbersAreChecked) {
   EXPECT_EQ(problem({sparseStructure(), {{"kept", 25}}}),
             "key 'kept': expected 1 to 24 for a matrix of 4 x 6, but got 25");
   EXPECT_EQ(problem({groupSparseStructure(), {{"kept", 3}, {"of", 2}}}),
-            "key 'kept': expected 1 to 2, key 'of', but got 3");
+            "key 'kept': expected 1 to 2, key 'of', which is at most 16, but "
+            "got 3 of 2");
+  EXPECT_EQ(problem({groupSparseStructure(), {{"kept", 1}, {"of", 17}}}),
+            "key 'kept': expected 1 to 16, key 'of', which is at most 16, but "
+            "got 1 of 17");
+  EXPECT_EQ(problem({groupSparseStructure(), {{"kept", 1}, {"of", 3}}}),
+            "key 'kept': expected positions of 6 inputs that fill bytes, but "
+            "got 1 of 3");
   EXPECT_EQ(problem({groupSparseStructure(), {{"kept", 2}, {"of", 4}}}),
             "key 'of': expected a divisor of 6 inputs, but got 4");
   auto blocks = [](int64_t height, int64_t width, int64_t kept) {
@@ -436,7 +475,7 @@ TEST(FitMap, InputsOfZeros) {
         MapPlan(blastStructure(), {{"blocks", 2}, {"rank", 1}}),
         MapPlan(monarchStructure(), {{"blocks", 2}, {"rank", 1}}),
         MapPlan(sparseStructure(), {{"kept", 7}}),
-        MapPlan(groupSparseStructure(), {{"kept", 1}, {"of", 3}}),
+        MapPlan(groupSparseStructure(), {{"kept", 2}, {"of", 3}}),
         MapPlan(blockSparseStructure(),
                 {{"height", 16}, {"kept", 1}, {"width", 3}})}) {
     FitResult fitted = fitMap(w, plan, moments, moments);

@@ -280,6 +280,27 @@ TEST_F(InterfaceTest, ObstaclesOfColumns) {
   EXPECT_EQ(structure.findObstacle(0, {table, twice}), "");
 }
 
+TEST_F(InterfaceTest, ObstaclesOfPositions) {
+  RankedTensorType bytes = floats({1, 2});
+  StructureAttrInterface of4 = NmSparseStructureAttr::get(&context, 2, 4),
+                         of6 = NmSparseStructureAttr::get(&context, 1, 6);
+  // 0 1, 2 3 and 1 3, 0 2, as bytes with a sign.
+  std::vector<double> good{0 + 4 * 1 + 16 * 2 + 64 * 3 - 256.0,
+                           1 + 4 * 3 + 16 * 0 + 64 * 2 - 256.0};
+  EXPECT_EQ(of4.findObstacle(1, {bytes, good}), "");
+  std::vector<double> twice = good;
+  twice[1] = 1 + 4 * 3 + 16 * 2 + 64 * 2 - 256.0;
+  EXPECT_EQ(of4.findObstacle(1, {bytes, twice}),
+            "expected ascending numbers from 0 to 3 in each group, but got 2 "
+            "at (0, 7)");
+  EXPECT_EQ(of4.findObstacle(0, {bytes, twice}), "");
+  std::vector<double> small{5 + 16 * 0, 3 + 16 * 5}, high{5 + 16 * 6, 0};
+  EXPECT_EQ(of6.findObstacle(1, {bytes, small}), "");
+  EXPECT_EQ(of6.findObstacle(1, {bytes, high}),
+            "expected ascending numbers from 0 to 5 in each group, but got 6 "
+            "at (0, 1)");
+}
+
 TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   auto noError = [&]() -> InFlightDiagnostic {
     ADD_FAILURE() << "unexpected error";
@@ -356,6 +377,16 @@ TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   EXPECT_EQ(sparse.getNumFactors(), 2u);
   EXPECT_EQ(sparse.getFlops(stored5), 2 * 40 * 20);
   EXPECT_EQ(sparse.getBytes(stored5), 4 * 40 * 20 + 4 * 3 * 5);
+  StructureAttrInterface pattern = NmSparseStructureAttr::get(&context, 2, 4);
+  std::vector<Type> half{
+      matrix(40, 16),
+      RankedTensorType::get({40, 4}, IntegerType::get(&context, 8))};
+  shape = pattern.inferShape(half, noError);
+  ASSERT_TRUE(succeeded(shape));
+  EXPECT_EQ(shape->in, 32);
+  EXPECT_EQ(shape->out, 40);
+  EXPECT_EQ(pattern.getFlops(half), 2 * 40 * 16);
+  EXPECT_EQ(pattern.getBytes(half), 4 * 40 * 16 + 40 * 4);
 }
 
 TEST_F(InterfaceTest, StatesOfStatefulOperations) {

@@ -234,6 +234,54 @@ std::vector<double> columnsOf(Program &program, int64_t rows, int64_t count,
   return all;
 }
 
+/// The positions of `kept` of `of` inputs in each of so many groups, packed.
+std::vector<double> positionsOf(Program &program, int64_t rows, int64_t groups,
+                                int64_t kept, int64_t of) {
+  std::vector<double> all = columnsOf(program, rows * groups, of, kept), bytes;
+  const size_t bits = of <= 4 ? 2 : 4, each = 8 / bits;
+  for (size_t i = 0; i < all.size(); i += each) {
+    int byte = 0;
+    for (size_t e = 0; e < each; ++e)
+      byte |= int(all[i + e]) << (e * bits);
+    bytes.push_back(double(int8_t(byte)));
+  }
+  return bytes;
+}
+
+void addNmSparse(Program &program, Shape shape, int64_t kept, int64_t of,
+                 int64_t groups, int64_t out) {
+  const std::string &type = program.pick(kTypes);
+  int64_t count = groups * kept, bits = of <= 4 ? 2 : 4;
+  shape.push_back(groups * of);
+  std::vector<Value> operands = {
+      program.input(shape), program.weight({out, count}, -1, 1, type),
+      program.weight({out, count * bits / 8},
+                     positionsOf(program, out, groups, kept, of), "i8")};
+  std::string text = "linnet.linear #linnet.nm_sparse<" + std::to_string(kept) +
+                     ", " + std::to_string(of) + "> $0, $1, $2";
+  expectMap(program, text, operands, shape, groups * of, out, type);
+}
+
+/// Patterns with positions of 2 and 4 bits, one row or many, and more rows than
+/// a tile has.
+TEST(LinearKernel, NmSparse) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(448 + round);
+    for (int i = 0; i < 16; ++i) {
+      auto [kept, of] = program.pick<std::pair<int64_t, int64_t>>(
+          {{2, 4}, {1, 4}, {3, 4}, {4, 8}, {1, 2}, {2, 3}, {5, 16}, {1, 6}});
+      addNmSparse(program, leadOf(program), kept, of,
+                  program.pick<int64_t>({4, 8, 12, 32, 132}),
+                  program.pick<int64_t>({1, 16, 17, 63, 64, 130, 257}));
+    }
+    for (int64_t rows : {2, 6, 8, 13})
+      addNmSparse(program, {rows}, 2, 4, 20, 70);
+    addNmSparse(program, {1, 9}, 2, 4, 300, 130);
+    addNmSparse(program, {}, 2, 4, 300, 1030);
+    program.check();
+  }
+}
+
 /// A map of blocks, `kept` of `count` in every row of blocks; what it is made
 /// of is stored, or given if `isGiven`.
 void addBlockSparse(Program &program, Shape shape, int64_t height,

@@ -153,6 +153,45 @@ TEST(LinearTest, BlockSparsePutsBlocksInTheirPlaces) {
   EXPECT_LE(difference(y[0], multiply(x, w, nullptr)), 1e-14);
 }
 
+/// 2 of 4 inputs, positions of 2 bits; 1 of 6, of 4 bits.
+TEST(LinearTest, NmSparsePicksInputs) {
+  Random random(9);
+  HostTensor x = random.tensor({3, 8}), values = random.tensor({2, 4});
+  // Positions 1 3, 0 2 and 2 3, 0 1, the first in the lowest bits.
+  HostTensor positions({2, 1}, {double(1 + 4 * 3 + 64 * 2 - 256),
+                                double(2 + 4 * 3 + 16 * 0 + 64 * 1)});
+  HostTensor w = HostTensor::filled({2, 8});
+  const int64_t places[2][4] = {{1, 3, 4, 6}, {2, 3, 4, 5}};
+  for (int64_t o = 0; o < 2; ++o)
+    for (int64_t j = 0; j < 4; ++j)
+      w.values[o * 8 + places[o][j]] = values.values[o * 4 + j];
+  auto y = runOp("linnet.linear #linnet.nm_sparse<2, 4> %0, %1, %2",
+                 {x, values, Operand(positions, "i8")}, {{3, 2}});
+  EXPECT_LE(difference(y[0], multiply(x, w, nullptr)), 1e-14);
+  HostTensor wide = random.tensor({3, 12}), two = random.tensor({1, 2});
+  HostTensor w6 = HostTensor::filled({1, 12});
+  w6.values[5] = two.values[0];
+  w6.values[6 + 2] = two.values[1];
+  y = runOp("linnet.linear #linnet.nm_sparse<1, 6> %0, %1, %2",
+            {wide, two, Operand(HostTensor({1, 1}, {5 + 16 * 2}), "i8")},
+            {{3, 1}});
+  EXPECT_LE(difference(y[0], multiply(wide, w6, nullptr)), 1e-14);
+}
+
+TEST(LinearTest, RefusesPositionsThatDoNotAscend) {
+  HostTensor x = HostTensor::filled({2, 8}),
+             values = HostTensor::filled({1, 4});
+  HostTensor positions({1, 1}, {1 + 4 * 1});
+  std::string source =
+      wrapOp("linnet.linear #linnet.nm_sparse<2, 4> %0, %1, %2",
+             {x, values, Operand(positions, "i8")}, {{2, 1}});
+  std::string error = runError(source, {x, values, positions});
+  EXPECT_NE(error.find("factor 1: expected ascending numbers from 0 to 3 in "
+                       "each group, but got 1 at (0, 1)"),
+            std::string::npos)
+      << error;
+}
+
 TEST(LinearTest, RefusesColumnsThatDoNotAscend) {
   HostTensor x = HostTensor::filled({2, 6}),
              values = HostTensor::filled({4, 4});
