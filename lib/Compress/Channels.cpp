@@ -95,6 +95,7 @@ static Status checkGroups(const std::vector<LinearMap> &maps,
                           const std::vector<MapPlan> &plans,
                           const std::vector<ChannelGroup> &groups) {
   std::set<size_t> grouped;
+  bool isNarrowed = false;
   std::map<int64_t, std::string> counts;
   for (const ChannelGroup &group : groups) {
     int64_t kept =
@@ -104,6 +105,7 @@ static Status checkGroups(const std::vector<LinearMap> &maps,
       grouped.insert(producer);
       int64_t own =
           keptOf(plans[producer], keptOutputsStructure(), group.width);
+      isNarrowed |= own < group.width;
       if (own != kept)
         return makeError(quoteName(maps[producer].name), ": expected ", kept,
                          " outputs, the inputs that ",
@@ -113,7 +115,8 @@ static Status checkGroups(const std::vector<LinearMap> &maps,
     if (plans[group.consumer].structure != &droppedStructure())
       counts[kept] = maps[group.consumer].name;
   }
-  if (counts.size() > 1)
+  // As they are, layers may have what widths they like.
+  if (isNarrowed && counts.size() > 1)
     return makeError(quoteName(counts.rbegin()->second), ": expected ",
                      counts.begin()->first, " kept inputs, as ",
                      quoteName(counts.begin()->second),

@@ -34,7 +34,7 @@ public:
     for (const TapStage &stage : runner.layer(layer).stages)
       for (const TapSite &site : stage.sites) {
         const LinearMap &map = maps[runner.mapOf(layer, site)];
-        if (!site.reach || map.rows > kMostOutputs)
+        if (!site.reach || map.rows > kMostOutputs || !fits(*site.reach, map))
           continue;
         Result<Matrix> metric = measure(*site.reach, map);
         if (!metric)
@@ -50,6 +50,19 @@ public:
   }
 
 private:
+  /// Whether the map's outputs are all of what the formula is about.
+  bool fits(const TapReach &reach, const LinearMap &map) const {
+    if (reach.kind == ReachKind::Channels)
+      return maps[runner.mapAt(layer, reach.consumer)].columns == map.rows;
+    int64_t queries = reach.queryHeads, keys = reach.keyHeads;
+    int64_t heads = reach.kind == ReachKind::Queries ? queries : keys;
+    if (queries < 1 || keys < 1 || queries % keys || map.rows % heads)
+      return false;
+    return reach.kind != ReachKind::Values ||
+           maps[runner.mapAt(layer, reach.consumer)].columns ==
+               map.rows / keys * queries;
+  }
+
   Result<Matrix> measure(const TapReach &reach, const LinearMap &map) {
     switch (reach.kind) {
     case ReachKind::Channels:
