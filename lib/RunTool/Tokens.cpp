@@ -134,6 +134,9 @@ encodeLines(const std::string &file,
     if (!ids)
       return makeError(quoteName(file), ", line ", number, ": ",
                        ids.error().str());
+    // Nothing but what a tokenizer leaves out.
+    if (ids->empty())
+      continue;
     if (int64_t(ids->size()) > most) {
       int32_t last = ids->back();
       ids->resize(size_t(most));

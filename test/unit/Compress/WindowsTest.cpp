@@ -191,6 +191,28 @@ TEST_F(WindowsTest, LinesOfEncoders) {
       << errorOf();
 }
 
+/// Lines of which a tokenizer leaves nothing are none.
+TEST_F(WindowsTest, LinesWithoutTokens) {
+  std::ofstream(directory + "/tokenizer.json") << R"({
+    "normalizer": {"type": "BertNormalizer", "clean_text": true,
+                   "handle_chinese_chars": true, "strip_accents": null,
+                   "lowercase": true},
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+    "model": {"type": "WordPiece", "unk_token": "[UNK]",
+              "continuing_subword_prefix": "##",
+              "max_input_chars_per_word": 100,
+              "vocab": {"[UNK]": 0, "a": 1, "b": 2}}})";
+  std::ofstream(directory + "/text.txt")
+      << "a\n\x01\nb\na\n\x02\x03\na\na\na\na b\nb";
+  options.calibration = directory + "/text.txt";
+  model.isEncoder = true;
+  Result<Windows> windows = readWindows(options, model);
+  ASSERT_TRUE(bool(windows)) << windows.error().str();
+  EXPECT_EQ(windows->counts, (std::array<int64_t, 3>{7, 1, 0}));
+  EXPECT_EQ(windows->length, 2);
+}
+
 /// Rows of an array are sequences, however many windows they would be.
 TEST_F(WindowsTest, RowsOfEncoders) {
   model.isEncoder = true;
