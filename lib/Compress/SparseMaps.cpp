@@ -157,7 +157,8 @@ private:
   int64_t kept, of;
 };
 
-/// So many of each group of inputs: 2 of 4.
+/// So many of each group of inputs: 2 of 4. Decode multiplies with these alone,
+/// prefill with zeros as well, which is what operations() counts.
 class GroupSparseStructure : public PatternStructure {
 public:
   std::string_view name() const override { return "nm_sparse"; }
@@ -199,10 +200,6 @@ public:
   int64_t parameters(const LinearMap &map,
                      const PlanNumbers &numbers) const override {
     return map.parameters() / numbers.at(kOf) * numbers.at(kKept);
-  }
-  int64_t operations(const LinearMap &map,
-                     const PlanNumbers &numbers) const override {
-    return parameters(map, numbers);
   }
   std::vector<TensorSpec> factors(const LinearMap &map,
                                   const PlanNumbers &numbers) const override {
