@@ -53,9 +53,9 @@ Result<Tokens> encodeFile(const std::string &file,
                           int64_t *bytes = nullptr);
 
 /// The tokens of each line of the text in `file` that has any and is not blank,
-/// with the special tokens that the tokenizer puts around a text. Of longer lines the
-/// first `most` tokens are kept, but for the last that ends the text if the
-/// tokenizer puts one there.
+/// with the special tokens that the tokenizer puts around a text. Of longer
+/// lines the first `most` tokens are kept, but for the last that ends the text
+/// if the tokenizer puts one there.
 Result<std::vector<Tokens>>
 encodeLines(const std::string &file,
             const std::vector<std::string> &directories, int64_t most);
