@@ -37,16 +37,11 @@ public:
   Matrix toDense() const override { return weights; }
   Result<std::vector<std::vector<std::byte>>>
   store(const LinearMap &map) override {
-    Matrix values(weights.rows(), kept * width);
-    for (int64_t r = 0; r < values.rows(); ++r)
-      for (int64_t j = 0; j < values.columns(); ++j)
-        values.at(r, j) = weights.at(r, inputOf(r, j));
-    Result<std::vector<std::byte>> bytes = roundMatrix(values, map.dtype);
+    Result<std::vector<std::byte>> bytes = roundEntries(
+        weights, kept * width,
+        [this](int64_t r, int64_t j) { return inputOf(r, j); }, map.dtype);
     if (!bytes)
       return bytes.error();
-    for (int64_t r = 0; r < values.rows(); ++r)
-      for (int64_t j = 0; j < values.columns(); ++j)
-        weights.at(r, inputOf(r, j)) = values.at(r, j);
     if (typeOfColumns(map.columns / width) == DataType::I32)
       return std::vector{bytes.take(), bytesOf(columns)};
     std::vector<int16_t> narrow(columns.begin(), columns.end());
@@ -146,10 +141,6 @@ public:
   int64_t parameters(const LinearMap &map,
                      const PlanNumbers &numbers) const override {
     return map.rows * numbers.at(kKept) * numbers.at(kWidth);
-  }
-  int64_t operations(const LinearMap &map,
-                     const PlanNumbers &numbers) const override {
-    return parameters(map, numbers);
   }
   std::vector<TensorSpec> factors(const LinearMap &map,
                                   const PlanNumbers &numbers) const override {

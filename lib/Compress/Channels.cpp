@@ -195,10 +195,6 @@ public:
                      const PlanNumbers &numbers) const override {
     return (isConsumer ? map.rows : map.columns) * numbers.at("kept");
   }
-  int64_t operations(const LinearMap &map,
-                     const PlanNumbers &numbers) const override {
-    return parameters(map, numbers);
-  }
   std::vector<TensorSpec> factors(const LinearMap &map,
                                   const PlanNumbers &numbers) const override {
     LinearMap narrow = map;
@@ -261,9 +257,6 @@ public:
         std::make_unique<PlainMap>(Matrix(target.rows(), target.columns())));
   }
   int64_t parameters(const LinearMap &, const PlanNumbers &) const override {
-    return 0;
-  }
-  int64_t operations(const LinearMap &, const PlanNumbers &) const override {
     return 0;
   }
   std::vector<TensorSpec> factors(const LinearMap &,

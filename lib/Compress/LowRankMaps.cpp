@@ -87,10 +87,6 @@ public:
                                       spectrum.end(), 0.0));
     return found;
   }
-  int64_t operations(const LinearMap &map,
-                     const PlanNumbers &numbers) const override {
-    return parameters(map, numbers);
-  }
   std::string attribute(const LinearMap &, const PlanNumbers &) const override {
     return std::string(name());
   }

@@ -61,7 +61,7 @@ MapStructure::losses(const Matrix &w, const FitInputs &inputs,
                      llvm::ArrayRef<PlanNumbers> candidates) const {
   std::vector<double> found;
   for (const PlanNumbers &numbers : candidates) {
-    FitResult fitted = fit(w, inputs, numbers);
+    FitResult fitted = tryFit(w, inputs, numbers);
     if (!fitted)
       return fitted.error();
     found.push_back(inputs.lossOf(w - (*fitted)->toDense()));
@@ -127,6 +127,23 @@ Result<std::vector<std::byte>> roundMatrix(Matrix &matrix, DataType type) {
   if (!isFinite(matrix))
     return makeError("expected entries in the range of ", dataTypeName(type),
                      ", but got larger ones");
+  return bytes;
+}
+
+Result<std::vector<std::byte>>
+roundEntries(Matrix &matrix, int64_t count,
+             llvm::function_ref<int64_t(int64_t, int64_t)> inputOf,
+             DataType type) {
+  Matrix entries(matrix.rows(), count);
+  auto visit = [&](auto move) {
+    for (int64_t r = 0; r < matrix.rows(); ++r)
+      for (int64_t j = 0; j < count; ++j)
+        move(matrix.at(r, inputOf(r, j)), entries.at(r, j));
+  };
+  visit([](double &from, double &to) { to = from; });
+  Result<std::vector<std::byte>> bytes = roundMatrix(entries, type);
+  if (bytes)
+    visit([](double &to, double &from) { to = from; });
   return bytes;
 }
 

@@ -16,6 +16,7 @@
 #include "linnet/Numerics/LowRank.h"
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 
 #include <memory>
 #include <optional>
@@ -93,7 +94,7 @@ public:
   /// the structure at all.
   virtual std::vector<PlanNumbers>
   candidates(const LinearMap &map, const CompressOptions &options) const = 0;
-  /// What outputs lose with each of `candidates`.
+  /// What outputs lose with each of `candidates`, by tryFit().
   virtual Result<std::vector<double>>
   losses(const Matrix &w, const FitInputs &inputs,
          llvm::ArrayRef<double> spectrum,
@@ -101,6 +102,11 @@ public:
   /// The nearest matrix of the structure to `target` for these inputs.
   virtual FitResult fit(const Matrix &target, const FitInputs &inputs,
                         const PlanNumbers &numbers) const = 0;
+  /// A cheaper fit, of which only the loss is asked.
+  virtual FitResult tryFit(const Matrix &target, const FitInputs &inputs,
+                           const PlanNumbers &numbers) const {
+    return fit(target, inputs, numbers);
+  }
 
   /// Numbers that are not 0 of themselves; indices and scales do not count.
   virtual int64_t parameters(const LinearMap &map,
@@ -110,7 +116,7 @@ public:
   /// Multiplications per token in Linnet's kernel.
   virtual int64_t operations(const LinearMap &map,
                              const PlanNumbers &numbers) const {
-    return map.parameters();
+    return parameters(map, numbers);
   }
   /// What is stored in place of the matrix: names behind that of its tensor
   /// (empty: its own), in the order of the structure attribute's factors.
@@ -144,6 +150,13 @@ std::string listStructures(size_t skipped = 0);
 
 /// Rounds `matrix` to `type`: its bytes. Errors: entries out of range.
 Result<std::vector<std::byte>> roundMatrix(Matrix &matrix, DataType type);
+
+/// Rounds the entries (r, inputOf(r, j)) of `matrix`, `count` in each row, to
+/// `type`: their bytes, row by row. Errors: entries out of range.
+Result<std::vector<std::byte>>
+roundEntries(Matrix &matrix, int64_t count,
+             llvm::function_ref<int64_t(int64_t, int64_t)> inputOf,
+             DataType type);
 
 template <typename T>
 std::vector<std::byte> bytesOf(const std::vector<T> &values) {

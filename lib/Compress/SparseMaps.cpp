@@ -46,30 +46,33 @@ class PatternStructure : public MapStructure {
 public:
   FitResult fit(const Matrix &target, const FitInputs &inputs,
                 const PlanNumbers &numbers) const override {
-    Result<Matrix> fitted =
-        fitPattern(target, inputs, patternOf(target, numbers), false);
-    if (!fitted)
-      return fitted.error();
-    return std::unique_ptr<FittedMap>(
-        std::make_unique<PlainMap>(fitted.take()));
+    return fitWeights(target, inputs, numbers, /*isTrial=*/false);
   }
-  Result<std::vector<double>>
-  losses(const Matrix &w, const FitInputs &inputs, llvm::ArrayRef<double>,
-         llvm::ArrayRef<PlanNumbers> candidates) const override {
-    std::vector<double> found;
-    for (const PlanNumbers &numbers : candidates) {
-      Result<Matrix> fitted =
-          fitPattern(w, inputs, patternOf(w, numbers), true);
-      if (!fitted)
-        return fitted.error();
-      found.push_back(inputs.lossOf(w - *fitted));
-    }
-    return found;
+  FitResult tryFit(const Matrix &target, const FitInputs &inputs,
+                   const PlanNumbers &numbers) const override {
+    return fitWeights(target, inputs, numbers, /*isTrial=*/true);
+  }
+  /// Prefill multiplies with zeros as well.
+  int64_t operations(const LinearMap &map, const PlanNumbers &) const override {
+    return map.parameters();
   }
 
 private:
   virtual SparsityPattern patternOf(const Matrix &w,
                                     const PlanNumbers &numbers) const = 0;
+  /// Weights with zeros by the pattern, as they are stored.
+  virtual std::unique_ptr<FittedMap> hold(Matrix weights,
+                                          const PlanNumbers &) const {
+    return std::make_unique<PlainMap>(std::move(weights));
+  }
+  FitResult fitWeights(const Matrix &target, const FitInputs &inputs,
+                       const PlanNumbers &numbers, bool isTrial) const {
+    Result<Matrix> fitted =
+        fitPattern(target, inputs, patternOf(target, numbers), isTrial);
+    if (!fitted)
+      return fitted.error();
+    return hold(fitted.take(), numbers);
+  }
 };
 
 constexpr const char *kKept = "kept", *kOf = "of";
@@ -118,23 +121,23 @@ public:
   Matrix toDense() const override { return weights; }
   Result<std::vector<std::vector<std::byte>>>
   store(const LinearMap &map) override {
-    int64_t groups = weights.columns() / of, bits = positionBits(of);
-    Matrix values(weights.rows(), groups * kept);
+    int64_t groups = weights.columns() / of, bits = positionBits(of),
+            count = groups * kept;
     std::vector<int64_t> inputs;
-    std::vector<uint8_t> positions(size_t(values.size() * bits / 8));
-    for (int64_t r = 0; r < values.rows(); ++r)
+    std::vector<uint8_t> positions(size_t(weights.rows() * count * bits / 8));
+    for (int64_t r = 0; r < weights.rows(); ++r)
       for (int64_t g = 0; g < groups; ++g)
         for (int64_t place : placesOf(r, g)) {
           auto at = int64_t(inputs.size());
           inputs.push_back(g * of + place);
-          values.data()[at] = weights.at(r, g * of + place);
           positions[size_t(at * bits / 8)] |= uint8_t(place << (at * bits % 8));
         }
-    Result<std::vector<std::byte>> bytes = roundMatrix(values, map.dtype);
+    Result<std::vector<std::byte>> bytes = roundEntries(
+        weights, count,
+        [&](int64_t r, int64_t j) { return inputs[size_t(r * count + j)]; },
+        map.dtype);
     if (!bytes)
       return bytes.error();
-    for (int64_t at = 0; at < values.size(); ++at)
-      weights.at(at / values.columns(), inputs[size_t(at)]) = values.data()[at];
     return std::vector{bytes.take(), bytesOf(positions)};
   }
 
@@ -157,8 +160,7 @@ private:
   int64_t kept, of;
 };
 
-/// So many of each group of inputs: 2 of 4. Decode multiplies with these alone,
-/// prefill with zeros as well, which is what operations() counts.
+/// So many of each group of inputs: 2 of 4. Decode multiplies with these alone.
 class GroupSparseStructure : public PatternStructure {
 public:
   std::string_view name() const override { return "nm_sparse"; }
@@ -188,15 +190,6 @@ public:
       return {};
     return {numbers};
   }
-  FitResult fit(const Matrix &target, const FitInputs &inputs,
-                const PlanNumbers &numbers) const override {
-    Result<Matrix> fitted =
-        fitPattern(target, inputs, patternOf(target, numbers), false);
-    if (!fitted)
-      return fitted.error();
-    return std::unique_ptr<FittedMap>(std::make_unique<GroupSparseMap>(
-        fitted.take(), numbers.at(kKept), numbers.at(kOf)));
-  }
   int64_t parameters(const LinearMap &map,
                      const PlanNumbers &numbers) const override {
     return map.parameters() / numbers.at(kOf) * numbers.at(kKept);
@@ -223,6 +216,11 @@ private:
   SparsityPattern patternOf(const Matrix &,
                             const PlanNumbers &numbers) const override {
     return SparsityPattern::keepOfInputs(numbers.at(kKept), numbers.at(kOf));
+  }
+  std::unique_ptr<FittedMap> hold(Matrix weights,
+                                  const PlanNumbers &numbers) const override {
+    return std::make_unique<GroupSparseMap>(std::move(weights),
+                                            numbers.at(kKept), numbers.at(kOf));
   }
 };
 

@@ -17,6 +17,14 @@ namespace {
 
 using test::randomMatrix;
 
+/// Bytes of all factors.
+int64_t sizeOf(const std::vector<std::vector<std::byte>> &stored) {
+  int64_t bytes = 0;
+  for (const auto &factor : stored)
+    bytes += int64_t(factor.size());
+  return bytes;
+}
+
 /// E[x x^T] of random inputs.
 Matrix randomMoment(int64_t size, unsigned seed) {
   Matrix x = randomMatrix(size, 3 * size, seed);
@@ -159,10 +167,7 @@ TEST(FitMap, CodesHeedTheInputs) {
     LinearMap map = mapOf(w);
     auto stored = (*fitted)->store(map);
     ASSERT_TRUE(bool(stored));
-    int64_t bytes = 0;
-    for (const auto &factor : *stored)
-      bytes += int64_t(factor.size());
-    EXPECT_EQ(bytes, plan.structure->bytes(map, plan.numbers));
+    EXPECT_EQ(sizeOf(*stored), plan.structure->bytes(map, plan.numbers));
   }
 }
 
@@ -323,10 +328,7 @@ TEST(FitMap, ProductsOfFactors) {
     EXPECT_LT(planned->front(), 5 * loss);
     auto stored = (*fitted)->store(map);
     ASSERT_TRUE(bool(stored));
-    int64_t bytes = 0;
-    for (const auto &factor : *stored)
-      bytes += int64_t(factor.size());
-    EXPECT_EQ(bytes, structure->bytes(map, plan.numbers));
+    EXPECT_EQ(sizeOf(*stored), structure->bytes(map, plan.numbers));
   }
   MapPlan blast(blastStructure(), {{"blocks", 1}, {"rank", 4}});
   FitResult fitted = fitMatrix(w, blast);
@@ -366,8 +368,7 @@ TEST(FitMap, StoredPatterns) {
         again.at(r, j / kept * of + place) = double(values[at]);
       }
     EXPECT_EQ(norm(again - dense), 0);
-    EXPECT_EQ(int64_t((*stored)[0].size() + (*stored)[1].size()),
-              plan.structure->bytes(map, plan.numbers));
+    EXPECT_EQ(sizeOf(*stored), plan.structure->bytes(map, plan.numbers));
   }
 }
 
@@ -389,10 +390,7 @@ TEST(FitMap, BlocksOfLowRank) {
   LinearMap map = mapOf(w);
   auto stored = (*fitted)->store(map);
   ASSERT_TRUE(bool(stored));
-  int64_t bytes = 0;
-  for (const auto &factor : *stored)
-    bytes += int64_t(factor.size());
-  EXPECT_EQ(bytes, plan.structure->bytes(map, plan.numbers));
+  EXPECT_EQ(sizeOf(*stored), plan.structure->bytes(map, plan.numbers));
   EXPECT_EQ(plan.structure->parameters(map, plan.numbers), 2 * 3 * (16 + 24));
   FitResult one = fitMap(w, {monarchStructure(), {{"blocks", 1}, {"rank", 4}}},
                          moments, moments);
