@@ -2,7 +2,7 @@
 
 #include "Analyse.h"
 
-#include "Judge.h"
+#include "ModelSample.h"
 #include "OutputMetrics.h"
 #include "StageMoments.h"
 
@@ -98,7 +98,7 @@ public:
         report(report), analysis(maps.size()), layers(runner.layers()),
         measured(options.sensitivityTokens > 0) {
     if (measured)
-      sample = all.sample(options.sensitivityTokens);
+      sampled = all.sample(options.sensitivityTokens);
   }
 
   Result<ModelAnalysis> run() {
@@ -122,11 +122,23 @@ private:
       return begin.error();
     HiddenStates states = begin.take();
     if (measured)
-      if (Status status = openAll(); !status)
+      if (Status status = openSample(); !status)
         return status;
     for (size_t layer = 0; layer < runner.layers(); ++layer)
       if (Status status = analyseLayer(layer, states); !status)
         return status;
+    return {};
+  }
+
+  Status openSample() {
+    Result<ModelSample> opened = ModelSample::open(runner, std::move(sampled));
+    if (!opened)
+      return opened.error();
+    sample.emplace(opened.take());
+    Result<double> score = sample->originalScore();
+    if (!score)
+      return score.error();
+    base = *score;
     return {};
   }
 
@@ -189,50 +201,6 @@ private:
                            {"linearity", layers[layer].linearity}});
   }
 
-  /// All layers as they are, to run what follows a changed one.
-  Status openAll() {
-    Result<std::vector<OpenTap>> opened = runner.openAll();
-    if (!opened)
-      return opened.error();
-    model = opened.take();
-    Result<std::unique_ptr<Judge>> created = Judge::create(runner);
-    if (!created)
-      return created.error();
-    judge = created.take();
-    Result<HiddenStates> begin = runner.begin(sample);
-    if (!begin)
-      return begin.error();
-    sampleStates = begin.take();
-    Result<HiddenStates> end = statesFrom(0, model[0]);
-    if (!end)
-      return end.error();
-    sampleEnd = end.take();
-    Result<double> score =
-        judge->score(sampleEnd, sampleEnd, sample, Part::Fitted);
-    if (!score)
-      return score.error();
-    base = *score;
-    return {};
-  }
-
-  /// Those behind the model, of the sample, with `instead` as layer `layer`.
-  Result<HiddenStates> statesFrom(size_t layer, const OpenTap &instead) const {
-    HiddenStates states = sampleStates;
-    for (size_t l = layer; l < runner.layers(); ++l)
-      if (Status status =
-              runner.advance(l, l == layer ? instead : model[l], states);
-          !status)
-        return status.error();
-    return states;
-  }
-
-  Result<double> scoreFrom(size_t layer, const OpenTap &instead) const {
-    Result<HiddenStates> states = statesFrom(layer, instead);
-    if (!states)
-      return states.error();
-    return judge->score(sampleEnd, *states, sample, Part::Fitted);
-  }
-
   Status analyseLayer(size_t layer, HiddenStates &states) {
     bool isKept = work.has(fileOf(layer));
     if (Status status = isKept ? readLayer(layer) : analyseMaps(layer, states);
@@ -257,11 +225,10 @@ private:
 
   /// On to the next layer, with the sample on which sensitivities are measured.
   Status advance(size_t layer, HiddenStates &states) {
-    if (measured) {
-      if (Status status = runner.advance(layer, model[layer], sampleStates);
-          !status)
+    if (sample) {
+      if (Status status = sample->advance(); !status)
         return status;
-      return advance(layer, model[layer], states);
+      return advance(layer, sample->layer(layer), states);
     }
     Result<OpenTap> whole = runner.openWhole(layer, {});
     return whole ? advance(layer, *whole, states) : whole.error();
@@ -269,15 +236,13 @@ private:
 
   /// On to the next layer, with a look at what this one does.
   Status advance(size_t layer, const OpenTap &whole, HiddenStates &states) {
-    Activations before = states.carried.front();
+    HiddenStates before = states;
     if (Status status = runner.advance(layer, whole, states); !status)
       return status;
-    const Activations &behind = states.carried.front();
-    size_t step = before.size() / size_t(states.steps);
-    LayerStatistics statistics(int64_t(step) / runner.stepTokens());
+    LayerStatistics statistics(int64_t(states.stepOf(0, 0).size()) /
+                               runner.stepTokens());
     for (int64_t i = 0; i < windows.batches(); ++i)
-      statistics.add(before.data() + size_t(i) * step,
-                     behind.data() + size_t(i) * step,
+      statistics.add(before.stepOf(0, i).data(), states.stepOf(0, i).data(),
                      windows.tokensOf(Part::Fitted, i));
     Result<LayerAnalysis> found = statistics.finish();
     if (!found)
@@ -310,12 +275,8 @@ private:
       auto [known, fresh] = inputs.try_emplace(moments.inputNumber(i));
       if (fresh)
         known->second = FitInputs(moments.own(i));
-      auto metric = metrics.find(number);
-      if (Status status =
-              analyseMap(layer, number,
-                         metric == metrics.end()
-                             ? known->second
-                             : known->second.withMetric(metric->second));
+      if (Status status = analyseMap(
+              layer, number, known->second.withMetric(metrics.lookup(number)));
           !status)
         return status;
     }
@@ -348,15 +309,18 @@ private:
         runner.openWhole(layer, {{map.name, (*cut)->toDense()}});
     if (!changed)
       return changed.error();
-    Result<double> score = scoreFrom(layer, *changed);
+    Result<double> score = sample->score([&](size_t other) {
+      return other == layer ? &*changed : &sample->layer(other);
+    });
     if (!score)
       return score.error();
     sensitivity.damage = *score - base;
-    sensitivity.measure = judge->scoreName();
+    sensitivity.measure = Judge::scoreNameOf(runner);
     if (!std::isfinite(sensitivity.damage))
       return makeError("tensor ", quoteName(map.name),
                        ": expected finite outputs with rank ", sensitivity.rank,
-                       ", but got ", judge->scoreName(), " of ", *score);
+                       ", but got ", Judge::scoreNameOf(runner), " of ",
+                       *score);
     result.sensitivity = sensitivity;
     return {};
   }
@@ -373,10 +337,9 @@ private:
   /// Of one layer.
   OutputMetrics metrics;
   bool measured;
-  Windows sample;
-  HiddenStates sampleStates, sampleEnd;
-  std::vector<OpenTap> model;
-  std::unique_ptr<Judge> judge;
+  /// On which sensitivities are measured, if they are.
+  Windows sampled;
+  std::optional<ModelSample> sample;
   double base = 0;
 };
 

@@ -2,7 +2,7 @@
 
 #include "DropLayers.h"
 
-#include "Judge.h"
+#include "ModelSample.h"
 
 #include <limits>
 #include <set>
@@ -10,76 +10,30 @@
 namespace linnet::compress {
 namespace {
 
-class LayerChooser {
-public:
-  LayerChooser(TapRunner &runner, Windows sample)
-      : runner(runner), sample(std::move(sample)) {}
-
-  Status open() {
-    Result<std::vector<OpenTap>> opened = runner.openAll();
-    if (!opened)
-      return opened.error();
-    model = opened.take();
-    Result<std::unique_ptr<Judge>> created = Judge::create(runner);
-    if (!created)
-      return created.error();
-    judge = created.take();
-    Result<HiddenStates> states = runner.begin(sample);
-    if (!states)
-      return states.error();
-    begin = states.take();
-    Result<HiddenStates> whole = statesWithout({});
-    if (!whole)
-      return whole.error();
-    original = whole.take();
-    return {};
-  }
-
-  /// The layer that is best dropped beside those that are.
-  Result<DroppedLayer> choose() {
-    DroppedLayer best{-1, judge->scoreName(),
-                      std::numeric_limits<double>::infinity()};
-    for (size_t layer = 0; layer < runner.layers(); ++layer) {
-      if (dropped.count(layer))
-        continue;
-      std::set<size_t> without = dropped;
-      without.insert(layer);
-      Result<HiddenStates> states = statesWithout(without);
-      if (!states)
-        return states.error();
-      Result<double> score =
-          judge->score(original, *states, sample, Part::Fitted);
-      if (!score)
-        return score.error();
-      if (*score < best.score) {
-        best.layer = int64_t(layer);
-        best.score = *score;
-      }
+/// The layer that is best dropped beside those in `dropped`.
+Result<DroppedLayer> chooseLayer(const TapRunner &runner,
+                                 const ModelSample &sample,
+                                 const std::set<size_t> &dropped) {
+  DroppedLayer best{-1, Judge::scoreNameOf(runner),
+                    std::numeric_limits<double>::infinity()};
+  for (size_t layer = 0; layer < runner.layers(); ++layer) {
+    if (dropped.count(layer))
+      continue;
+    Result<double> score = sample.score([&](size_t other) {
+      bool isOut = other == layer || dropped.count(other);
+      return isOut ? nullptr : &sample.layer(other);
+    });
+    if (!score)
+      return score.error();
+    if (*score < best.score) {
+      best.layer = int64_t(layer);
+      best.score = *score;
     }
-    if (best.layer < 0)
-      return makeError("expected finite outputs without any one layer");
-    dropped.insert(size_t(best.layer));
-    return best;
   }
-
-private:
-  Result<HiddenStates> statesWithout(const std::set<size_t> &layers) const {
-    HiddenStates states = begin;
-    for (size_t layer = 0; layer < runner.layers(); ++layer)
-      if (!layers.count(layer))
-        if (Status status = runner.advance(layer, model[layer], states);
-            !status)
-          return status.error();
-    return states;
-  }
-
-  TapRunner &runner;
-  Windows sample;
-  std::vector<OpenTap> model;
-  std::unique_ptr<Judge> judge;
-  HiddenStates begin, original;
-  std::set<size_t> dropped;
-};
+  if (best.layer < 0)
+    return makeError("expected finite outputs without any one layer");
+  return best;
+}
 
 } // namespace
 
@@ -89,14 +43,17 @@ Result<std::vector<DroppedLayer>> chooseLayers(TapRunner &runner,
   if (count >= int64_t(runner.layers()))
     return makeError("--drop-layers: expected fewer than ", runner.layers(),
                      " layers, but got ", count);
-  LayerChooser chooser(runner, windows.sample(std::max<int64_t>(tokens, 1)));
-  if (Status status = chooser.open(); !status)
-    return status.error();
+  Result<ModelSample> sample =
+      ModelSample::open(runner, windows.sample(std::max<int64_t>(tokens, 1)));
+  if (!sample)
+    return sample.error();
+  std::set<size_t> dropped;
   std::vector<DroppedLayer> chosen;
   while (int64_t(chosen.size()) < count) {
-    Result<DroppedLayer> next = chooser.choose();
+    Result<DroppedLayer> next = chooseLayer(runner, *sample, dropped);
     if (!next)
       return next.error();
+    dropped.insert(size_t(next->layer));
     chosen.push_back(*next);
   }
   return chosen;

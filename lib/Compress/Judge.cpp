@@ -2,16 +2,13 @@
 
 #include "Judge.h"
 
+#include "RelativeError.h"
+
 #include <algorithm>
 #include <cmath>
 
 namespace linnet::compress {
 namespace {
-
-bool isEmpty(const Windows &windows, Part part, int64_t step) {
-  auto [first, last] = windows.rangeOf(part, step);
-  return first == last;
-}
 
 //===----------------------------------------------------------------------===//
 // Causal language models
@@ -48,21 +45,17 @@ public:
                        const Windows &windows, Part part) const override {
     double sum = 0;
     int64_t scored = 0;
-    std::vector<Activations> buffer;
-    for (int64_t step = 0; step < windows.batches(); ++step) {
-      if (isEmpty(windows, part, step))
-        continue;
-      Result<llvm::ArrayRef<float>> logits =
-          runner.outputOf(end, states, step, buffer);
-      if (!logits)
-        return logits.error();
-      int64_t size = int64_t(logits->size()) / runner.stepTokens();
-      visitScored(windows, part, step, [&](int64_t row, int32_t next) {
-        const float *at = logits->data() + row * size;
-        sum += logSumExp(at, size) - double(at[next]);
-        ++scored;
-      });
-    }
+    Status status = visitOutputs(
+        {&states}, windows, part,
+        [&](int64_t step, Outputs logits, int64_t size) {
+          visitScored(windows, part, step, [&](int64_t row, int32_t next) {
+            const float *at = logits[0] + row * size;
+            sum += logSumExp(at, size) - double(at[next]);
+            ++scored;
+          });
+        });
+    if (!status)
+      return status.error();
     return scored ? sum / double(scored) : 0;
   }
 
@@ -71,24 +64,16 @@ public:
                                      const Windows &windows,
                                      Part part) const override {
     CompressComparison sums;
-    std::vector<Activations> ofOriginal, ofResult;
-    for (int64_t step = 0; step < windows.batches(); ++step) {
-      if (isEmpty(windows, part, step))
-        continue;
-      Result<llvm::ArrayRef<float>> before =
-          runner.outputOf(end, original, step, ofOriginal);
-      if (!before)
-        return before.error();
-      Result<llvm::ArrayRef<float>> after =
-          runner.outputOf(end, result, step, ofResult);
-      if (!after)
-        return after.error();
-      int64_t size = int64_t(before->size()) / runner.stepTokens();
-      visitScored(windows, part, step, [&](int64_t row, int32_t next) {
-        add(sums, before->data() + row * size, after->data() + row * size, size,
-            next);
-      });
-    }
+    Status status = visitOutputs(
+        {&original, &result}, windows, part,
+        [&](int64_t step, Outputs logits, int64_t size) {
+          visitScored(windows, part, step, [&](int64_t row, int32_t next) {
+            add(sums, logits[0] + row * size, logits[1] + row * size, size,
+                next);
+          });
+        });
+    if (!status)
+      return status.error();
     if (sums.tokens == 0)
       return sums;
     for (double *sum :
@@ -155,50 +140,69 @@ public:
                                      const Windows &windows,
                                      Part part) const override {
     CompressComparison sums;
-    double difference = 0, all = 0;
-    std::vector<Activations> ofOriginal, ofResult;
-    for (int64_t step = 0; step < windows.batches(); ++step) {
-      if (isEmpty(windows, part, step))
-        continue;
-      Result<llvm::ArrayRef<float>> before =
-          runner.outputOf(end, original, step, ofOriginal);
-      if (!before)
-        return before.error();
-      Result<llvm::ArrayRef<float>> after =
-          runner.outputOf(end, result, step, ofResult);
-      if (!after)
-        return after.error();
-      int64_t size = int64_t(before->size()) / runner.stepTokens();
-      auto [first, last] = windows.rangeOf(part, step);
-      for (int64_t w = first; w < last; ++w) {
-        int64_t length = windows.lengthOf(step * windows.batch + w);
-        const float *x = before->data() + w * windows.length * size,
-                    *y = after->data() + w * windows.length * size;
-        std::vector<double> a = meanOf(x, length, size),
-                            b = meanOf(y, length, size);
-        double cosine =
-            product(a, b) / std::sqrt(product(a, a) * product(b, b));
-        sums.cosine += cosine;
-        sums.worstCosine =
-            sums.sequences ? std::min(sums.worstCosine, cosine) : cosine;
-        ++sums.sequences;
-        sums.tokens += length;
-        for (int64_t i = 0; i < length * size; ++i) {
-          difference +=
-              (double(x[i]) - double(y[i])) * (double(x[i]) - double(y[i]));
-          all += double(x[i]) * double(x[i]);
-        }
-      }
-    }
+    RelativeError error;
+    Status status = visitOutputs(
+        {&original, &result}, windows, part,
+        [&](int64_t step, Outputs outputs, int64_t size) {
+          auto [first, last] = windows.rangeOf(part, step);
+          for (int64_t w = first; w < last; ++w) {
+            int64_t length = windows.lengthOf(step * windows.batch + w),
+                    at = w * windows.length * size;
+            add(sums, outputs[0] + at, outputs[1] + at, length, size);
+            error.add(outputs[0] + at, outputs[1] + at, length * size);
+          }
+        });
+    if (!status)
+      return status.error();
     if (sums.sequences == 0)
       return sums;
     sums.cosine /= double(sums.sequences);
-    sums.outputError = all > 0 ? std::sqrt(difference / all) : 0;
+    sums.outputError = error.value();
     return sums;
+  }
+
+private:
+  /// Adds a sequence of `length` tokens with outputs `x` of the original and
+  /// `y` of the result.
+  static void add(CompressComparison &sums, const float *x, const float *y,
+                  int64_t length, int64_t size) {
+    std::vector<double> a = meanOf(x, length, size),
+                        b = meanOf(y, length, size);
+    double cosine = product(a, b) / std::sqrt(product(a, a) * product(b, b));
+    sums.cosine += cosine;
+    sums.worstCosine =
+        sums.sequences ? std::min(sums.worstCosine, cosine) : cosine;
+    ++sums.sequences;
+    sums.tokens += length;
   }
 };
 
 } // namespace
+
+Status Judge::visitOutputs(
+    llvm::ArrayRef<const HiddenStates *> states, const Windows &windows,
+    Part part,
+    llvm::function_ref<void(int64_t step, Outputs outputs, int64_t width)>
+        visit) const {
+  std::vector<std::vector<Activations>> buffers(states.size());
+  for (int64_t step = 0; step < windows.batches(); ++step) {
+    auto [first, last] = windows.rangeOf(part, step);
+    if (first == last)
+      continue;
+    llvm::SmallVector<const float *> outputs;
+    int64_t width = 0;
+    for (size_t i = 0; i < states.size(); ++i) {
+      Result<llvm::ArrayRef<float>> output =
+          runner.outputOf(end, *states[i], step, buffers[i]);
+      if (!output)
+        return output.error();
+      outputs.push_back(output->data());
+      width = int64_t(output->size()) / runner.stepTokens();
+    }
+    visit(step, outputs, width);
+  }
+  return {};
+}
 
 Result<std::unique_ptr<Judge>> Judge::create(TapRunner &runner) {
   Result<std::optional<OpenTap>> end = runner.openEnd();

@@ -36,6 +36,15 @@ protected:
   Judge(const TapRunner &runner, std::optional<OpenTap> end)
       : runner(runner), end(std::move(end)) {}
 
+  /// Calls `visit(step, outputs of each of the states)` for all steps with
+  /// windows of `part`; outputs have a row for each token, `width` wide.
+  using Outputs = llvm::ArrayRef<const float *>;
+  Status visitOutputs(
+      llvm::ArrayRef<const HiddenStates *> states, const Windows &windows,
+      Part part,
+      llvm::function_ref<void(int64_t step, Outputs outputs, int64_t width)>
+          visit) const;
+
   const TapRunner &runner;
   std::optional<OpenTap> end;
 };

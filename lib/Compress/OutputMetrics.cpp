@@ -43,8 +43,7 @@ public:
             takeMetricRoots(OutputMetric{metric.take()}, map.rows);
         if (!roots)
           return nameMap(map, roots.error());
-        metrics[runner.mapOf(layer, site)] =
-            std::make_shared<MetricRoots>(roots.take());
+        metrics.set(runner.mapOf(layer, site), roots.take());
       }
     return metrics;
   }
@@ -76,13 +75,17 @@ private:
     return Matrix();
   }
 
-  /// W'^T W' of the map that takes the outputs.
-  Result<Matrix> consumerProduct(const TapReach &reach) const {
+  /// W'^T W' of the map that takes the outputs, which several maps may share.
+  Result<const Matrix *> consumerProduct(const TapReach &reach) {
+    auto [known, fresh] = products.try_emplace(reach.consumer);
+    if (!fresh)
+      return &known->second;
     Result<Matrix> w =
         readMatrix(maps[runner.mapAt(layer, reach.consumer)], archive);
     if (!w)
       return w.error();
-    return multiply(*w, *w, Side::Transposed, Side::AsIs);
+    known->second = multiply(*w, *w, Side::Transposed, Side::AsIs);
+    return &known->second;
   }
 
   Result<Matrix> ofChannels(const TapReach &reach, const LinearMap &map) {
@@ -102,46 +105,68 @@ private:
     });
     if (!status)
       return status.error();
-    Result<Matrix> product = consumerProduct(reach);
+    Result<const Matrix *> product = consumerProduct(reach);
     if (!product)
-      return product;
+      return product.error();
     Matrix metric = slopes.mean();
     for (int64_t i = 0; i < metric.size(); ++i)
-      metric.data()[i] *= product->data()[i];
+      metric.data()[i] *= (*product)->data()[i];
     return metric;
   }
 
-  Result<Matrix> ofValues(const TapReach &reach, const LinearMap &map) const {
-    Result<Matrix> product = consumerProduct(reach);
+  Result<Matrix> ofValues(const TapReach &reach, const LinearMap &map) {
+    Result<const Matrix *> product = consumerProduct(reach);
     if (!product)
-      return product;
+      return product.error();
     int64_t size = map.rows / reach.keyHeads;
     Matrix metric(map.rows, map.rows);
     for (int64_t head = 0; head < reach.queryHeads; ++head)
-      addBlock(metric, head * reach.keyHeads / reach.queryHeads, *product, head,
-               size);
+      addBlock(metric, head * reach.keyHeads / reach.queryHeads, **product,
+               head, size);
     return metric;
+  }
+
+  /// What attention multiplies: E[q q^T] and E[k k^T], over all heads.
+  struct ScoreMoments {
+    Matrix queries, keys;
+  };
+
+  /// Queries and keys have a tap in common, which runs once.
+  Result<const ScoreMoments *> scoreMoments(const TapReach &reach,
+                                            int64_t size) {
+    auto [known, fresh] = scores.try_emplace(reach.function);
+    if (!fresh)
+      return &known->second;
+    int64_t widths[2] = {reach.queryHeads * size, reach.keyHeads * size};
+    MomentSum sums[2] = {MomentSum(widths[0], widths[0]),
+                         MomentSum(widths[1], widths[1])};
+    Activations gathered;
+    Status status = visit(reach, [&](const StepValues &values,
+                                     llvm::ArrayRef<TokenRange> ranges) {
+      for (int i : {0, 1}) {
+        const float *x = gatherRows(values.of(reach.shown[size_t(i)]),
+                                    widths[i], ranges, gathered);
+        sums[i].add(x, x, countTokens(ranges));
+      }
+    });
+    if (!status)
+      return status.error();
+    known->second = {sums[0].mean(), sums[1].mean()};
+    return &known->second;
   }
 
   Result<Matrix> ofScores(const TapReach &reach, const LinearMap &map) {
     bool ofQueries = reach.kind == ReachKind::Queries;
     int64_t heads = ofQueries ? reach.queryHeads : reach.keyHeads,
             others = ofQueries ? reach.keyHeads : reach.queryHeads;
-    int64_t size = map.rows / heads, width = others * size;
-    MomentSum moment(width, width);
-    Activations gathered;
-    Status status = visit(reach, [&](const StepValues &values,
-                                     llvm::ArrayRef<TokenRange> ranges) {
-      const float *x = gatherRows(values.of(reach.shown[ofQueries]), width,
-                                  ranges, gathered);
-      moment.add(x, x, countTokens(ranges));
-    });
-    if (!status)
-      return status.error();
-    Matrix metric(map.rows, map.rows), mean = moment.mean();
-    for (int64_t head = 0; head < std::max(heads, others); ++head)
-      addBlock(metric, head * heads / std::max(heads, others), mean,
-               head * others / std::max(heads, others), size);
+    int64_t size = map.rows / heads, all = std::max(heads, others);
+    Result<const ScoreMoments *> moments = scoreMoments(reach, size);
+    if (!moments)
+      return moments.error();
+    const Matrix &mean = ofQueries ? (*moments)->keys : (*moments)->queries;
+    Matrix metric(map.rows, map.rows);
+    for (int64_t head = 0; head < all; ++head)
+      addBlock(metric, head * heads / all, mean, head * others / all, size);
     return metric;
   }
 
@@ -173,6 +198,10 @@ private:
   const Archive &archive;
   const HiddenStates &states;
   const Windows &windows;
+  /// By their taps.
+  std::map<std::string, ScoreMoments> scores;
+  /// By consumer.
+  std::map<std::string, Matrix> products;
 };
 
 } // namespace

@@ -29,8 +29,21 @@
 
 namespace linnet::compress {
 
-/// By number of a map; maps of which nothing is known are not there.
-using OutputMetrics = std::map<size_t, std::shared_ptr<const MetricRoots>>;
+/// By number of a map.
+class OutputMetrics {
+public:
+  void set(size_t map, MetricRoots roots) {
+    known[map] = std::make_shared<MetricRoots>(std::move(roots));
+  }
+  /// Null for maps of which nothing is known.
+  std::shared_ptr<const MetricRoots> lookup(size_t map) const {
+    auto place = known.find(map);
+    return place == known.end() ? nullptr : place->second;
+  }
+
+private:
+  std::map<size_t, std::shared_ptr<const MetricRoots>> known;
+};
 
 /// Of layer `number`, before which the original model has `states` on
 /// `windows`; of these some fitted ones are looked at. Maps with more than 4096

@@ -4,9 +4,10 @@
 
 #include "Judge.h"
 #include "OutputMetrics.h"
+#include "RelativeError.h"
 #include "StageMoments.h"
 
-#include <cmath>
+#include "llvm/ADT/STLExtras.h"
 
 namespace linnet::compress {
 namespace {
@@ -61,21 +62,16 @@ private:
 
   /// Of the result's hidden state on held-out windows.
   double hiddenError() const {
-    llvm::ArrayRef<float> x = original.carried.front(),
-                          y = result.carried.front();
-    size_t step = x.size() / size_t(original.steps);
-    size_t width = step / size_t(runner.stepTokens());
-    double difference = 0, all = 0;
-    for (int64_t i = 0; i < windows.batches(); ++i)
+    RelativeError error;
+    for (int64_t i = 0; i < windows.batches(); ++i) {
+      llvm::ArrayRef<float> x = original.stepOf(0, i), y = result.stepOf(0, i);
+      int64_t width = int64_t(x.size()) / runner.stepTokens();
       for (const TokenRange &range : windows.tokensOf(Part::HeldOut, i))
-        for (size_t at = size_t(i) * step + size_t(range.first) * width,
-                    end = size_t(i) * step + size_t(range.last) * width;
-             at < end; ++at) {
-          double d = double(x[at]) - double(y[at]);
-          difference += d * d;
-          all += double(x[at]) * double(x[at]);
-        }
-    return all > 0 ? std::sqrt(difference / all) : 0;
+        error.add(x.data() + range.first * width,
+                  y.data() + range.first * width,
+                  (range.last - range.first) * width);
+    }
+    return error.value();
   }
 
   /// Takes all fits of a stage from the work directory; false if they are not
@@ -102,9 +98,12 @@ private:
     return true;
   }
 
-  /// Of the layer, once a stage needs them.
-  Status findMetrics(size_t layer) {
-    if (metrics)
+  /// Of the layer, once a stage has fits that heed them.
+  Status findMetrics(size_t layer, const TapStage &stage) {
+    bool isHeeded = llvm::any_of(stage.sites, [&](const TapSite &site) {
+      return plans[runner.mapOf(layer, site)].structure->weighsOutputs();
+    });
+    if (metrics || !isHeeded)
       return {};
     Result<OutputMetrics> measured =
         measureMetrics(runner, layer, maps, archive, original, windows);
@@ -120,13 +119,14 @@ private:
       return isKept.error();
     if (*isKept)
       return {};
-    if (Status status = findMetrics(layer); !status)
+    const TapStage &tapped = runner.layer(layer).stages[stage];
+    if (Status status = findMetrics(layer, tapped); !status)
       return status;
     StageMoments fitted(runner, maps, layer, stage, /*twoModels=*/true);
     StageMoments heldOut = fitted;
     if (Status status = sum(layer, stage, replaced, fitted, heldOut); !status)
       return status;
-    const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
+    const std::vector<TapSite> &sites = tapped.sites;
     InputsOf fittedInputs, heldOutInputs;
     for (size_t i = 0; i < sites.size(); ++i) {
       size_t number = runner.mapOf(layer, sites[i]);
@@ -164,11 +164,9 @@ private:
     auto [inputs, fresh] = known.try_emplace(moments.inputNumber(i));
     if (fresh)
       inputs->second = FitInputs(moments.own(i));
-    auto metric = metrics->find(number);
-    return {metric == metrics->end()
-                ? inputs->second
-                : inputs->second.withMetric(metric->second),
-            moments.cross(i), moments.residual(i)};
+    return {
+        inputs->second.withMetric(metrics ? metrics->lookup(number) : nullptr),
+        moments.cross(i), moments.residual(i)};
   }
 
   /// Runs both models up to a stage.

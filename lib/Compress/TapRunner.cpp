@@ -263,9 +263,8 @@ Result<OpenTap> TapRunner::openOutside(const std::string &function) {
 std::vector<const void *> TapRunner::inputsOf(const HiddenStates &states,
                                               int64_t number) const {
   std::vector<const void *> inputs;
-  for (const Activations &state : states.carried)
-    inputs.push_back(state.data() +
-                     size_t(number) * (state.size() / size_t(states.steps)));
+  for (size_t i = 0; i < states.carried.size(); ++i)
+    inputs.push_back(states.stepOf(i, number).data());
   for (const std::vector<int32_t> &input : states.invariants)
     inputs.push_back(input.data() +
                      size_t(number) * (input.size() / size_t(states.steps)));
@@ -314,11 +313,8 @@ Result<llvm::ArrayRef<float>>
 TapRunner::outputOf(const std::optional<OpenTap> &end,
                     const HiddenStates &states, int64_t number,
                     std::vector<Activations> &buffer) const {
-  if (tapped.output.isCarried) {
-    llvm::ArrayRef<float> all = states.carried[tapped.output.number];
-    size_t size = all.size() / size_t(states.steps);
-    return all.slice(size_t(number) * size, size);
-  }
+  if (tapped.output.isCarried)
+    return states.stepOf(tapped.output.number, number);
   std::vector<const void *> inputs = inputsOf(states, number);
   inputs.resize(states.carried.size());
   if (Status status = end->run(inputs, buffer); !status)

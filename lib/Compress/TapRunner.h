@@ -35,6 +35,12 @@ struct HiddenStates {
   std::vector<Activations> carried;
   /// The inputs of the model that all layers take.
   std::vector<std::vector<int32_t>> invariants;
+
+  /// The part of carried value `i` that step `number` takes.
+  llvm::ArrayRef<float> stepOf(size_t i, int64_t number) const {
+    size_t size = carried[i].size() / size_t(steps);
+    return llvm::ArrayRef(carried[i]).slice(size_t(number) * size, size);
+  }
 };
 
 /// A compiled function with its weights in memory.

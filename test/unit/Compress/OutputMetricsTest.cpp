@@ -62,15 +62,15 @@ public:
 
   /// Rows with each map's error weights, R + ridge.
   Matrix metric(const std::string &end) const {
-    auto found = metrics.find(map(end));
-    if (found == metrics.end()) {
+    auto found = metrics.lookup(map(end));
+    if (!found) {
       ADD_FAILURE() << "no metric of " << end;
       return Matrix();
     }
-    return multiply(found->second->root, found->second->root);
+    return multiply(found->root, found->root);
   }
   bool hasMetric(const std::string &end) const {
-    return metrics.count(map(end)) != 0;
+    return metrics.lookup(map(end)) != nullptr;
   }
 
 private:
