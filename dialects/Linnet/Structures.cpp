@@ -30,6 +30,25 @@ matrixShape(TypeRange factors, unsigned index,
   return type.getShape();
 }
 
+/// The shape of factor `index` as a static matrix of integers of these widths,
+/// or an error.
+static FailureOr<ArrayRef<int64_t>>
+integerShape(TypeRange factors, unsigned index, ArrayRef<unsigned> widths,
+             function_ref<InFlightDiagnostic()> emitError) {
+  auto type = dyn_cast<RankedTensorType>(factors[index]);
+  if (type && type.getRank() == 2 && type.hasStaticShape() &&
+      llvm::any_of(widths, [&](unsigned width) {
+        return type.getElementType().isInteger(width);
+      }))
+    return type.getShape();
+  InFlightDiagnostic error = emitError();
+  error << "expected factor " << index << " to be a static matrix of ";
+  llvm::interleave(
+      widths, [&](unsigned width) { error << "i" << width; },
+      [&] { error << " or "; });
+  return error << ", but got " << factors[index];
+}
+
 static LogicalResult
 expectFactors(TypeRange factors, unsigned count,
               function_ref<InFlightDiagnostic()> emitError) {
@@ -324,16 +343,13 @@ FailureOr<LinearShape> QuantizedStructureAttr::inferShape(
     TypeRange factors, function_ref<InFlightDiagnostic()> emitError) const {
   if (failed(expectFactors(factors, 2, emitError)))
     return failure();
-  auto codes = dyn_cast<RankedTensorType>(factors[0]);
-  if (!codes || codes.getRank() != 2 || !codes.hasStaticShape() ||
-      !codes.getElementType().isInteger(8))
-    return emitError()
-           << "expected factor 0 to be a static matrix of i8, but got "
-           << factors[0];
+  auto codes = integerShape(factors, 0, 8, emitError);
+  if (failed(codes))
+    return failure();
   auto scales = matrixShape(factors, 1, emitError);
   if (failed(scales))
     return failure();
-  int64_t out = codes.getDimSize(0), in = codes.getDimSize(1) * 8 / getBits();
+  int64_t out = (*codes)[0], in = (*codes)[1] * 8 / getBits();
   int64_t groups = llvm::divideCeil(in, getGroup());
   if ((*scales)[0] != out || (*scales)[1] != groups)
     return emitError() << "expected scales of shape [" << out << ", " << groups
@@ -391,19 +407,16 @@ FailureOr<LinearShape> NmSparseStructureAttr::inferShape(
   auto values = matrixShape(factors, 0, emitError);
   if (failed(values))
     return failure();
-  auto positions = dyn_cast<RankedTensorType>(factors[1]);
-  if (!positions || positions.getRank() != 2 || !positions.hasStaticShape() ||
-      !positions.getElementType().isInteger(8))
-    return emitError()
-           << "expected factor 1 to be a static matrix of i8, but got "
-           << factors[1];
+  auto positions = integerShape(factors, 1, 8, emitError);
+  if (failed(positions))
+    return failure();
   int64_t out = (*values)[0], count = (*values)[1],
           bits = count * getPositionBits();
   if (count < 1 || count % getKept() || bits % 8)
     return emitError() << "expected values of whole groups of " << getKept()
                        << ", whose positions fill bytes, but got "
                        << factors[0];
-  if (positions.getDimSize(0) != out || positions.getDimSize(1) != bits / 8)
+  if ((*positions)[0] != out || (*positions)[1] != bits / 8)
     return emitError() << "expected positions of shape [" << out << ", "
                        << bits / 8 << "], but got " << factors[1];
   return LinearShape{count / getKept() * getOf(), out};
@@ -484,14 +497,10 @@ FailureOr<LinearShape> BlockSparseStructureAttr::inferShape(
   auto values = matrixShape(factors, 0, emitError);
   if (failed(values))
     return failure();
-  auto columns = dyn_cast<RankedTensorType>(factors[1]);
-  if (!columns || columns.getRank() != 2 || !columns.hasStaticShape() ||
-      !(columns.getElementType().isInteger(16) ||
-        columns.getElementType().isInteger(32)))
-    return emitError()
-           << "expected factor 1 to be a static matrix of i16 or i32, but got "
-           << factors[1];
-  int64_t out = (*values)[0], kept = columns.getDimSize(1),
+  auto columns = integerShape(factors, 1, {16, 32}, emitError);
+  if (failed(columns))
+    return failure();
+  int64_t out = (*values)[0], kept = (*columns)[1],
           all = getInputs() / getWidth(),
           rows = llvm::divideCeil(out, getHeight());
   if (kept < 1 || kept > all)
@@ -500,7 +509,7 @@ FailureOr<LinearShape> BlockSparseStructureAttr::inferShape(
   if ((*values)[1] != kept * getWidth())
     return emitError() << "expected values of " << kept << " x " << getWidth()
                        << " inputs, but got " << factors[0];
-  if (columns.getDimSize(0) != rows)
+  if ((*columns)[0] != rows)
     return emitError() << "expected columns of " << rows
                        << " rows of blocks, but got " << factors[1];
   return LinearShape{getInputs(), out};

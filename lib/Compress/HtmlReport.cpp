@@ -139,6 +139,13 @@ Result<std::vector<PlannedMap>> readMaps(const std::string &directory,
   return maps;
 }
 
+/// A bar of this share of `width`; none for shares below 0.
+std::string bar(int width, double share) {
+  return "<svg width=\"" + std::to_string(width) +
+         "\" height=\"10\"><rect class=\"bar\" height=\"10\" width=\"" +
+         format("%.1f", width * std::max(share, 0.0)) + "\"/></svg>";
+}
+
 /// A page in parts.
 class Page {
 public:
@@ -239,10 +246,8 @@ void Page::addMaps(const std::vector<PlannedMap> &maps) {
     double share = map.of > 0 ? map.parameters / map.of : 0;
     row({escape(map.name), escape(map.structure), escape(map.numbers),
          format("%.0f", map.parameters), format("%.0f", map.of),
-         "<svg width=\"60\" height=\"10\"><rect class=\"bar\" height=\"10\" "
-         "width=\"" +
-             format("%.1f", 60 * std::clamp(share, 0.0, 1.0)) + "\"/></svg>",
-         format("%.4f", map.error), map.isRefit ? "yes" : "no"});
+         bar(60, std::min(share, 1.0)), format("%.4f", map.error),
+         map.isRefit ? "yes" : "no"});
   }
   out << "</table>\n";
 }
@@ -273,11 +278,7 @@ void Page::addSensitivities(const std::vector<PlannedMap> &maps) {
                                          : "<h2>Cosine of sequences")
       << " lost when one matrix alone is cut (measured)</h2><table>\n";
   for (const PlannedMap &map : maps)
-    row({escape(map.name),
-         "<svg width=\"400\" height=\"10\"><rect class=\"bar\" height=\"10\" "
-         "width=\"" +
-             format("%.1f", 400 * std::max(map.damage, 0.0) / most) +
-             "\"/></svg>",
+    row({escape(map.name), bar(400, map.damage / most),
          format("%.4f", map.damage)});
   out << "</table>\n";
 }
@@ -293,10 +294,7 @@ void Page::addLayers(const Json *entries, const char *key,
   out << "<h2>" << title << "</h2><table>\n";
   for (size_t i = 0; i < entries->size(); ++i) {
     double value = numberAt((*entries)[i], key);
-    row({"layer " + std::to_string(i),
-         "<svg width=\"400\" height=\"10\"><rect class=\"bar\" height=\"10\" "
-         "width=\"" +
-             format("%.1f", 400 * std::max(value, 0.0) / most) + "\"/></svg>",
+    row({"layer " + std::to_string(i), bar(400, value / most),
          format("%.4f", value)});
   }
   out << "</table>\n";

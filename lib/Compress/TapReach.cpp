@@ -12,33 +12,33 @@ namespace linnet::compress {
 namespace ir = mlir::linnet;
 using mlir::Value;
 
-/// The only use of `value`, through changes of shape and rotations of pairs;
-/// null if there are others.
-static mlir::OpOperand *followHeads(Value value) {
+/// The only use of `value`, through operations that `passes`; null if there are
+/// others.
+static mlir::OpOperand *
+follow(Value value, llvm::function_ref<bool(mlir::OpOperand &)> passes) {
   while (value.hasOneUse()) {
     mlir::OpOperand &use = *value.use_begin();
-    mlir::Operation *op = use.getOwner();
-    if (!mlir::isa<mlir::tensor::ExpandShapeOp, mlir::tensor::CollapseShapeOp,
-                   ir::RotaryOp>(op) ||
-        use.getOperandNumber() != 0)
+    if (!passes(use))
       return &use;
-    value = op->getResult(0);
+    value = use.getOwner()->getResult(0);
   }
   return nullptr;
 }
 
-/// The map that takes what becomes of `value` elementwise, if there is one.
-static ir::LinearOp followChannels(Value value) {
-  while (value.hasOneUse()) {
-    mlir::OpOperand &use = *value.use_begin();
-    mlir::Operation *op = use.getOwner();
-    if (auto linear = mlir::dyn_cast<ir::LinearOp>(op))
-      return use.getOperandNumber() == 0 ? linear : ir::LinearOp();
-    if (!isElementwise(op))
-      return {};
-    value = op->getResult(0);
-  }
-  return {};
+/// Through changes of shape and rotations of pairs.
+static mlir::OpOperand *followHeads(Value value) {
+  return follow(value, [](mlir::OpOperand &use) {
+    return use.getOperandNumber() == 0 &&
+           mlir::isa<mlir::tensor::ExpandShapeOp, mlir::tensor::CollapseShapeOp,
+                     ir::RotaryOp>(use.getOwner());
+  });
+}
+
+/// The map that has its input by `use`; null if that is none.
+static ir::LinearOp consumerOf(mlir::OpOperand *use) {
+  return use && use->getOperandNumber() == 0
+             ? mlir::dyn_cast<ir::LinearOp>(use->getOwner())
+             : ir::LinearOp();
 }
 
 static std::optional<MapReach> findAttention(ir::LinearOp map) {
@@ -56,16 +56,17 @@ static std::optional<MapReach> findAttention(ir::LinearOp map) {
     return MapReach{ReachKind::Keys, {}, attention};
   if (given != attention.getValue())
     return std::nullopt;
-  mlir::OpOperand *end = followHeads(attention.getResult());
-  auto consumer =
-      end ? mlir::dyn_cast<ir::LinearOp>(end->getOwner()) : ir::LinearOp();
-  if (!consumer || end->getOperandNumber() != 0)
+  ir::LinearOp consumer = consumerOf(followHeads(attention.getResult()));
+  if (!consumer)
     return std::nullopt;
   return MapReach{ReachKind::Values, consumer, attention};
 }
 
 std::optional<MapReach> findReach(ir::LinearOp map) {
-  if (ir::LinearOp consumer = followChannels(map.getResult()))
+  mlir::OpOperand *use = follow(map.getResult(), [](mlir::OpOperand &use) {
+    return isElementwise(use.getOwner());
+  });
+  if (ir::LinearOp consumer = consumerOf(use))
     if (producersOf(consumer.getInput()).contains(map))
       return MapReach{ReachKind::Channels, consumer, {}};
   return findAttention(map);

@@ -91,45 +91,61 @@ Result<Tokenizer> findTokenizer(const std::vector<std::string> &directories) {
   return Tokenizer::fromDirectory(directories.front());
 }
 
-Result<Tokens> encodeFile(const std::string &file,
-                          const std::vector<std::string> &directories,
-                          int64_t *bytes) {
+namespace {
+
+/// A text and what encodes it.
+struct Text {
+  Tokenizer tokenizer;
+  std::string content;
+};
+
+Result<Text> readText(const std::string &file,
+                      const std::vector<std::string> &directories) {
   Result<Tokenizer> tokenizer = findTokenizer(directories);
   if (!tokenizer)
     return tokenizer.error();
-  Result<std::string> text = readFile(file);
+  Result<std::string> content = readFile(file);
+  if (!content)
+    return content.error();
+  return Text{tokenizer.take(), content.take()};
+}
+
+} // namespace
+
+Result<Tokens> encodeFile(const std::string &file,
+                          const std::vector<std::string> &directories,
+                          int64_t *bytes) {
+  Result<Text> text = readText(file, directories);
   if (!text)
     return text.error();
-  Result<std::vector<int32_t>> ids = tokenizer->encode(*text, false);
+  Result<std::vector<int32_t>> ids =
+      text->tokenizer.encode(text->content, false);
   if (!ids)
     return makeError(quoteName(file), ": ", ids.error().str());
   if (bytes)
-    *bytes = int64_t(text->size());
+    *bytes = int64_t(text->content.size());
   return makeTokens(ids.take(), file);
 }
 
 Result<std::vector<Tokens>>
 encodeLines(const std::string &file,
             const std::vector<std::string> &directories, int64_t most) {
-  Result<Tokenizer> tokenizer = findTokenizer(directories);
-  if (!tokenizer)
-    return tokenizer.error();
-  Result<std::string> text = readFile(file);
+  Result<Text> text = readText(file, directories);
   if (!text)
     return text.error();
-  Result<std::vector<int32_t>> empty = tokenizer->encode("", true);
+  Result<std::vector<int32_t>> empty = text->tokenizer.encode("", true);
   if (!empty)
     return empty.error();
   std::vector<Tokens> lines;
   int64_t number = 0;
-  for (llvm::StringRef rest = *text; !rest.empty();) {
+  for (llvm::StringRef rest = text->content; !rest.empty();) {
     auto [line, after] = rest.split('\n');
     rest = after;
     ++number;
     if (line.trim().empty())
       continue;
     Result<std::vector<int32_t>> ids =
-        tokenizer->encode(line.rtrim("\r").str(), true);
+        text->tokenizer.encode(line.rtrim("\r").str(), true);
     std::string name = file + ":" + std::to_string(number);
     if (!ids)
       return makeError(quoteName(file), ", line ", number, ": ",
