@@ -92,6 +92,9 @@ Status compress::checkOptions(const CompressOptions &options) {
   if (options.rankMultiple < 1)
     return makeError("--rank-multiple: expected at least 1, but got ",
                      options.rankMultiple);
+  if (options.layerKinds < 0)
+    return makeError("--layer-kinds: expected at least 0, but got ",
+                     options.layerKinds);
   if ((options.window != 0 && options.window < 2) ||
       options.calibrationTokens < 1 || options.sensitivityTokens < 0)
     return makeError("expected --window of at least 2, --calibration-tokens of "

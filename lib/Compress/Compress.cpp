@@ -186,11 +186,22 @@ private:
     if (!analysed)
       return analysed.error();
     analysis = writeAnalysis(found.maps, *analysed, fingerprint);
-    Result<std::vector<MapPlan>> planned =
-        planMaps(found.maps, analysed->maps, budget);
+    Result<PlannedMaps> planned = planMaps(found.maps, analysed->maps, budget,
+                                           tieNothing(found.maps.size()));
     if (!planned)
       return planned.error();
-    plans = planned.take();
+    analysis["damage"] = planned->damage;
+    // With a free choice it is known which layers are near each other.
+    std::vector<double> costs;
+    for (size_t i = 0; i < found.maps.size(); ++i)
+      costs.push_back(budget.costOf(found.maps[i], *planned->plans[i].structure,
+                                    planned->plans[i].numbers));
+    planned = planMaps(found.maps, analysed->maps, budget,
+                       tieLayers(found.maps, costs, options.layerKinds));
+    if (!planned)
+      return planned.error();
+    analysis["tied_damage"] = planned->damage;
+    plans = std::move(planned->plans);
     return {};
   }
 

@@ -96,7 +96,7 @@ LinearMaps findLinearMaps(mlir::ModuleOp module, const Archive &archive) {
       bool outIn = structure.getStorage() == ir::Storage::OutIn;
       found.maps.push_back({name, shape[outIn ? 0 : 1], shape[outIn ? 1 : 0],
                             structure.getStorage(), tensor->dtype,
-                            int64_t(number)});
+                            int64_t(number), layer.getSymName().str()});
     });
   return found;
 }

@@ -25,8 +25,10 @@ struct LinearMap {
   /// How the tensor stores W.
   mlir::linnet::Storage storage = mlir::linnet::Storage::OutIn;
   DataType dtype = DataType::F32;
-  /// The number of its layer.
+  /// The number of its layer, and the function that the layer is; layers of one
+  /// function have the same maps in the same order.
   int64_t layer = 0;
+  std::string function;
 
   int64_t parameters() const { return rows * columns; }
 };

@@ -117,31 +117,41 @@ Result<Budget> readBudget(const std::vector<LinearMap> &maps,
   return budget;
 }
 
-Result<std::vector<MapPlan>> planMaps(const std::vector<LinearMap> &maps,
-                                      const std::vector<MapAnalysis> &analysis,
-                                      const Budget &budget) {
-  std::vector<std::vector<MapPlan>> plans(maps.size());
-  std::vector<std::vector<AllocationChoice>> items(maps.size());
-  for (size_t i = 0; i < maps.size(); ++i) {
-    double all = budget.costOf(maps[i], denseStructure(), {});
-    for (const MapChoice &choice : analysis[i].choices) {
-      double cost =
-          budget.costOf(maps[i], *choice.plan.structure, choice.plan.numbers);
+Result<PlannedMaps> planMaps(const std::vector<LinearMap> &maps,
+                             const std::vector<MapAnalysis> &analysis,
+                             const Budget &budget, const TiedMaps &tied) {
+  std::vector<std::vector<MapPlan>> plans(tied.size());
+  std::vector<std::vector<AllocationChoice>> items(tied.size());
+  for (size_t i = 0; i < tied.size(); ++i) {
+    // Maps of one function have the same choices at the same costs.
+    const LinearMap &map = maps[tied[i].front()];
+    double share = double(tied[i].size());
+    double all = budget.costOf(map, denseStructure(), {});
+    const std::vector<MapChoice> &choices = analysis[tied[i].front()].choices;
+    for (size_t number = 0; number < choices.size(); ++number) {
+      const MapPlan &plan = choices[number].plan;
+      double cost = budget.costOf(map, *plan.structure, plan.numbers);
       if (cost >= all)
         continue;
-      plans[i].push_back(choice.plan);
-      items[i].push_back({cost, analysis[i].weight * choice.loss});
+      double damage = 0;
+      for (size_t own : tied[i])
+        damage += analysis[own].weight * analysis[own].choices[number].loss;
+      plans[i].push_back(plan);
+      items[i].push_back({share * cost, damage});
     }
     plans[i].push_back({});
-    items[i].push_back({all, 0});
+    items[i].push_back({share * all, 0});
   }
   Result<std::vector<size_t>> chosen = allocateBudget(items, budget.amount);
   if (!chosen)
     return chosen.error();
-  std::vector<MapPlan> result;
-  for (size_t i = 0; i < maps.size(); ++i)
-    result.push_back(plans[i][(*chosen)[i]]);
-  return result;
+  PlannedMaps planned{std::vector<MapPlan>(maps.size()), 0};
+  for (size_t i = 0; i < tied.size(); ++i) {
+    for (size_t own : tied[i])
+      planned.plans[own] = plans[i][(*chosen)[i]];
+    planned.damage += items[i][(*chosen)[i]].loss;
+  }
+  return planned;
 }
 
 std::vector<MapPlan> planAlike(const std::vector<LinearMap> &maps,

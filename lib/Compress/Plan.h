@@ -17,6 +17,7 @@
 #define LIB_COMPRESS_PLAN_H
 
 #include "Analyse.h"
+#include "LayerKinds.h"
 #include "MapStructure.h"
 
 #include "linnet/Compress/Compress.h"
@@ -41,11 +42,17 @@ struct Budget {
 Result<Budget> readBudget(const std::vector<LinearMap> &maps,
                           const CompressOptions &options);
 
-/// What each of `maps` becomes within `budget`: each step is where it takes
-/// most damage per cost.
-Result<std::vector<MapPlan>> planMaps(const std::vector<LinearMap> &maps,
-                                      const std::vector<MapAnalysis> &analysis,
-                                      const Budget &budget);
+struct PlannedMaps {
+  std::vector<MapPlan> plans;
+  /// What the analysis says of it, in its unit of damage.
+  double damage = 0;
+};
+
+/// What each of `maps` becomes within `budget`, those that are `tied` the same:
+/// each step is where it takes most damage per cost.
+Result<PlannedMaps> planMaps(const std::vector<LinearMap> &maps,
+                             const std::vector<MapAnalysis> &analysis,
+                             const Budget &budget, const TiedMaps &tied);
 
 /// Every map as the only structure of `options`, but for those that cannot have
 /// it, which the report then lists as declined.

@@ -85,6 +85,9 @@ struct CompressOptions {
   int64_t patternKept = 2, patternSize = 4;
   /// Planned ranks are multiples of this, which kernels run in full vectors.
   int64_t rankMultiple = 8;
+  /// With a budget: layers that are alike before are of at most so many kinds
+  /// after, each of which is compiled once; 0: of any number.
+  int64_t layerKinds = 8;
   /// A directory where what a calibrated run has finished is kept, layer by
   /// layer and matrix by matrix: the same run, ended before, goes on from
   /// there. Empty: nowhere. Runs that differ do not see each other's parts.

@@ -133,6 +133,11 @@ public:
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),
                  llvm::cl::desc("Planned ranks are multiples of N (default: "
                                 "8)")),
+        kinds("layer-kinds", llvm::cl::value_desc("N"), llvm::cl::cat(category),
+              llvm::cl::location(options.layerKinds), llvm::cl::init(8),
+              llvm::cl::desc("Plan layers that are alike in at most N ways, "
+                             "each of which is compiled once (default: 8); 0: "
+                             "each on its own")),
         merge("merge", llvm::cl::value_desc("DIR[:C],..."),
               llvm::cl::cat(category), llvm::cl::CommaSeparated,
               llvm::cl::desc("Only add to the weights what others learned "
@@ -158,7 +163,7 @@ private:
   Option<double> channels;
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
-  Option<int64_t> multiple;
+  Option<int64_t> multiple, kinds;
   llvm::cl::list<std::string> merge;
   Option<std::string> resume;
   Option<bool> dense, force;
