@@ -73,7 +73,10 @@ Status compress::checkOptions(const CompressOptions &options) {
     return makeError("--export-dense: expected neither --budget, --plan nor "
                      "--calibration with it");
   if (options.exportDense || !options.adapters.empty())
-    return {};
+    return options.measureSpeed
+               ? Status(makeError("--measure-speed: expected neither "
+                                  "--export-dense nor --merge with it"))
+               : Status();
   if (Status status = checkStructures(options); !status)
     return status;
   if (Status status = checkNarrowOptions(options); !status)

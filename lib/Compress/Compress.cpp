@@ -7,6 +7,7 @@
 #include "CheckOptions.h"
 #include "DropLayers.h"
 #include "Layout.h"
+#include "MeasureSpeed.h"
 #include "Plan.h"
 #include "Refit.h"
 #include "WriteCheckpoint.h"
@@ -42,7 +43,11 @@ public:
       return status;
     if (Status status = runner ? refit() : fitMatrices(); !status)
       return status;
-    return writer.finish(options.input, analysis, fingerprint, report);
+    if (Status status = writer.finishModel(options.input); !status)
+      return status;
+    if (Status status = timeModels(); !status)
+      return status;
+    return writer.finish(analysis, fingerprint, report);
   }
 
 private:
@@ -247,6 +252,19 @@ private:
       return work.error();
     return analyseModel(*runner, found.maps, archive, windows, options, *work,
                         report);
+  }
+
+  Status timeModels() {
+    if (!options.measureSpeed)
+      return {};
+    if (report.progress)
+      report.progress("measuring", "speed");
+    runner.reset();
+    Result<SpeedComparison> speed = measureSpeed(options.input, writer.path());
+    if (!speed)
+      return speed.error();
+    report.speed = *speed;
+    return {};
   }
 
   TakeFit taker() {

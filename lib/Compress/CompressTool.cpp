@@ -30,6 +30,21 @@ static void print(const char *name, const CompressComparison &comparison) {
          100 * comparison.agreement, comparison.worstToken);
 }
 
+static void print(const SpeedComparison &speed) {
+  if (speed.threads == 0)
+    return;
+  printf("speed on %d threads: %lld tokens at once %.2fx (%.0f tokens/s, "
+         "originally %.0f)",
+         speed.threads, static_cast<long long>(speed.prefillTokens),
+         speed.prefillAfter / speed.prefillBefore, speed.prefillAfter,
+         speed.prefillBefore);
+  if (speed.decodedTokens)
+    printf(", one by one %.2fx (%.0f tokens/s, originally %.0f)",
+           speed.decodeAfter / speed.decodeBefore, speed.decodeAfter,
+           speed.decodeBefore);
+  printf("\n");
+}
+
 static std::string describe(const PlanNumbers &numbers) {
   std::string text;
   for (const auto &[key, number] : numbers)
@@ -60,6 +75,7 @@ static void print(const CompressReport &report) {
     printf("left alone: %s\n", line.c_str());
   print("held-out windows", report.heldOut);
   print("evaluation", report.evaluated);
+  print(report.speed);
 }
 
 static int fail(const Error &error) {

@@ -157,6 +157,7 @@ public:
 
   void addSizes(const Json &report);
   void addComparisons(const Json &report);
+  void addSpeed(const Json &report);
   void addMaps(const std::vector<PlannedMap> &maps);
   void addErrors(const std::vector<PlannedMap> &maps);
   void addSensitivities(const std::vector<PlannedMap> &maps);
@@ -235,6 +236,25 @@ void Page::addComparisons(const Json &report) {
   }
   if (!isFirst)
     out << "</table>\n";
+}
+
+void Page::addSpeed(const Json &report) {
+  const Json *speed = findJson(report, "speed");
+  if (!speed)
+    return;
+  out << "<h2>Tokens per second (measured, "
+      << format("%.0f", numberAt(*speed, "threads"))
+      << " threads)</h2><table>\n";
+  row({"", "tokens", "before", "after", "ratio"}, "th");
+  for (auto [name, tokens, before, after] :
+       {std::tuple("at once", "prefill_tokens", "prefill_before",
+                   "prefill_after"),
+        {"one by one", "decoded_tokens", "decode_before", "decode_after"}})
+    if (double base = numberAt(*speed, before); base > 0)
+      row({name, format("%.0f", numberAt(*speed, tokens)), format("%.0f", base),
+           format("%.0f", numberAt(*speed, after)),
+           format("%.2f", numberAt(*speed, after) / base)});
+  out << "</table>\n";
 }
 
 void Page::addMaps(const std::vector<PlannedMap> &maps) {
@@ -366,6 +386,7 @@ Status writeHtmlReport(const std::string &directory,
                                     .string());
   page.addSizes(*report);
   page.addComparisons(*report);
+  page.addSpeed(*report);
   page.addMaps(*maps);
   page.addErrors(*maps);
   page.addSensitivities(*maps);

@@ -2,6 +2,8 @@
 
 #include "TapRunner.h"
 
+#include "Scratch.h"
+
 #include "linnet/Checkpoint/SafetensorsWriter.h"
 #include "linnet/Support/Quote.h"
 
@@ -72,11 +74,7 @@ Result<TapRunner> TapRunner::create(mlir::ModuleOp module,
   if (!tapped)
     return tapped.error();
   runner.tapped = tapped.take();
-  std::error_code code;
-  std::filesystem::path base = std::filesystem::temp_directory_path(code);
-  Result<AtomicDirectory> scratch = AtomicDirectory::create(
-      ((code ? "/tmp" : base) / ("linnet-compress-" + std::to_string(getpid())))
-          .string());
+  Result<AtomicDirectory> scratch = createScratch("layers");
   if (!scratch)
     return scratch.error();
   runner.scratch = std::make_unique<AtomicDirectory>(scratch.take());

@@ -37,6 +37,19 @@ Json writeComparison(const CompressComparison &comparison) {
           {"worst_token", comparison.worstToken}};
 }
 
+Json writeSpeed(const SpeedComparison &speed) {
+  Json result = {{"threads", speed.threads},
+                 {"prefill_tokens", speed.prefillTokens},
+                 {"prefill_before", speed.prefillBefore},
+                 {"prefill_after", speed.prefillAfter}};
+  if (speed.decodedTokens) {
+    result["decoded_tokens"] = speed.decodedTokens;
+    result["decode_before"] = speed.decodeBefore;
+    result["decode_after"] = speed.decodeAfter;
+  }
+  return result;
+}
+
 /// What was kept and what that costs; comparisons that were made.
 Json writeReport(const CompressReport &report) {
   int64_t kept = 0, all = 0, bytes = 0, bytesBefore = 0;
@@ -57,6 +70,8 @@ Json writeReport(const CompressReport &report) {
     result["held_out"] = writeComparison(report.heldOut);
   if (report.evaluated.tokens)
     result["evaluated"] = writeComparison(report.evaluated);
+  if (report.speed.threads)
+    result["speed"] = writeSpeed(report.speed);
   return result;
 }
 
@@ -253,15 +268,19 @@ Status copyOtherFiles(const std::string &input,
   return {};
 }
 
-Status CheckpointWriter::finish(const std::string &input, const Json &analysis,
-                                const std::string &fingerprint,
-                                const CompressReport &report) {
+Status CheckpointWriter::finishModel(const std::string &input) {
   if (Status status = tensors->commit(); !status)
     return status;
   if (Status status = writeConfig(input); !status)
     return status;
   if (Status status = copyOtherFiles(input, directory); !status)
     return status;
+  return layout->isChanged() ? readAgain(directory.path()) : Status();
+}
+
+Status CheckpointWriter::finish(const Json &analysis,
+                                const std::string &fingerprint,
+                                const CompressReport &report) {
   if (!analysis.is_null())
     if (Status status = writeJson(kAnalysisFile, analysis); !status)
       return status;
@@ -270,9 +289,6 @@ Status CheckpointWriter::finish(const std::string &input, const Json &analysis,
   if (Status status = writeJson(kPlanFile, writePlan(report.maps, fingerprint));
       !status)
     return status;
-  if (layout->isChanged())
-    if (Status status = readAgain(directory.path()); !status)
-      return status;
   return directory.commit();
 }
 

@@ -20,7 +20,7 @@ Status copyOtherFiles(const std::string &input,
                       const AtomicDirectory &directory);
 
 /// Writes a checkpoint directory that appears whole or not at all. In order:
-/// begin(), take() for each map in any order, finish().
+/// begin(), take() for each map in any order, finishModel(), finish().
 class CheckpointWriter {
 public:
   /// Errors: `path` exists, unless it is empty or, with `force`, was written
@@ -35,11 +35,14 @@ public:
   /// Rounds `fitted`, which replaces map `number`, as it is stored and writes
   /// it; of channels that may be left out, once all their maps are there.
   Status take(size_t number, FittedMap &fitted);
-  /// Writes configuration, plan, report and the other files of `input`;
-  /// `analysis` may be null. The directory appears.
-  /// Errors also: a narrower model that cannot be read.
-  Status finish(const std::string &input, const Json &analysis,
-                const std::string &fingerprint, const CompressReport &report);
+  /// Writes configuration and the other files of `input`: the model is whole in
+  /// path(). Errors also: a narrower model that cannot be read.
+  Status finishModel(const std::string &input);
+  /// Where it stands until finish().
+  const std::string &path() const { return directory.path(); }
+  /// Writes plan and report; `analysis` may be null. The directory appears.
+  Status finish(const Json &analysis, const std::string &fingerprint,
+                const CompressReport &report);
 
 private:
   explicit CheckpointWriter(AtomicDirectory directory)

@@ -92,6 +92,8 @@ struct CompressOptions {
   /// layer and matrix by matrix: the same run, ended before, goes on from
   /// there. Empty: nowhere. Runs that differ do not see each other's parts.
   std::string resume;
+  /// Measure how fast original and result run here, both compiled.
+  bool measureSpeed = false;
   /// Replace a directory that linnet-compress wrote.
   bool force = false;
 };
@@ -137,6 +139,18 @@ struct CompressComparison {
   double worstToken = 0;
 };
 
+/// Tokens per second of one sequence, original and result in alternating runs
+/// (medians), compiled for the machine that measures.
+struct SpeedComparison {
+  /// 0: not measured.
+  int threads = 0;
+  /// Of a prefill (an encoder's whole sequence), and how many are decoded one
+  /// by one (an encoder's: 0).
+  int64_t prefillTokens = 0, decodedTokens = 0;
+  double prefillBefore = 0, prefillAfter = 0;
+  double decodeBefore = 0, decodeAfter = 0;
+};
+
 struct CompressReport {
   std::vector<CompressedMap> maps;
   /// How far the hidden state behind each layer is from the original's on the
@@ -146,6 +160,8 @@ struct CompressReport {
   /// Of the calibration's held-out windows and of the evaluation text; without
   /// them, of 0 tokens.
   CompressComparison heldOut, evaluated;
+  /// If the options ask for it.
+  SpeedComparison speed;
   /// Maps left alone and why, one line each.
   std::vector<std::string> declined;
   /// Called for each map with what is done to it.

@@ -147,6 +147,10 @@ public:
                llvm::cl::location(options.resume),
                llvm::cl::desc("Keep there what a calibrated run has finished, "
                               "and go on from it")),
+        speed("measure-speed", llvm::cl::cat(category),
+              llvm::cl::location(options.measureSpeed),
+              llvm::cl::desc("Compile original and result and measure how fast "
+                             "they run on this machine")),
         dense("export-dense", llvm::cl::cat(category),
               llvm::cl::location(options.exportDense),
               llvm::cl::desc("Multiply out the factors of a checkpoint that "
@@ -166,7 +170,7 @@ private:
   Option<int64_t> multiple, kinds;
   llvm::cl::list<std::string> merge;
   Option<std::string> resume;
-  Option<bool> dense, force;
+  Option<bool> speed, dense, force;
 };
 
 } // namespace linnet
