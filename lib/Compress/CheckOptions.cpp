@@ -83,8 +83,8 @@ Status compress::checkOptions(const CompressOptions &options) {
     return status;
   if (!isNarrowed(options) && needsBudget(options) &&
       options.budget.empty() == options.plan.empty())
-    return makeError("expected --budget=params:F (or bytes:F, flops:F) or "
-                     "--plan=FILE, but got ",
+    return makeError("expected --budget=params:F (or bytes:F, flops:F, "
+                     "latency:F) or --plan=FILE, but got ",
                      options.budget.empty() ? "neither" : "both");
   if (!options.budget.empty() && !options.plan.empty())
     return makeError("expected --budget or --plan, but got both");

@@ -100,7 +100,7 @@ private:
     if (isNarrowed(options)) {
       plans.resize(found.maps.size());
     } else if (!options.budget.empty()) {
-      Result<Budget> read = readBudget(found.maps, options);
+      Result<Budget> read = readBudget(found.maps, options, report);
       if (!read)
         return read.error();
       budget = *read;
@@ -196,6 +196,8 @@ private:
     if (!planned)
       return planned.error();
     analysis["damage"] = planned->damage;
+    if (budget.times)
+      analysis["times"] = budget.times->describe();
     // With a free choice it is known which layers are near each other.
     std::vector<double> costs;
     for (size_t i = 0; i < found.maps.size(); ++i)

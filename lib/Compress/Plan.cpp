@@ -37,7 +37,8 @@ struct BudgetName {
 constexpr BudgetName kBudgets[] = {
     {"params", Budget::Kind::Parameters, "parameters"},
     {"bytes", Budget::Kind::Bytes, "bytes"},
-    {"flops", Budget::Kind::Operations, "multiplications"}};
+    {"flops", Budget::Kind::Operations, "multiplications"},
+    {"latency", Budget::Kind::Seconds, "seconds"}};
 
 /// "params:F" as its kind and F.
 Result<std::pair<const BudgetName *, double>>
@@ -54,8 +55,8 @@ parseBudget(const std::string &text) {
     if (problem == std::errc() && stop == end && share > 0 && share <= 1)
       return std::pair(&known, share);
   }
-  return makeError("--budget: expected params:F, bytes:F or flops:F with F "
-                   "above 0 and at most 1, but got ",
+  return makeError("--budget: expected params:F, bytes:F, flops:F or latency:F "
+                   "with F above 0 and at most 1, but got ",
                    quoteName(text));
 }
 
@@ -78,18 +79,28 @@ double Budget::costOf(const LinearMap &map, const MapStructure &structure,
     return double(structure.bytes(map, numbers));
   case Kind::Operations:
     return double(structure.operations(map, numbers));
+  case Kind::Seconds:
+    return times->secondsOf(map, structure, numbers);
   }
   return 0;
 }
 
 Result<Budget> readBudget(const std::vector<LinearMap> &maps,
-                          const CompressOptions &options) {
+                          const CompressOptions &options,
+                          const CompressReport &report) {
   auto parsed = parseBudget(options.budget);
   if (!parsed)
     return parsed.error();
   auto [named, share] = *parsed;
-  Budget budget{named->kind, 0};
+  Budget budget{named->kind, 0, nullptr};
   std::vector<const MapStructure *> structures = structuresOf(options);
+  if (named->kind == Budget::Kind::Seconds) {
+    Result<KernelTimes> times =
+        KernelTimes::measure(maps, structures, options, report);
+    if (!times)
+      return times.error();
+    budget.times = std::make_shared<KernelTimes>(times.take());
+  }
   std::vector<bool> pays(structures.size(), false);
   double total = 0, least = 0;
   for (const LinearMap &map : maps) {

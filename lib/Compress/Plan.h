@@ -17,6 +17,7 @@
 #define LIB_COMPRESS_PLAN_H
 
 #include "Analyse.h"
+#include "KernelTimes.h"
 #include "LayerKinds.h"
 #include "MapStructure.h"
 
@@ -30,17 +31,21 @@ std::string fingerprintOf(const Archive &archive);
 
 /// What `options.budget` counts and how much of it is left.
 struct Budget {
-  enum class Kind { Parameters, Bytes, Operations };
+  enum class Kind { Parameters, Bytes, Operations, Seconds };
   Kind kind = Kind::Parameters;
   double amount = 0;
+  /// Of seconds.
+  std::shared_ptr<const KernelTimes> times;
 
   double costOf(const LinearMap &map, const MapStructure &structure,
                 const PlanNumbers &numbers) const;
 };
 
-/// Errors: as compressCheckpoint says.
+/// Measures times if the budget is one of them. Errors: as compressCheckpoint
+/// says.
 Result<Budget> readBudget(const std::vector<LinearMap> &maps,
-                          const CompressOptions &options);
+                          const CompressOptions &options,
+                          const CompressReport &report);
 
 struct PlannedMaps {
   std::vector<MapPlan> plans;

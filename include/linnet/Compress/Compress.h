@@ -40,9 +40,11 @@ struct CompressOptions {
   std::string input;
   /// The checkpoint directory to write.
   std::string output;
-  /// "params:F", "bytes:F" or "flops:F": the share that is kept, above 0, at
-  /// most 1, of the numbers that are not 0 in the matrices of all linear maps
-  /// in layers, of their bytes as stored, or of multiplications per token.
+  /// "params:F", "bytes:F", "flops:F" or "latency:F": the share that is kept,
+  /// above 0, at most 1, of the numbers that are not 0 in the matrices of all
+  /// linear maps in layers, of their bytes as stored, of multiplications per
+  /// token, or of the seconds that their kernels take for one token on the
+  /// machine that plans (measured then; plans of two runs may differ).
   std::string budget;
   /// A plan file instead of a budget.
   std::string plan;

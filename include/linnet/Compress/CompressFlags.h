@@ -51,7 +51,8 @@ public:
             llvm::cl::location(options.budget),
             llvm::cl::desc("The share of the layers' linear maps to keep: of "
                            "their parameters (params), of what is stored "
-                           "(bytes) or of multiplications (flops)")),
+                           "(bytes), of multiplications (flops), or of the "
+                           "time that decoding takes here (latency)")),
         plan("plan", llvm::cl::value_desc("FILE"), llvm::cl::cat(category),
              llvm::cl::location(options.plan),
              llvm::cl::desc(
