@@ -95,8 +95,8 @@ public:
                 const CompressReport &report)
       : runner(runner), maps(maps), archive(archive),
         windows(all.sample(spectrumTokens(maps))), options(options), work(work),
-        report(report), analysis(maps.size()), layers(runner.layers()),
-        measured(options.sensitivityTokens > 0) {
+        report(report), goal(*findFitTo(options.fitTo)), analysis(maps.size()),
+        layers(runner.layers()), measured(options.sensitivityTokens > 0) {
     if (measured)
       sampled = all.sample(options.sensitivityTokens);
   }
@@ -212,11 +212,13 @@ private:
   }
 
   Status analyseMaps(size_t layer, const HiddenStates &states) {
-    Result<OutputMetrics> measuredMetrics =
-        measureMetrics(runner, layer, maps, archive, states, windows);
-    if (!measuredMetrics)
-      return measuredMetrics.error();
-    metrics = measuredMetrics.take();
+    if (goal == FitTo::Outputs) {
+      Result<OutputMetrics> measuredMetrics =
+          measureMetrics(runner, layer, maps, archive, states, windows);
+      if (!measuredMetrics)
+        return measuredMetrics.error();
+      metrics = measuredMetrics.take();
+    }
     for (size_t stage = 0; stage < runner.layer(layer).stages.size(); ++stage)
       if (Status status = analyseStage(layer, stage, states); !status)
         return status;
@@ -274,7 +276,7 @@ private:
         report.progress("analysing", maps[number].name);
       auto [known, fresh] = inputs.try_emplace(moments.inputNumber(i));
       if (fresh)
-        known->second = FitInputs(moments.own(i));
+        known->second = FitInputs(moments.own(i)).seenBy(goal);
       if (Status status = analyseMap(
               layer, number, known->second.withMetric(metrics.lookup(number)));
           !status)
@@ -332,6 +334,7 @@ private:
   const CompressOptions &options;
   const WorkDirectory &work;
   const CompressReport &report;
+  FitTo goal;
   std::vector<MapAnalysis> analysis;
   std::vector<LayerAnalysis> layers;
   /// Of one layer.

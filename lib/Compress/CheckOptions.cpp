@@ -50,6 +50,9 @@ static Status checkStructures(const CompressOptions &options) {
   if (options.structures.empty())
     return makeError("--structure: expected ", listStructures(/*skipped=*/1),
                      ", but got nothing");
+  if (!findFitTo(options.fitTo))
+    return makeError("--fit-to: expected outputs, scaled or weights, but got ",
+                     quoteName(options.fitTo));
   if (options.patternKept < 1 || options.patternKept >= options.patternSize)
     return makeError("--pattern: expected N:M with N of at least 1 and below "
                      "M, but got ",
@@ -105,6 +108,11 @@ Status compress::checkOptions(const CompressOptions &options) {
                      "got ",
                      options.window, ", ", options.calibrationTokens, " and ",
                      options.sensitivityTokens);
+  CompressOptions defaults;
+  if (options.calibration.empty() &&
+      (options.fitTo != defaults.fitTo || options.refit != defaults.refit))
+    return makeError(options.refit ? "--fit-to" : "--refit",
+                     ": expected --calibration with it");
   if (options.calibration.empty() && !options.resume.empty())
     return makeError("--resume: expected --calibration with it");
   if (options.calibration.empty() && !options.evaluation.empty())

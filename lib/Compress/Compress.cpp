@@ -221,11 +221,11 @@ private:
     for (int64_t number : {windows.length, windows.batch, windows.counts[0],
                            windows.counts[1], windows.counts[2]})
       text.update(uint64_t(number));
-    return fingerprint + " " + toHex(text.finish());
+    return fingerprint + " " + toHex(text.finish()) + " " + options.fitTo;
   }
 
   Status refit() {
-    std::string content = describeData();
+    std::string content = describeData() + (options.refit ? " refit" : "");
     for (const MapPlan &plan : plans) {
       content += " " + std::string(plan.structure->name());
       for (const auto &[key, number] : plan.numbers)
@@ -235,8 +235,9 @@ private:
         WorkDirectory::open(options.resume, "fits", content);
     if (!work)
       return work.error();
+    FitMethod method{*findFitTo(options.fitTo), options.refit};
     return refitModel(*runner, found.maps, plans, archive, windows, layout,
-                      *work, taker(), report);
+                      method, *work, taker(), report);
   }
 
   Result<ModelAnalysis> analyseOnText() {

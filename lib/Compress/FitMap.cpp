@@ -36,23 +36,24 @@ double lossOn(const Matrix &w, const Matrix &w1, const MapMoments &moments,
 } // namespace
 
 FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
-                 const MapMoments &heldOut) {
+                 const MapMoments &heldOut, const FitMethod &method) {
   // Inputs that are all 0 say nothing: neither what counts nor what to aim at.
   if (!(trace(fitted.own()) > 0))
     return plan.structure->fit(w, FitInputs(), plan.numbers);
-  FitResult plain = plan.structure->fit(w, fitted.inputs, plan.numbers);
-  if (!plain)
+  FitInputs seen = fitted.inputs.seenBy(method.goal);
+  FitResult plain = plan.structure->fit(w, seen, plan.numbers);
+  if (!plain || !method.refits)
     return plain;
   Result<Matrix> target =
       refitTarget(w, targetMoment(w, fitted), fitted.own(), kTrust, kRidge);
   if (!target)
     return target.error();
-  FitResult refit = plan.structure->fit(*target, fitted.inputs, plan.numbers);
+  FitResult refit = plan.structure->fit(*target, seen, plan.numbers);
   if (!refit)
     return refit;
   // Judged by what was made small.
   MetricRoots metric;
-  if (plan.structure->weighsOutputs())
+  if (plan.structure->weighsOutputs() && method.goal == FitTo::Outputs)
     metric = heldOut.inputs.metric();
   double before = lossOn(w, (*plain)->toDense(), heldOut, metric);
   bool better = lossOn(w, (*refit)->toDense(), heldOut, metric) <

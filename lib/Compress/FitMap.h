@@ -18,11 +18,17 @@ struct MapMoments {
   const Matrix &own() const { return inputs.moment(); }
 };
 
+struct FitMethod {
+  FitTo goal = FitTo::Outputs;
+  /// Whether a fit may aim at what the original computes.
+  bool refits = true;
+};
+
 /// What makes W1 x' nearest to W x + (r - r') (refitTarget), so that errors of
 /// maps before this one are made up for, unless on `heldOut` windows W's own
-/// nearest matrix is better: then that.
+/// nearest matrix is better, or nothing is to be refitted: then that.
 FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
-                 const MapMoments &heldOut);
+                 const MapMoments &heldOut, const FitMethod &method = {});
 
 /// |W - W1| / |W| in the Frobenius norm; 0 where W is 0.
 double relativeError(const Matrix &w, const Matrix &w1);

@@ -8,6 +8,16 @@
 
 namespace linnet::compress {
 
+std::optional<FitTo> findFitTo(std::string_view name) {
+  if (name == "outputs")
+    return FitTo::Outputs;
+  if (name == "scaled")
+    return FitTo::Scaled;
+  if (name == "weights")
+    return FitTo::Weights;
+  return std::nullopt;
+}
+
 Result<const Matrix *> FitInputs::root() const {
   if (!shared->root) {
     Result<Matrix> taken = takeRoot(shared->moment);
@@ -23,6 +33,19 @@ FitInputs::withMetric(std::shared_ptr<const MetricRoots> metric) const {
   FitInputs inputs = *this;
   inputs.outputMetric = std::move(metric);
   return inputs;
+}
+
+FitInputs FitInputs::seenBy(FitTo goal) const {
+  if (goal == FitTo::Outputs || areIndependent())
+    return *this;
+  if (goal == FitTo::Weights)
+    return {};
+  Matrix squares(moment().rows(), moment().columns());
+  for (int64_t i = 0; i < squares.rows(); ++i)
+    squares.at(i, i) = moment().at(i, i);
+  FitInputs seen(std::move(squares));
+  seen.shared->isDiagonal = true;
+  return seen;
 }
 
 const MetricRoots &FitInputs::metric() const {

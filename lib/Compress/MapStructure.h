@@ -23,6 +23,19 @@
 
 namespace linnet::compress {
 
+/// What a fit makes small.
+enum class FitTo {
+  /// The difference of outputs, on these inputs.
+  Outputs,
+  /// That of weights times the root mean square of their inputs.
+  Scaled,
+  /// That of weights.
+  Weights,
+};
+
+/// By the names of CompressOptions::fitTo; nothing for other names.
+std::optional<FitTo> findFitTo(std::string_view name);
+
 /// The inputs of a map: their second moment E[x x^T], what several fits to them
 /// share, and how errors of the map's outputs count.
 class FitInputs {
@@ -30,10 +43,15 @@ public:
   /// Independent ones, of which nothing is known.
   FitInputs() = default;
   explicit FitInputs(Matrix moment)
-      : shared(std::make_shared<Shared>(Shared{std::move(moment), {}})) {}
+      : shared(std::make_shared<Shared>(Shared{std::move(moment), {}, false})) {
+  }
   /// The same inputs of a map whose errors `metric` weighs.
   FitInputs withMetric(std::shared_ptr<const MetricRoots> metric) const;
+  /// What a fit to `goal` knows of them; only that to outputs weighs outputs.
+  FitInputs seenBy(FitTo goal) const;
   bool areIndependent() const { return !shared; }
+  /// Whether the moment is diagonal: no input can make up for another.
+  bool areUncorrelated() const { return !shared || shared->isDiagonal; }
   /// Not of independent ones.
   const Matrix &moment() const { return shared->moment; }
   /// takeRoot() of it.
@@ -49,6 +67,7 @@ private:
   struct Shared {
     Matrix moment;
     std::optional<Matrix> root;
+    bool isDiagonal = false;
   };
   std::shared_ptr<Shared> shared;
   std::shared_ptr<const MetricRoots> outputMetric;

@@ -17,11 +17,11 @@ public:
   Refitter(TapRunner &runner, const std::vector<LinearMap> &maps,
            const std::vector<MapPlan> &plans, const Archive &archive,
            const Windows &windows, const Layout &layout,
-           const WorkDirectory &work, const TakeFit &take,
-           CompressReport &report)
+           const FitMethod &method, const WorkDirectory &work,
+           const TakeFit &take, CompressReport &report)
       : runner(runner), maps(maps), plans(plans), archive(archive),
-        windows(windows), layout(layout), work(work), take(take),
-        report(report) {}
+        windows(windows), layout(layout), method(method), work(work),
+        take(take), report(report) {}
 
   Status run() {
     Result<HiddenStates> begin = runner.begin(windows);
@@ -100,9 +100,11 @@ private:
 
   /// Of the layer, once a stage has fits that heed them.
   Status findMetrics(size_t layer, const TapStage &stage) {
-    bool isHeeded = llvm::any_of(stage.sites, [&](const TapSite &site) {
-      return plans[runner.mapOf(layer, site)].structure->weighsOutputs();
-    });
+    bool isHeeded =
+        method.goal == FitTo::Outputs &&
+        llvm::any_of(stage.sites, [&](const TapSite &site) {
+          return plans[runner.mapOf(layer, site)].structure->weighsOutputs();
+        });
     if (metrics || !isHeeded)
       return {};
     Result<OutputMetrics> measured =
@@ -136,8 +138,9 @@ private:
       if (!w)
         return w.error();
       MapMoments judge = momentsOf(heldOut, i, number, heldOutInputs);
-      FitResult fit = fitMap(*w, plans[number],
-                             momentsOf(fitted, i, number, fittedInputs), judge);
+      FitResult fit =
+          fitMap(*w, plans[number], momentsOf(fitted, i, number, fittedInputs),
+                 judge, method);
       if (!fit)
         return nameMap(maps[number], fit.error());
       double error = 0;
@@ -222,6 +225,7 @@ private:
   const Archive &archive;
   const Windows &windows;
   const Layout &layout;
+  const FitMethod &method;
   const WorkDirectory &work;
   const TakeFit &take;
   CompressReport &report;
@@ -235,10 +239,10 @@ private:
 Status refitModel(TapRunner &runner, const std::vector<LinearMap> &maps,
                   const std::vector<MapPlan> &plans, const Archive &archive,
                   const Windows &windows, const Layout &layout,
-                  const WorkDirectory &work, const TakeFit &take,
-                  CompressReport &report) {
-  return Refitter(runner, maps, plans, archive, windows, layout, work, take,
-                  report)
+                  const FitMethod &method, const WorkDirectory &work,
+                  const TakeFit &take, CompressReport &report) {
+  return Refitter(runner, maps, plans, archive, windows, layout, method, work,
+                  take, report)
       .run();
 }
 

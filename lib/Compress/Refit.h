@@ -26,8 +26,8 @@ using TakeFit = std::function<Status(size_t number, FittedMap &fitted,
 Status refitModel(TapRunner &runner, const std::vector<LinearMap> &maps,
                   const std::vector<MapPlan> &plans, const Archive &archive,
                   const Windows &windows, const Layout &layout,
-                  const WorkDirectory &work, const TakeFit &take,
-                  CompressReport &report);
+                  const FitMethod &method, const WorkDirectory &work,
+                  const TakeFit &take, CompressReport &report);
 
 } // namespace linnet::compress
 

@@ -26,8 +26,13 @@ double penaltyOf(int64_t inputs) { return inputs < 700 ? 0.1 : 0.5; }
 
 Result<Matrix> fitPattern(const Matrix &target, const FitInputs &inputs,
                           const SparsityPattern &pattern, bool isTrial) {
-  if (inputs.areIndependent()) {
-    Result<Mask> mask = selectMask(scoreMagnitude(target), pattern);
+  if (inputs.areUncorrelated()) {
+    Result<Matrix> scores = inputs.areIndependent()
+                                ? scoreMagnitude(target)
+                                : scoreActivations(target, inputs.moment());
+    if (!scores)
+      return scores.error();
+    Result<Mask> mask = selectMask(*scores, pattern);
     return mask ? applyMask(target, *mask) : Result<Matrix>(mask.error());
   }
   SparseFitOptions options;

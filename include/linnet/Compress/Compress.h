@@ -71,6 +71,15 @@ struct CompressOptions {
   /// "nm_sparse" (so many of each group of inputs), "sparse" (zeros, stored as
   /// such). Without a budget all become the only one.
   std::vector<std::string> structures = {"pivoted_low_rank"};
+  /// What a calibrated fit makes small: the difference of "outputs" (low rank
+  /// on whitened inputs, Wang et al. 2024; zeros by second moments, Frantar and
+  /// Alistarh 2023), that of weights "scaled" by the root mean square of their
+  /// inputs (as Yuan et al. 2023, ASVD, and Sun et al. 2023, Wanda), or that of
+  /// "weights" alone (singular values, magnitudes).
+  std::string fitTo = "outputs";
+  /// Whether fits may aim at what the original computes rather than at its
+  /// matrices, which makes up for errors of the maps before.
+  bool refit = true;
   /// Inputs that share a scale, of structures with codes; 0: all of a row.
   int64_t group = 64;
   /// blast, monarch: blocks along each side of a matrix.

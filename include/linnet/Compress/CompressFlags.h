@@ -102,6 +102,17 @@ public:
                 "sparse            zeros anywhere, stored as such\n"
                 "nm_sparse         some of each group of inputs, by --pattern\n"
                 "Without a budget all become the only one")),
+        fitTo("fit-to", llvm::cl::value_desc("GOAL"), llvm::cl::cat(category),
+              llvm::cl::location(options.fitTo), llvm::cl::init("outputs"),
+              llvm::cl::desc("What a calibrated fit makes small:\n"
+                             "outputs  the difference of outputs (default)\n"
+                             "scaled   of weights times the size of their "
+                             "inputs\n"
+                             "weights  of weights")),
+        refit("refit", llvm::cl::cat(category),
+              llvm::cl::location(options.refit), llvm::cl::init(true),
+              llvm::cl::desc("Let matrices make up for errors of those before "
+                             "them (default: true)")),
         group("group", llvm::cl::value_desc("N"), llvm::cl::cat(category),
               llvm::cl::location(options.group), llvm::cl::init(64),
               llvm::cl::desc("int8, int4: inputs that share a scale (default: "
@@ -164,6 +175,8 @@ private:
   Option<std::string> input, output, budget, plan, calibration, evaluation;
   Option<int64_t> tokens, window, sensitivity;
   llvm::cl::list<std::string> structure;
+  Option<std::string> fitTo;
+  Option<bool> refit;
   Option<int64_t> group, blocks;
   Option<double> channels;
   Option<int64_t> layers;

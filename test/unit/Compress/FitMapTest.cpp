@@ -63,6 +63,66 @@ LinearMap mapOf(const Matrix &w) {
 const MapStructure *const kRanked[] = {&lowRankStructure(),
                                        &pivotedLowRankStructure()};
 
+/// What is known of inputs makes three methods of one fit.
+TEST(FitMap, GoalsSeeLessOfInputs) {
+  // Inputs that hang together.
+  Matrix w = randomMatrix(12, 8, 31), mix = randomMatrix(8, 3, 37),
+         moment = 0.05 * randomMoment(8, 32) +
+                  multiply(mix, mix, Side::AsIs, Side::Transposed);
+  MapMoments moments = sameInputs(moment);
+  MapPlan half(groupSparseStructure(), {{"kept", 2}, {"of", 4}});
+  auto fitTo = [&](FitTo goal) {
+    FitResult fitted =
+        fitMap(w, half, moments, moments, {.goal = goal, .refits = false});
+    EXPECT_TRUE(bool(fitted));
+    EXPECT_FALSE((*fitted)->isRefit);
+    return (*fitted)->toDense();
+  };
+  // Magnitudes, and magnitudes times |x| (Sun et al. 2023), the rest as it was.
+  SparsityPattern pattern = SparsityPattern::keepOfInputs(2, 4);
+  Matrix scores(w.rows(), w.columns());
+  for (bool isScaled : {false, true}) {
+    for (int64_t r = 0; r < w.rows(); ++r)
+      for (int64_t c = 0; c < w.columns(); ++c)
+        scores.at(r, c) = std::abs(w.at(r, c)) *
+                          (isScaled ? std::sqrt(moment.at(c, c)) : 1.0);
+    Result<Mask> mask = selectMask(scores, pattern);
+    ASSERT_TRUE(bool(mask));
+    Result<Matrix> expected = applyMask(w, *mask);
+    ASSERT_TRUE(bool(expected));
+    EXPECT_LT(
+        distance(fitTo(isScaled ? FitTo::Scaled : FitTo::Weights), *expected),
+        1e-9);
+  }
+  double byOutputs = outputError(w, fitTo(FitTo::Outputs), moment),
+         byScales = outputError(w, fitTo(FitTo::Scaled), moment);
+  EXPECT_LT(byOutputs, 0.9 * byScales);
+}
+
+TEST(FitMap, WeightsAreNearestByRank) {
+  Matrix w = randomMatrix(9, 6, 33), moment = randomMoment(6, 34);
+  MapMoments moments = sameInputs(moment);
+  MapPlan plan = ranked(lowRankStructure(), 2);
+  FitResult near = fitMap(w, plan, moments, moments,
+                          {.goal = FitTo::Weights, .refits = false}),
+            alone = fitMatrix(w, plan);
+  ASSERT_TRUE(near && alone);
+  EXPECT_LT(distance((*near)->toDense(), (*alone)->toDense()), 1e-12);
+}
+
+/// Inputs that lack what the original's have are made up for, unless not asked.
+TEST(FitMap, RefitsOnlyIfAsked) {
+  Matrix w = randomMatrix(9, 6, 35), moment = randomMoment(6, 36);
+  MapMoments moments{FitInputs(moment), 2.0 * moment, {}};
+  MapPlan plan = ranked(lowRankStructure(), 4);
+  FitResult with = fitMap(w, plan, moments, moments),
+            without = fitMap(w, plan, moments, moments, {.refits = false});
+  ASSERT_TRUE(with && without);
+  EXPECT_TRUE((*with)->isRefit);
+  EXPECT_FALSE((*without)->isRefit);
+  EXPECT_GT(norm((*with)->toDense()), 1.3 * norm((*without)->toDense()));
+}
+
 TEST(FitMap, FullRankIsTheMatrix) {
   Matrix w = randomMatrix(7, 5, 1);
   for (const MapStructure *structure : kRanked) {
