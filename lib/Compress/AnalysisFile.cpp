@@ -6,10 +6,16 @@
 
 namespace linnet::compress {
 
+/// What lies beyond the rank that a matrix is said to use.
+static constexpr double kUnusedShare = 0.01;
+
 Json writeMapAnalysis(const LinearMap &map, const MapAnalysis &analysis) {
-  Json entry = {{"shape", {map.rows, map.columns}},
-                {"weight", analysis.weight},
-                {"spectrum", analysis.spectrum}};
+  Json entry = {
+      {"shape", {map.rows, map.columns}},
+      {"weight", analysis.weight},
+      {"spectrum", analysis.spectrum},
+      {"effective_rank", effectiveRank(analysis.spectrum)},
+      {"utilised_rank", utilisedRank(analysis.spectrum, kUnusedShare)}};
   if (const auto &sensitivity = analysis.sensitivity)
     entry["sensitivity"] = {{"rank", sensitivity->rank},
                             {"loss", sensitivity->loss},

@@ -85,12 +85,30 @@ private:
     if (!read)
       return read.error();
     windows = read.take();
+    if (report.announce)
+      report.announce((windows.counts[0] + windows.counts[1]) * windows.length,
+                      estimateMemory(number("hidden_size")));
     Result<TapRunner> created = TapRunner::create(
         *module, archive, found, windows.batch, windows.length);
     if (!created)
       return makeError(quoteName(options.input), ": ", created.error().str());
     runner.emplace(created.take());
     return {};
+  }
+
+  /// Hidden states of both models, layers in f32 while sensitivities are
+  /// measured, and of one map moments of two parts of the windows and a
+  /// matrix with its fits in f64.
+  int64_t estimateMemory(int64_t hidden) const {
+    int64_t layers = 0, most = 0;
+    for (const LinearMap &map : found.maps) {
+      layers += map.parameters();
+      most =
+          std::max(most, 4 * map.columns * map.columns + 4 * map.parameters());
+    }
+    return int64_t(sizeof(float)) * (2 * int64_t(windows.ids.size()) * hidden +
+                                     (options.sensitivityTokens ? layers : 0)) +
+           int64_t(sizeof(double)) * most;
   }
 
   Status plan() {

@@ -94,6 +94,12 @@ int runCompressTool(const Result<CompressOptions> &given) {
               int(stage.size()), stage.data(), int(name.size()), name.data());
       fflush(stderr);
     };
+  report.announce = [](int64_t tokens, int64_t bytes) {
+    printf("calibration: %lld tokens; hidden states, weights and moments take "
+           "about %.2f GB\n",
+           static_cast<long long>(tokens), double(bytes) / 1e9);
+    fflush(stdout);
+  };
   Status status = compressCheckpoint(options, report);
   clearLine();
   if (!status)

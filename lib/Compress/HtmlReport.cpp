@@ -60,9 +60,11 @@ struct PlannedMap {
   double parameters = 0, of = 0, error = 0;
   bool isRefit = false;
   int64_t rank = 0;
-  /// Of analysis.json: squared singular values, and what cutting it alone costs
-  /// (negative: not measured), by which measure.
+  /// Of analysis.json: squared singular values and the ranks they tell, and
+  /// what cutting it alone costs (negative: not measured), by which measure.
   std::vector<double> spectrum;
+  double effectiveRank = 0;
+  int64_t utilisedRank = 0;
   double damage = -1;
   std::string measure;
 };
@@ -83,6 +85,12 @@ Status readAnalysis(PlannedMap &map, const Json &entry,
   if (!spectrum)
     return spectrum.error();
   map.spectrum = spectrum.take();
+  Result<double> effective = getDouble(entry, "effective_rank", what, 0.0);
+  Result<int64_t> utilised = getInt(entry, "utilised_rank", what, 0);
+  if (!effective || !utilised)
+    return effective ? utilised.error() : effective.error();
+  map.effectiveRank = *effective;
+  map.utilisedRank = *utilised;
   if (const Json *sensitivity = findJson(entry, "sensitivity")) {
     map.measure =
         findJson(*sensitivity, "cosine_loss") ? "cosine_loss" : "nats";
@@ -328,7 +336,8 @@ void Page::addSpectra(const std::vector<PlannedMap> &maps) {
     if (isFirst)
       out << "<h2>Spectra</h2><p>Squared singular values of outputs, of the "
              "largest: powers of ten from 1 down to 1e-8. The line is the rank "
-             "that is kept.</p>\n";
+             "that is kept; below, the effective rank and the one that holds "
+             "all but 1 %.</p>\n";
     isFirst = false;
     out << "<figure><svg width=\"180\" height=\"90\"><polyline class=\"line\" "
            "points=\"";
@@ -344,8 +353,11 @@ void Page::addSpectra(const std::vector<PlannedMap> &maps) {
       out << "<line class=\"mark\" y1=\"0\" y2=\"90\" x1=\"" << x << "\" x2=\""
           << x << "\"/>";
     }
-    out << "</svg><figcaption>" << escape(map.name)
-        << "</figcaption></figure>\n";
+    out << "</svg><figcaption>" << escape(map.name);
+    if (map.utilisedRank > 0)
+      out << ": " << format("%.1f", map.effectiveRank) << ", "
+          << map.utilisedRank << " of " << map.spectrum.size();
+    out << "</figcaption></figure>\n";
   }
 }
 

@@ -134,6 +134,26 @@ Result<Matrix> takeRoot(const Matrix &moment) {
   return scaleColumns(std::move(eigen->vectors), roots);
 }
 
+double effectiveRank(const std::vector<double> &spectrum) {
+  double all = std::accumulate(spectrum.begin(), spectrum.end(), 0.0);
+  if (!(all > 0))
+    return 0;
+  double entropy = 0;
+  for (double value : spectrum)
+    if (double share = value / all; share > 0)
+      entropy -= share * std::log(share);
+  return std::exp(entropy);
+}
+
+int64_t utilisedRank(const std::vector<double> &spectrum, double share) {
+  double all = std::accumulate(spectrum.begin(), spectrum.end(), 0.0);
+  double lost = 0;
+  auto rank = int64_t(spectrum.size());
+  while (rank > 0 && lost + spectrum[size_t(rank - 1)] <= share * all)
+    lost += spectrum[size_t(--rank)];
+  return rank;
+}
+
 Result<LowRankFactors> fitLowRank(const Matrix &weight, const Matrix &moment,
                                   int64_t rank, const OutputMetric *metric) {
   if (auto obstacle = findObstacle(weight, &moment, rank))

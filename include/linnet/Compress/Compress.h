@@ -175,6 +175,9 @@ struct CompressReport {
   SpeedComparison speed;
   /// Maps left alone and why, one line each.
   std::vector<std::string> declined;
+  /// Called before a calibration with its tokens and about how many bytes its
+  /// hidden states, weights and moments take.
+  std::function<void(int64_t tokens, int64_t bytes)> announce;
   /// Called for each map with what is done to it.
   std::function<void(std::string_view stage, std::string_view name)> progress;
 };

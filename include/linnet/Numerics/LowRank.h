@@ -59,6 +59,14 @@ Result<std::vector<double>> lossSpectrum(const Matrix &weight,
                                          const Matrix &moment,
                                          const OutputMetric *metric = nullptr);
 
+/// How many of `spectrum`, squared singular values, count: the exponential of
+/// the entropy of their shares (Roy and Vetterli 2007, of squares here), from 1
+/// for one value to their number for equal ones. 0 if all are 0.
+double effectiveRank(const std::vector<double> &spectrum);
+
+/// The least rank that loses at most `share` of the sum; they descend.
+int64_t utilisedRank(const std::vector<double> &spectrum, double share);
+
 /// The best W1 of rank `rank`: left = P, right = P^T W; with a metric,
 /// left = R^(-1/2) P, right = P^T R^(1/2) W. Errors: sizes that do not agree, a
 /// rank below 0 or above min(m, n), entries that are not finite.

@@ -5,6 +5,7 @@
 #include "CompressionOracle.h"
 #include "linnet/Checkpoint/Safetensors.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace linnet;
@@ -26,6 +27,29 @@ double lossOn(const Matrix &difference, const Matrix &x) {
     ASSERT_FALSE(bool(failed));                                                \
     EXPECT_EQ(failed.error().str(), text);                                     \
   } while (false)
+
+//===----------------------------------------------------------------------===//
+// Ranks
+//===----------------------------------------------------------------------===//
+
+TEST(LowRankTest, EffectiveRankCountsEqualValues) {
+  EXPECT_NEAR(effectiveRank({4, 4, 4, 4, 4}), 5, 1e-12);
+  EXPECT_NEAR(effectiveRank({7, 0, 0}), 1, 1e-12);
+  EXPECT_EQ(effectiveRank({0, 0}), 0);
+  EXPECT_EQ(effectiveRank({}), 0);
+  // exp(-(3/4 log 3/4 + 1/4 log 1/4)) = 4 / 3^(3/4).
+  EXPECT_NEAR(effectiveRank({3, 1}), 4 / std::pow(3, 0.75), 1e-12);
+}
+
+TEST(LowRankTest, UtilisedRankLosesNoMoreThanAsked) {
+  std::vector<double> spectrum = {90, 8, 1.5, 0.5, 0};
+  EXPECT_EQ(utilisedRank(spectrum, 0), 4);
+  EXPECT_EQ(utilisedRank(spectrum, 0.005), 3);
+  EXPECT_EQ(utilisedRank(spectrum, 0.02), 2);
+  EXPECT_EQ(utilisedRank(spectrum, 0.0199), 3);
+  EXPECT_EQ(utilisedRank(spectrum, 1), 0);
+  EXPECT_EQ(utilisedRank({}, 0.5), 0);
+}
 
 //===----------------------------------------------------------------------===//
 // Outside results
