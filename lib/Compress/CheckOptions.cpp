@@ -69,10 +69,16 @@ Status compress::checkOptions(const CompressOptions &options) {
     return makeError("--merge: expected neither --budget, --plan, "
                      "--calibration nor --export-dense with it (compress the "
                      "result in a second run)");
+  if (!options.keepVocabulary.empty() &&
+      (!isAlone || options.exportDense || !options.adapters.empty()))
+    return makeError("--keep-vocabulary: expected neither --budget, --plan, "
+                     "--calibration, --merge nor --export-dense with it "
+                     "(compress the result in a second run)");
   if (options.exportDense && !isAlone)
     return makeError("--export-dense: expected neither --budget, --plan nor "
                      "--calibration with it");
-  if (options.exportDense || !options.adapters.empty())
+  if (options.exportDense || !options.adapters.empty() ||
+      !options.keepVocabulary.empty())
     return {};
   if (Status status = checkStructures(options); !status)
     return status;

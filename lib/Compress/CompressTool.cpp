@@ -84,6 +84,8 @@ int runCompressTool(const Result<CompressOptions> &given) {
     return fail(status.error());
   if (!report.maps.empty())
     print(report);
+  for (const std::string &line : report.notes)
+    printf("%s\n", line.c_str());
   return fflush(stdout) == 0 ? 0 : 1;
 }
 

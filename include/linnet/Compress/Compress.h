@@ -36,6 +36,9 @@ struct CompressOptions {
   bool exportDense = false;
   /// Call mergeAdapters() with these instead; then none of the others.
   std::vector<std::string> adapters;
+  /// Call reduceVocabulary() with this text instead; then none of the others
+  /// but `evaluation`.
+  std::string keepVocabulary;
   /// A checkpoint directory.
   std::string input;
   /// The checkpoint directory to write.
@@ -145,6 +148,8 @@ struct CompressReport {
   CompressComparison heldOut, evaluated;
   /// Maps left alone and why, one line each.
   std::vector<std::string> declined;
+  /// What else was done, one line each.
+  std::vector<std::string> notes;
   /// Called for each map with what is done to it.
   std::function<void(std::string_view stage, std::string_view name)> progress;
 };
@@ -195,6 +200,26 @@ Status exportDense(const std::string &input, const std::string &output);
 Status mergeAdapters(const std::string &input,
                      const std::vector<std::string> &addends,
                      const std::string &output);
+
+/// Writes the checkpoint in `input` with the tokens that occur in the text (or
+/// array of ids, "@T.npy") `keepVocabulary` and no others but those that are
+/// needed: added tokens, those that the configuration names, bytes (of word
+/// pieces, single characters), and what merges make on the way to another.
+/// Tokens get new ids, in the old order; kept_tokens.npy says which each was.
+/// Embeddings, heads, tokenizer.json and configurations follow. Prints what
+/// became of each to `notes`, and with `evaluation` how many tokens that text
+/// becomes.
+///
+/// Exact: a text of kept tokens becomes the same tokens (which is checked on
+/// the given one), and their logits and hidden states are the same numbers.
+/// Probabilities are shared by fewer tokens; other texts become more and
+/// smaller ones.
+///
+/// Errors: a text without tokens, or a tokenizer that cannot be read; ids
+/// outside of the vocabulary; nothing that can go; a model whose tables cannot
+/// be told (findVocabularyTensors). With ids, a tokenizer that cannot be read
+/// is left out.
+Status reduceVocabulary(const CompressOptions &options, CompressReport &report);
 
 } // namespace linnet
 

@@ -138,6 +138,14 @@ public:
               llvm::cl::desc("Only add to the weights what others learned "
                              "beside them, times C (1): a LoRA adapter, or "
                              "another checkpoint's difference")),
+        vocabulary("keep-vocabulary", llvm::cl::value_desc("FILE"),
+                   llvm::cl::cat(category),
+                   llvm::cl::location(options.keepVocabulary),
+                   llvm::cl::desc(
+                       "Only leave out the tokens that do not occur in this "
+                       "text (or tokens, @T.npy), from tables, head and "
+                       "tokenizer. Texts of the others become the same tokens "
+                       "and give the same logits")),
         resume("resume", llvm::cl::value_desc("DIR"), llvm::cl::cat(category),
                llvm::cl::location(options.resume),
                llvm::cl::desc("Keep there what a calibrated run has finished, "
@@ -160,7 +168,7 @@ private:
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple;
   llvm::cl::list<std::string> merge;
-  Option<std::string> resume;
+  Option<std::string> vocabulary, resume;
   Option<bool> dense, force;
 };
 
