@@ -62,6 +62,14 @@ static Status checkStructures(const CompressOptions &options) {
   return {};
 }
 
+static Status checkFolds(const CompressOptions &options) {
+  for (const std::string &name : options.folds)
+    if (name != "norms" && name != "dead")
+      return makeError("--fold: expected 'norms' or 'dead', but got ",
+                       quoteName(name));
+  return {};
+}
+
 Status compress::checkOptions(const CompressOptions &options) {
   bool isAlone = options.budget.empty() && options.plan.empty() &&
                  options.calibration.empty() && !isNarrowed(options);
@@ -69,6 +77,15 @@ Status compress::checkOptions(const CompressOptions &options) {
     return makeError("--merge: expected neither --budget, --plan, "
                      "--calibration nor --export-dense with it (compress the "
                      "result in a second run)");
+  if (!options.folds.empty() &&
+      (!isAlone || options.exportDense || !options.adapters.empty() ||
+       !options.keepVocabulary.empty()))
+    return makeError("--fold: expected neither --budget, --plan, "
+                     "--calibration, --merge, --keep-vocabulary nor "
+                     "--export-dense with it (compress the result in a second "
+                     "run)");
+  if (!options.folds.empty())
+    return checkFolds(options);
   if (!options.keepVocabulary.empty() &&
       (!isAlone || options.exportDense || !options.adapters.empty()))
     return makeError("--keep-vocabulary: expected neither --budget, --plan, "

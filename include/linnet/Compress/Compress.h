@@ -36,6 +36,9 @@ struct CompressOptions {
   bool exportDense = false;
   /// Call mergeAdapters() with these instead; then none of the others.
   std::vector<std::string> adapters;
+  /// Call foldCheckpoint() instead, which does these of "norms" and "dead";
+  /// then none of the others.
+  std::vector<std::string> folds;
   /// Call reduceVocabulary() with this text instead; then none of the others
   /// but `evaluation`.
   std::string keepVocabulary;
@@ -200,6 +203,29 @@ Status exportDense(const std::string &input, const std::string &output);
 Status mergeAdapters(const std::string &input,
                      const std::vector<std::string> &addends,
                      const std::string &output);
+
+/// Writes the checkpoint in `input` as a plain one that computes the same with
+/// less. Of `folds`,
+///
+/// - "norms": where all uses of a norm's output are dense linear maps (also
+///   heads joined before), W (x w + b) + c becomes (W diag(w)) x + (c + W b),
+///   and the norm keeps ones and zeros (with `unit_offset` the weight keeps
+///   zeros: 1 + w is folded);
+/// - "dead": a channel between maps goes whose value is a constant whatever the
+///   input is, or which no output takes. Rows of zeros are constant, and so is
+///   relu of what cannot be positive: |x| <= sqrt(n) for the n entries of rms
+///   and layer norms, so W (x w + b) + c is at most c + W b + sqrt(n) |W diag
+///   w| (of layer norms, less its mean), with 1e-5 of all terms to spare for
+///   roundings. What a constant adds goes to the next bias. Layers keep as many
+///   channels as the one with fewest dead ones, as configurations have one
+///   width.
+///
+/// Exact but for one rounding per entry, which `notes` says: f64 and f32 stay,
+/// narrower tensors that are multiplied become f32, which holds products of two
+/// of them. What is left alone goes to `declined`: also maps one behind the
+/// other, with what their product would hold. Errors: nothing to fold; entries
+/// that are not finite; an output that exists.
+Status foldCheckpoint(const CompressOptions &options, CompressReport &report);
 
 /// Writes the checkpoint in `input` with the tokens that occur in the text (or
 /// array of ids, "@T.npy") `keepVocabulary` and no others but those that are

@@ -26,6 +26,7 @@ public:
     if (!structure.empty())
       given.structures.assign(structure.begin(), structure.end());
     given.adapters.assign(merge.begin(), merge.end());
+    given.folds.assign(fold.begin(), fold.end());
     auto [kept, size] = llvm::StringRef(pattern).split(':');
     if (kept.getAsInteger(10, given.patternKept) ||
         size.getAsInteger(10, given.patternSize))
@@ -138,6 +139,13 @@ public:
               llvm::cl::desc("Only add to the weights what others learned "
                              "beside them, times C (1): a LoRA adapter, or "
                              "another checkpoint's difference")),
+        fold("fold", llvm::cl::value_desc("NAME,..."), llvm::cl::cat(category),
+             llvm::cl::CommaSeparated,
+             llvm::cl::desc(
+                 "Only leave out what changes nothing. The result is a plain "
+                 "checkpoint:\n"
+                 "norms  weights of norms become part of the next maps\n"
+                 "dead   channels that are constant, or that nothing takes")),
         vocabulary("keep-vocabulary", llvm::cl::value_desc("FILE"),
                    llvm::cl::cat(category),
                    llvm::cl::location(options.keepVocabulary),
@@ -167,7 +175,7 @@ private:
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple;
-  llvm::cl::list<std::string> merge;
+  llvm::cl::list<std::string> merge, fold;
   Option<std::string> vocabulary, resume;
   Option<bool> dense, force;
 };
