@@ -300,6 +300,8 @@ Status compressCheckpoint(const CompressOptions &options,
     return exportDense(options.input, options.output);
   if (!options.adapters.empty())
     return mergeAdapters(options.input, options.adapters, options.output);
+  if (options.embeddingWidth != 0)
+    return cutEmbeddings(options, report);
   if (!options.folds.empty())
     return foldCheckpoint(options, report);
   if (!options.keepVocabulary.empty())

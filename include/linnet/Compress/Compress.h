@@ -42,6 +42,9 @@ struct CompressOptions {
   /// Call reduceVocabulary() with this text instead; then none of the others
   /// but `evaluation`.
   std::string keepVocabulary;
+  /// Call cutEmbeddings() with this width instead; then none of the others but
+  /// a calibration and an evaluation.
+  int64_t embeddingWidth = 0;
   /// A checkpoint directory.
   std::string input;
   /// The checkpoint directory to write.
@@ -246,6 +249,26 @@ Status foldCheckpoint(const CompressOptions &options, CompressReport &report);
 /// be told (findVocabularyTensors). With ids, a tokenizer that cannot be read
 /// is left out.
 Status reduceVocabulary(const CompressOptions &options, CompressReport &report);
+
+/// Writes the checkpoint in `input`, an encoder, with outputs of
+/// `embeddingWidth` entries: those of before times a matrix P, which becomes a
+/// tensor that the key `linnet.output_projection` of config.json names (other
+/// programs leave it unread and see the outputs of before).
+///
+/// Without a calibration P takes the first entries, as models want that were
+/// trained so (Matryoshka: Kusupati et al. 2022). With one, P is that or the
+/// leading eigenvectors of the second moment of sentence vectors of length 1
+/// (which keeps most of all products between them), whichever keeps the
+/// order of cosines between the held-out sentences better (their correlation).
+/// A sentence vector is the mean of outputs, or the first if
+/// 1_Pooling/config.json says so. `notes` say by how much cosines differ, there
+/// and on the evaluation: they also grow, since what is cut away is what
+/// vectors differ in.
+///
+/// Errors: no encoder; a width that is not below that of the outputs; outputs
+/// that were cut before; fewer than 16 sentences to calibrate with; an output
+/// that exists.
+Status cutEmbeddings(const CompressOptions &options, CompressReport &report);
 
 } // namespace linnet
 

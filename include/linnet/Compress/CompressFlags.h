@@ -146,6 +146,13 @@ public:
                  "checkpoint:\n"
                  "norms  weights of norms become part of the next maps\n"
                  "dead   channels that are constant, or that nothing takes")),
+        embedding("embedding-width", llvm::cl::value_desc("K"),
+                  llvm::cl::cat(category),
+                  llvm::cl::location(options.embeddingWidth), llvm::cl::init(0),
+                  llvm::cl::desc(
+                      "Only cut the outputs of an encoder to K entries: the "
+                      "first (for models trained so), or with --calibration "
+                      "those directions that keep cosines best")),
         vocabulary("keep-vocabulary", llvm::cl::value_desc("FILE"),
                    llvm::cl::cat(category),
                    llvm::cl::location(options.keepVocabulary),
@@ -176,6 +183,7 @@ private:
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple;
   llvm::cl::list<std::string> merge, fold;
+  Option<int64_t> embedding;
   Option<std::string> vocabulary, resume;
   Option<bool> dense, force;
 };
