@@ -65,21 +65,58 @@ static Status checkStructures(const CompressOptions &options) {
   return {};
 }
 
+static Status checkFolds(const CompressOptions &options) {
+  for (const std::string &name : options.folds)
+    if (name != "norms" && name != "dead")
+      return makeError("--fold: expected 'norms' or 'dead', but got ",
+                       quoteName(name));
+  return {};
+}
+
+/// What is done instead of planning, fitting and writing matrices, and whether
+/// it takes a calibration.
+struct OtherMode {
+  const char *flag;
+  bool isAsked;
+  bool isCalibrated = false;
+};
+
+/// Errors: one of them with another, or with what plans. Whether there is one.
+static Result<bool> checkOtherModes(const CompressOptions &options) {
+  const OtherMode modes[] = {
+      {"--merge", !options.adapters.empty()},
+      {"--export-dense", options.exportDense},
+      {"--fold", !options.folds.empty()},
+      {"--keep-vocabulary", !options.keepVocabulary.empty()},
+      {"--embedding-width", options.embeddingWidth != 0, true}};
+  bool isPlanned =
+      !options.budget.empty() || !options.plan.empty() || isNarrowed(options);
+  const OtherMode *asked = nullptr;
+  for (const OtherMode &mode : modes) {
+    if (!mode.isAsked)
+      continue;
+    if (asked)
+      return makeError(mode.flag, ": expected no ", asked->flag,
+                       " with it (do that in another run)");
+    asked = &mode;
+    if (isPlanned || !(mode.isCalibrated || options.calibration.empty()))
+      return makeError(mode.flag, ": expected neither --budget, --plan",
+                       mode.isCalibrated ? "" : ", --calibration",
+                       ", --keep-channels nor --drop-layers with it (compress "
+                       "the result in a second run)");
+  }
+  return asked != nullptr;
+}
+
 Status compress::checkOptions(const CompressOptions &options) {
-  bool isAlone = options.budget.empty() && options.plan.empty() &&
-                 options.calibration.empty() && !isNarrowed(options);
-  if (!options.adapters.empty() && (!isAlone || options.exportDense))
-    return makeError("--merge: expected neither --budget, --plan, "
-                     "--calibration nor --export-dense with it (compress the "
-                     "result in a second run)");
-  if (options.exportDense && !isAlone)
-    return makeError("--export-dense: expected neither --budget, --plan nor "
-                     "--calibration with it");
-  if (options.exportDense || !options.adapters.empty())
-    return options.measureSpeed
-               ? Status(makeError("--measure-speed: expected neither "
-                                  "--export-dense nor --merge with it"))
-               : Status();
+  Result<bool> isOther = checkOtherModes(options);
+  if (!isOther)
+    return isOther.error();
+  if (*isOther && options.measureSpeed)
+    return makeError("--measure-speed: expected a run that plans matrices, "
+                     "channels or layers");
+  if (*isOther)
+    return checkFolds(options);
   if (Status status = checkStructures(options); !status)
     return status;
   if (Status status = checkNarrowOptions(options); !status)

@@ -350,6 +350,12 @@ Status compressCheckpoint(const CompressOptions &options,
     return exportDense(options.input, options.output);
   if (!options.adapters.empty())
     return mergeAdapters(options.input, options.adapters, options.output);
+  if (options.embeddingWidth != 0)
+    return cutEmbeddings(options, report);
+  if (!options.folds.empty())
+    return foldCheckpoint(options, report);
+  if (!options.keepVocabulary.empty())
+    return reduceVocabulary(options, report);
   // An output that cannot be had is said before the work.
   Result<CheckpointWriter> writer =
       CheckpointWriter::create(options.output, options.force);

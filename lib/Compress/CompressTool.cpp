@@ -71,8 +71,6 @@ static void print(const CompressReport &report) {
          static_cast<long long>(before), "", "", static_cast<long long>(after));
   printf("bytes of these: %lld, originally %lld\n",
          static_cast<long long>(bytes), static_cast<long long>(bytesBefore));
-  for (const std::string &line : report.declined)
-    printf("left alone: %s\n", line.c_str());
   print("held-out windows", report.heldOut);
   print("evaluation", report.evaluated);
   print(report.speed);
@@ -106,6 +104,10 @@ int runCompressTool(const Result<CompressOptions> &given) {
     return fail(status.error());
   if (!report.maps.empty())
     print(report);
+  for (const std::string &line : report.declined)
+    printf("left alone: %s\n", line.c_str());
+  for (const std::string &line : report.notes)
+    printf("%s\n", line.c_str());
   return fflush(stdout) == 0 ? 0 : 1;
 }
 

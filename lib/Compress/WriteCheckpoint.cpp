@@ -233,8 +233,7 @@ Status CheckpointWriter::writeConfig(const std::string &input) {
   return writeJson(kConfigFile, *config);
 }
 
-/// Errors: the checkpoint in `path` cannot be imported.
-static Status readAgain(const std::string &path) {
+Status readAgain(const std::string &path) {
   std::unique_ptr<mlir::MLIRContext> context = makeContext();
   std::string detected;
   auto module = loadModel(*context, path, std::nullopt, detected);
@@ -250,11 +249,13 @@ Status CheckpointWriter::writeJson(const char *name, const Json &content) {
 }
 
 Status copyOtherFiles(const std::string &input,
-                      const AtomicDirectory &directory) {
+                      const AtomicDirectory &directory,
+                      const std::set<std::string> &leftOut) {
   std::error_code code;
   for (const fs::directory_entry &entry : fs::directory_iterator(input, code)) {
     std::string name = entry.path().filename().string();
-    if (!entry.is_regular_file(code) || isReplaced(name))
+    if (!entry.is_regular_file(code) || isReplaced(name) ||
+        leftOut.count(name) || fs::exists(directory.file(name), code))
       continue;
     Result<std::string> bytes = readFile(entry.path().string());
     if (!bytes)

@@ -15,9 +15,14 @@
 namespace linnet::compress {
 
 /// Copies the files of the checkpoint in `input` beside weights, config.json
-/// and what linnet-compress says of a result.
+/// and what linnet-compress says of a result, but for those that are in
+/// `directory` already and `leftOut`.
 Status copyOtherFiles(const std::string &input,
-                      const AtomicDirectory &directory);
+                      const AtomicDirectory &directory,
+                      const std::set<std::string> &leftOut = {});
+
+/// Errors: the checkpoint in `path` cannot be imported.
+Status readAgain(const std::string &path);
 
 /// Writes a checkpoint directory that appears whole or not at all. In order:
 /// begin(), take() for each map in any order, finishModel(), finish().

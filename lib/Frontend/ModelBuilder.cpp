@@ -59,6 +59,8 @@ Status ModelBuilder::begin(const ModelFacts &modelFacts) {
   if (Status status = configuration.status(); !status)
     return status;
   facts = modelFacts;
+  if (!facts.encoder)
+    outputWidth = facts.vocabulary;
   int64_t context = maxContext.value_or(facts.maxPositions);
   int64_t limit =
       facts.fixedPositions ? facts.maxPositions : Config::kMaxContext;
@@ -273,8 +275,8 @@ void ModelBuilder::writeForward() {
                           b.getArrayAttr(functions), ArrayRef<int32_t>(order),
                           first, invariants, ValueRange())
           .getResult(0);
-  if (!facts.encoder)
-    x = func::CallOp::create(b, kHead, activationType(facts.vocabulary), x)
+  if (outputWidth)
+    x = func::CallOp::create(b, kHead, activationType(outputWidth), x)
             .getResult(0);
   endFunction(x);
   function.setResultAttr(0, ir::kNameAttr,
@@ -307,6 +309,7 @@ Status ModelBuilder::checkLeftovers() const {
 }
 
 Result<OwningOpRef<ModuleOp>> ModelBuilder::finish() {
+  projectOutput();
   if (Status status = configuration.status(); !status)
     return status.error();
   if (Status status = checkLeftovers(); !status)

@@ -378,6 +378,9 @@ private:
 
   /// Reads `linnet.structures` of the configuration (Structured.cpp).
   void readStructures();
+  /// Writes the head that `linnet.output_projection` of the configuration asks
+  /// an encoder for (Projection.cpp).
+  void projectOutput();
   /// A map of x's last dimension to `out` whose factors `stored` names.
   mlir::Value structuredLinear(mlir::Value x, llvm::StringRef name,
                                llvm::StringRef key,
@@ -446,6 +449,7 @@ private:
   std::vector<LayerGroup> groups;
   std::vector<int32_t> order; // group of each layer
   unsigned carried = 1;       // values that layers hand on
+  int64_t outputWidth = 0;    // of the head; 0: there is none
 
   // Where the body under construction stands: `prefix` may end in "{}.", and
   // then `layer` is the layer argument and `number` a layer it serves.

@@ -10,6 +10,7 @@
 
 #include "dialects/Linnet/Linnet.h"
 #include "linnet/Checkpoint/Archive.h"
+#include "linnet/Reference/Activation.h"
 #include "linnet/Reference/HostTensor.h"
 #include "linnet/Support/Result.h"
 
@@ -144,9 +145,6 @@ using ScalarFunction = std::function<double(const double *)>;
 /// The function that `op` (an elementwise arith or math operation) applies to
 /// each element; null if it is none.
 ScalarFunction findScalarFunction(Operation *op);
-
-/// The value of `linnet.activation` of this kind at `x`.
-double applyActivation(ir::Activation kind, double x);
 
 /// The value that a float or integer attribute holds, or nothing.
 std::optional<double> scalarOfAttribute(mlir::Attribute attribute);

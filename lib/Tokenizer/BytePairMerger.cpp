@@ -27,7 +27,8 @@ bool BytePairMerger::addMerge(std::string_view left, std::string_view right,
   return true;
 }
 
-void BytePairMerger::mergeSymbols(std::vector<int32_t> &symbols) const {
+void BytePairMerger::mergeSymbols(std::vector<int32_t> &symbols,
+                                  std::vector<int32_t> *made) const {
   // A doubly linked list over the symbols and a queue of the pairs that can
   // merge. A queued pair is stale when either symbol has changed since.
   struct Candidate {
@@ -65,6 +66,8 @@ void BytePairMerger::mergeSymbols(std::vector<int32_t> &symbols) const {
       continue;
     const size_t right = after[left];
     symbols[left] = candidate.merged;
+    if (made)
+      made->push_back(candidate.merged);
     symbols[right] = Gone;
     after[left] = after[right];
     if (after[left] != count)
@@ -74,6 +77,22 @@ void BytePairMerger::mergeSymbols(std::vector<int32_t> &symbols) const {
       offer(before[left]);
   }
   std::erase(symbols, Gone);
+}
+
+void BytePairMerger::appendAlphabet(std::vector<int32_t> &ids) const {
+  for (int32_t id : byteIds)
+    if (id >= 0)
+      ids.push_back(id);
+}
+
+void BytePairMerger::appendPassed(std::string_view token,
+                                  std::vector<int32_t> &ids) const {
+  std::vector<int32_t> symbols, made;
+  for (char character : unspell(token))
+    symbols.push_back(byteIds[static_cast<uint8_t>(character)]);
+  mergeSymbols(symbols, &made);
+  if (symbols.size() == 1 && symbols.front() == vocabulary.find(token)->second)
+    ids.insert(ids.end(), made.begin(), made.end());
 }
 
 Status BytePairMerger::encodeWord(std::string_view word,

@@ -31,6 +31,14 @@ public:
   Status encodeWord(std::string_view word,
                     std::vector<int32_t> &ids) const override;
 
+  void appendAlphabet(std::vector<int32_t> &ids) const override;
+
+  /// What merges make of the bytes of `token`, one after the other, if that
+  /// ends in the token. They make the same wherever it stands in a word: none
+  /// of them crosses its ends, since merges are never undone.
+  void appendPassed(std::string_view token,
+                    std::vector<int32_t> &ids) const override;
+
   bool needsUtf8() const override { return false; }
 
 private:
@@ -42,7 +50,9 @@ private:
     return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 |
            static_cast<uint32_t>(right);
   }
-  void mergeSymbols(std::vector<int32_t> &symbols) const;
+  /// Appends what each merge makes to `made` unless it is null.
+  void mergeSymbols(std::vector<int32_t> &symbols,
+                    std::vector<int32_t> *made = nullptr) const;
 
   std::array<int32_t, 256> byteIds;
   std::unordered_map<uint64_t, Merge> merges;

@@ -170,6 +170,20 @@ Status ModelReader::readVocabulary(const Json &section, WordModel &words) {
   return {};
 }
 
+std::pair<std::string, std::string> readMerge(const Json &merge) {
+  if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
+      merge[1].is_string())
+    return {merge[0], merge[1]};
+  if (!merge.is_string())
+    return {};
+  const std::string &text = merge.get_ref<const std::string &>();
+  const size_t space = text.find(' ');
+  if (space == std::string::npos ||
+      text.find(' ', space + 1) != std::string::npos)
+    return {};
+  return {text.substr(0, space), text.substr(space + 1)};
+}
+
 Status ModelReader::readMerges(const Json &section, BytePairMerger &merger) {
   const Json *merges = findJson(section, "merges");
   if (!merges || !merges->is_array())
@@ -178,20 +192,7 @@ Status ModelReader::readMerges(const Json &section, BytePairMerger &merger) {
   merger.reserveMerges(merges->size());
   int32_t rank = 0;
   for (const Json &merge : *merges) {
-    std::string left, right;
-    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
-        merge[1].is_string()) {
-      left = merge[0];
-      right = merge[1];
-    } else if (merge.is_string()) {
-      const std::string &text = merge.get_ref<const std::string &>();
-      const size_t space = text.find(' ');
-      if (space != std::string::npos &&
-          text.find(' ', space + 1) == std::string::npos) {
-        left = text.substr(0, space);
-        right = text.substr(space + 1);
-      }
-    }
+    const auto [left, right] = readMerge(merge);
     if (left.empty() || right.empty())
       return makeError(what, ": merge ", rank,
                        ": expected two tokens, but got ", describeJson(merge));

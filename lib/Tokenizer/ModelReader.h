@@ -8,6 +8,10 @@
 
 namespace linnet::tokenizer {
 
+/// The two tokens of an entry of `merges`, ["a", "b"] or "a b"; empty ones if
+/// it is neither.
+std::pair<std::string, std::string> readMerge(const Json &merge);
+
 /// Reads one file, a function per section. Whatever it does not know is
 /// refused by name: a tokenizer that is nearly right gives a model nonsense to
 /// read.

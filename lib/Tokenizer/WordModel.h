@@ -39,6 +39,14 @@ public:
   virtual Status encodeWord(std::string_view word,
                             std::vector<int32_t> &ids) const = 0;
 
+  /// Appends the ids of the tokens by which texts can be encoded whatever they
+  /// are: those of bytes, or pieces of one character.
+  virtual void appendAlphabet(std::vector<int32_t> &ids) const = 0;
+
+  /// Appends the ids of the tokens that a word passes on its way to `token`.
+  virtual void appendPassed(std::string_view token,
+                            std::vector<int32_t> &ids) const = 0;
+
   /// True if a word must be UTF-8, false if it may be any bytes.
   virtual bool needsUtf8() const = 0;
 };

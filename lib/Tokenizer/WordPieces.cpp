@@ -25,13 +25,25 @@ void WordPieceMatcher::finishVocabulary() {
   laterLengths.assign(later.begin(), later.end());
 }
 
+static int64_t countCharacters(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char byte) {
+    return (static_cast<uint8_t>(byte) & 0xC0) != 0x80;
+  });
+}
+
+void WordPieceMatcher::appendAlphabet(std::vector<int32_t> &ids) const {
+  for (const auto &[token, id] : vocabulary) {
+    std::string_view piece = token;
+    if (piece.starts_with(prefix) && piece.size() > prefix.size())
+      piece.remove_prefix(prefix.size());
+    if (countCharacters(piece) == 1)
+      ids.push_back(id);
+  }
+}
+
 Status WordPieceMatcher::encodeWord(std::string_view word,
                                     std::vector<int32_t> &ids) const {
-  const auto startsCharacter = [](char byte) {
-    return (static_cast<uint8_t>(byte) & 0xC0) != 0x80;
-  };
-  bool known =
-      std::count_if(word.begin(), word.end(), startsCharacter) <= maxCharacters;
+  bool known = countCharacters(word) <= maxCharacters;
   const size_t before = ids.size();
   std::string piece;
   for (size_t start = 0; known && start < word.size();) {

@@ -24,6 +24,12 @@ public:
   Status encodeWord(std::string_view word,
                     std::vector<int32_t> &ids) const override;
 
+  /// At the start of a word and inside of it.
+  void appendAlphabet(std::vector<int32_t> &ids) const override;
+
+  /// None: the longest match of all tokens is that of those that stay.
+  void appendPassed(std::string_view, std::vector<int32_t> &) const override {}
+
   bool needsUtf8() const override { return true; }
 
 private:

@@ -36,6 +36,15 @@ struct CompressOptions {
   bool exportDense = false;
   /// Call mergeAdapters() with these instead; then none of the others.
   std::vector<std::string> adapters;
+  /// Call foldCheckpoint() instead, which does these of "norms" and "dead";
+  /// then none of the others.
+  std::vector<std::string> folds;
+  /// Call reduceVocabulary() with this text instead; then none of the others
+  /// but `evaluation`.
+  std::string keepVocabulary;
+  /// Call cutEmbeddings() with this width instead; then none of the others but
+  /// a calibration and an evaluation.
+  int64_t embeddingWidth = 0;
   /// A checkpoint directory.
   std::string input;
   /// The checkpoint directory to write.
@@ -175,6 +184,8 @@ struct CompressReport {
   SpeedComparison speed;
   /// Maps left alone and why, one line each.
   std::vector<std::string> declined;
+  /// What else was done, one line each.
+  std::vector<std::string> notes;
   /// Called before a calibration with its tokens and about how many bytes its
   /// hidden states, weights and moments take.
   std::function<void(int64_t tokens, int64_t bytes)> announce;
@@ -228,6 +239,69 @@ Status exportDense(const std::string &input, const std::string &output);
 Status mergeAdapters(const std::string &input,
                      const std::vector<std::string> &addends,
                      const std::string &output);
+
+/// Writes the checkpoint in `input` as a plain one that computes the same with
+/// less. Of `folds`,
+///
+/// - "norms": where all uses of a norm's output are dense linear maps (also
+///   heads joined before), W (x w + b) + c becomes (W diag(w)) x + (c + W b),
+///   and the norm keeps ones and zeros (with `unit_offset` the weight keeps
+///   zeros: 1 + w is folded);
+/// - "dead": a channel between maps goes whose value is a constant whatever the
+///   input is, or which no output takes. Rows of zeros are constant, and so is
+///   relu of what cannot be positive: |x| <= sqrt(n) for the n entries of rms
+///   and layer norms, so W (x w + b) + c is at most c + W b + sqrt(n) |W diag
+///   w| (of layer norms, less its mean), with 1e-5 of all terms to spare for
+///   roundings. What a constant adds goes to the next bias. Layers keep as many
+///   channels as the one with fewest dead ones, as configurations have one
+///   width.
+///
+/// Exact but for one rounding per entry, which `notes` says: f64 and f32 stay,
+/// narrower tensors that are multiplied become f32, which holds products of two
+/// of them. What is left alone goes to `declined`: also maps one behind the
+/// other, with what their product would hold. Errors: nothing to fold; entries
+/// that are not finite; an output that exists.
+Status foldCheckpoint(const CompressOptions &options, CompressReport &report);
+
+/// Writes the checkpoint in `input` with the tokens that occur in the text (or
+/// array of ids, "@T.npy") `keepVocabulary` and no others but those that are
+/// needed: added tokens, those that the configuration names, bytes (of word
+/// pieces, single characters), and what merges make on the way to another.
+/// Tokens get new ids, in the old order; kept_tokens.npy says which each was.
+/// Embeddings, heads, tokenizer.json and configurations follow. Prints what
+/// became of each to `notes`, and with `evaluation` how many tokens that text
+/// becomes.
+///
+/// Exact: a text of kept tokens becomes the same tokens (which is checked on
+/// the given one), and their logits and hidden states are the same numbers.
+/// Probabilities are shared by fewer tokens; other texts become more and
+/// smaller ones.
+///
+/// Errors: a text without tokens, or a tokenizer that cannot be read; ids
+/// outside of the vocabulary; nothing that can go; a model whose tables cannot
+/// be told (findVocabularyTensors). With ids, a tokenizer that cannot be read
+/// is left out.
+Status reduceVocabulary(const CompressOptions &options, CompressReport &report);
+
+/// Writes the checkpoint in `input`, an encoder, with outputs of
+/// `embeddingWidth` entries: those of before times a matrix P, which becomes a
+/// tensor that the key `linnet.output_projection` of config.json names (other
+/// programs leave it unread and see the outputs of before).
+///
+/// Without a calibration P takes the first entries, as models want that were
+/// trained so (Matryoshka: Kusupati et al. 2022). With one, P is that or the
+/// leading eigenvectors of the second moment of sentence vectors of length 1
+/// (which keeps most of all products between them), whichever keeps the
+/// order of cosines between the held-out sentences better (their correlation).
+/// A sentence vector is the mean of outputs, or the first if
+/// 1_Pooling/config.json says so. `notes` say by how much cosines differ, there
+/// and on the evaluation: they also grow, since what is cut away is what
+/// vectors differ in.
+///
+/// Errors: no encoder; a width that is not below that of the outputs; outputs
+/// that were cut before; fewer than 16 sentences to calibrate with; an output
+/// that exists.
+Status cutEmbeddings(const CompressOptions &options, CompressReport &report);
 
 } // namespace linnet
 

@@ -26,6 +26,7 @@ public:
     if (!structure.empty())
       given.structures.assign(structure.begin(), structure.end());
     given.adapters.assign(merge.begin(), merge.end());
+    given.folds.assign(fold.begin(), fold.end());
     auto [kept, size] = llvm::StringRef(pattern).split(':');
     if (kept.getAsInteger(10, given.patternKept) ||
         size.getAsInteger(10, given.patternSize))
@@ -155,6 +156,28 @@ public:
               llvm::cl::desc("Only add to the weights what others learned "
                              "beside them, times C (1): a LoRA adapter, or "
                              "another checkpoint's difference")),
+        fold("fold", llvm::cl::value_desc("NAME,..."), llvm::cl::cat(category),
+             llvm::cl::CommaSeparated,
+             llvm::cl::desc(
+                 "Only leave out what changes nothing. The result is a plain "
+                 "checkpoint:\n"
+                 "norms  weights of norms become part of the next maps\n"
+                 "dead   channels that are constant, or that nothing takes")),
+        embedding("embedding-width", llvm::cl::value_desc("K"),
+                  llvm::cl::cat(category),
+                  llvm::cl::location(options.embeddingWidth), llvm::cl::init(0),
+                  llvm::cl::desc(
+                      "Only cut the outputs of an encoder to K entries: the "
+                      "first (for models trained so), or with --calibration "
+                      "those directions that keep cosines best")),
+        vocabulary("keep-vocabulary", llvm::cl::value_desc("FILE"),
+                   llvm::cl::cat(category),
+                   llvm::cl::location(options.keepVocabulary),
+                   llvm::cl::desc(
+                       "Only leave out the tokens that do not occur in this "
+                       "text (or tokens, @T.npy), from tables, head and "
+                       "tokenizer. Texts of the others become the same tokens "
+                       "and give the same logits")),
         resume("resume", llvm::cl::value_desc("DIR"), llvm::cl::cat(category),
                llvm::cl::location(options.resume),
                llvm::cl::desc("Keep there what a calibrated run has finished, "
@@ -182,8 +205,9 @@ private:
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple, kinds;
-  llvm::cl::list<std::string> merge;
-  Option<std::string> resume;
+  llvm::cl::list<std::string> merge, fold;
+  Option<int64_t> embedding;
+  Option<std::string> vocabulary, resume;
   Option<bool> speed, dense, force;
 };
 

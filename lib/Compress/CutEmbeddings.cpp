@@ -1,0 +1,182 @@
+//===- CutEmbeddings.cpp - narrower outputs of encoders -------------------===//
+
+#include "linnet/Compress/Compress.h"
+
+#include "SentenceVectors.h"
+#include "WriteCheckpoint.h"
+
+#include "linnet/Driver/Input.h"
+#include "linnet/Support/Quote.h"
+
+#include <cstdio>
+
+namespace linnet {
+
+using namespace compress;
+namespace ir = mlir::linnet;
+
+namespace {
+
+constexpr const char *kProjection = "linnet.output_projection.weight";
+
+std::string formatNumber(double number) {
+  char text[32];
+  snprintf(text, sizeof text, "%.4f", number);
+  return text;
+}
+
+std::string describe(const CosineChange &change) {
+  return "cosines of pairs differ by " + formatNumber(change.error) +
+         " on average, correlation " + formatNumber(change.correlation);
+}
+
+/// One run with --embedding-width.
+class EmbeddingCut {
+public:
+  EmbeddingCut(const CompressOptions &options, CompressReport &report,
+               AtomicDirectory &directory, const Archive &archive)
+      : options(options), report(report), directory(directory),
+        archive(archive), kept(options.embeddingWidth) {}
+
+  Status run() {
+    if (Status status = open(); !status)
+      return status;
+    projection = firstEntries(kept, width);
+    if (options.calibration.empty())
+      report.notes.push_back(
+          "outputs: the first " + std::to_string(kept) + " of " +
+          std::to_string(width) +
+          " entries (for models trained so; not measured without "
+          "--calibration)");
+    else if (Status status = fit(); !status)
+      return status;
+    return write();
+  }
+
+private:
+  Status open() {
+    context = makeContext();
+    std::string detected;
+    auto loaded = loadModel(*context, options.input, std::nullopt, detected);
+    if (!loaded)
+      return loaded.error();
+    module = loaded.take();
+    Result<Json> read = readJsonFile(options.input + "/config.json");
+    if (!read)
+      return read.error();
+    config = read.take();
+    auto facts = (*module)->getAttrOfType<mlir::DictionaryAttr>(ir::kModelAttr);
+    auto kind = facts.getAs<mlir::StringAttr>("kind").getValue().str();
+    if (kind != "encoder")
+      return makeError("--embedding-width: expected an encoder, but got a ",
+                       kind);
+    if (config.contains("linnet") &&
+        config["linnet"].contains("output_projection"))
+      return makeError(options.input, "/config.json: key "
+                                      "'linnet.output_projection': expected "
+                                      "outputs that are not cut yet");
+    width = facts.getAs<mlir::IntegerAttr>("hidden_size").getInt();
+    if (kept < 1 || kept >= width)
+      return makeError("--embedding-width: expected 1 to ", width - 1,
+                       ", less than the outputs have, but got ", kept);
+    return {};
+  }
+
+  /// Chooses between the first entries and the principal directions.
+  Status fit() {
+    Result<SentenceVectors> read =
+        readSentenceVectors(options, *module, archive, report);
+    if (!read)
+      return read.error();
+    Result<PrincipalDirections> principal =
+        findPrincipalDirections(read->fitted, kept);
+    if (!principal)
+      return principal.error();
+    CosineChange ofFirst = compareCosines(read->heldOut, projection),
+                 ofPrincipal =
+                     compareCosines(read->heldOut, principal->directions);
+    bool isPrincipal = ofPrincipal.correlation > ofFirst.correlation;
+    report.notes.push_back(
+        "outputs: " + std::to_string(kept) + " of " + std::to_string(width) +
+        (isPrincipal ? " directions, which hold " +
+                           formatNumber(100 * principal->share) +
+                           " % of sentence vectors"
+                     : " entries, the first") +
+        "; sentences are " + read->pooling);
+    std::string sentences = std::to_string(read->heldOut.rows());
+    report.notes.push_back("held-out sentences (" + sentences +
+                           "), first entries: " + describe(ofFirst));
+    report.notes.push_back("held-out sentences (" + sentences +
+                           "), directions: " + describe(ofPrincipal));
+    if (isPrincipal)
+      projection = std::move(principal->directions);
+    if (read->evaluated.rows() > 1)
+      report.notes.push_back(
+          "evaluation (" + std::to_string(read->evaluated.rows()) +
+          "): " + describe(compareCosines(read->evaluated, projection)));
+    return {};
+  }
+
+  Status write() {
+    std::vector<TensorSpec> specs = {
+        {kProjection, DataType::F32, {kept, width}}};
+    for (const std::string &name : archive.names())
+      specs.push_back(
+          {name, archive.find(name)->dtype, archive.find(name)->shape});
+    Result<SafetensorsWriter> writer =
+        SafetensorsWriter::create(directory.file("model.safetensors"),
+                                  std::move(specs), {{"format", "pt"}});
+    if (!writer)
+      return writer.error();
+    Result<std::vector<std::byte>> bytes =
+        roundMatrix(projection, DataType::F32);
+    if (!bytes)
+      return bytes.error();
+    if (Status status =
+            writer->append(kProjection, bytes->data(), bytes->size());
+        !status)
+      return status;
+    for (const std::string &name : archive.names())
+      if (Status status = writer->append(name, archive.find(name)->data,
+                                         archive.find(name)->bytes);
+          !status)
+        return status;
+    if (Status status = writer->commit(); !status)
+      return status;
+    config["linnet"]["output_projection"] = kProjection;
+    if (Status status = writeFileAtomically(directory.file("config.json"),
+                                            formatJson(config) + "\n");
+        !status)
+      return status;
+    return copyOtherFiles(options.input, directory);
+  }
+
+  const CompressOptions &options;
+  CompressReport &report;
+  AtomicDirectory &directory;
+  const Archive &archive;
+  int64_t kept, width = 0;
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  Json config;
+  Matrix projection;
+};
+
+} // namespace
+
+Status cutEmbeddings(const CompressOptions &options, CompressReport &report) {
+  Result<AtomicDirectory> directory = AtomicDirectory::create(options.output);
+  if (!directory)
+    return directory.error();
+  Result<Archive> archive = Archive::open(options.input);
+  if (!archive)
+    return archive.error();
+  if (Status status = EmbeddingCut(options, report, *directory, *archive).run();
+      !status)
+    return status;
+  if (Status status = readAgain(directory->path()); !status)
+    return status;
+  return directory->commit();
+}
+
+} // namespace linnet
