@@ -177,6 +177,12 @@ private:
       const Archive::Tensor &tensor = *archive.find(name);
       if (report.progress)
         report.progress("writing", name);
+      if (!edits.isEdited(name)) {
+        if (Status status = writer->append(name, tensor.data, tensor.bytes);
+            !status)
+          return status;
+        continue;
+      }
       auto bytes = edits.apply(archive, tensor, rounding);
       if (!bytes)
         return bytes.error();

@@ -188,6 +188,11 @@ private:
   }
 
   Status writeTokenizer() {
+    if (!options.evaluation.empty() &&
+        (tokenizer.is_null() || isArray(options.evaluation)))
+      return makeError(
+          "--evaluation: expected a text and a tokenizer, but got ",
+          tokenizer.is_null() ? "no tokenizer that stays" : "ids");
     if (tokenizer.is_null())
       return {};
     Json renumbered = renumberTokenizer(std::move(tokenizer), kept.ids);

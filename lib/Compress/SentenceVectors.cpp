@@ -5,7 +5,6 @@
 #include "TapRunner.h"
 
 #include "linnet/Support/Json.h"
-#include "linnet/Support/Quote.h"
 
 #include <cmath>
 #include <filesystem>

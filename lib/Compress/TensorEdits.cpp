@@ -84,7 +84,8 @@ Result<std::vector<std::byte>> TensorEdits::apply(const Archive &archive,
                                                   double &rounding) const {
   const Edit *edit = find(tensor.name);
   if (!edit)
-    return std::vector<std::byte>(tensor.data, tensor.data + tensor.bytes);
+    return makeError("tensor ", quoteName(tensor.name),
+                     ": expected one that is edited");
   Result<std::vector<double>> read = readValues(archive, tensor.name);
   if (!read)
     return read.error();

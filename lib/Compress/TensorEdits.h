@@ -33,14 +33,16 @@ public:
             std::vector<int64_t> kept);
 
   bool isEmpty() const { return edits.empty(); }
+  bool isEdited(const std::string &name) const { return edits.count(name); }
   /// Whether products or sums are stored in a wider type than the tensor's: f32
   /// for narrower ones, which holds products of two of them exactly.
   bool isWidened(const Archive::Tensor &tensor) const;
 
   DataType typeOf(const Archive::Tensor &tensor) const;
   std::vector<int64_t> shapeOf(const Archive::Tensor &tensor) const;
-  /// The bytes to store. Raises `rounding` to |rounded - exact| / |exact| of
-  /// this tensor. Errors: entries that are not finite, or not after rounding.
+  /// The bytes to store of an edited tensor. Raises `rounding` to |rounded -
+  /// exact| / |exact| of this tensor. Errors: entries that are not finite, or
+  /// not after rounding.
   Result<std::vector<std::byte>> apply(const Archive &archive,
                                        const Archive::Tensor &tensor,
                                        double &rounding) const;
