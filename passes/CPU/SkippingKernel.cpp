@@ -14,6 +14,7 @@
 #include "passes/CPU/RegisterTile.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Remarks.h"
 
 using namespace mlir;
@@ -21,7 +22,9 @@ using namespace mlir::linnet;
 
 namespace {
 /// Bytes of weights that are under way while others are multiplied.
-static constexpr int64_t kBytesAhead = 8192;
+static constexpr int64_t kBytesAhead = 16384;
+/// The share of inputs up to which a list pays.
+static constexpr double kMostListed = 0.75;
 
 class SkippingEmitter {
 public:
@@ -42,6 +45,11 @@ private:
   /// Panels that are `distance` apart from `first` on.
   void emitPanels(Value first, Value distance, int64_t count);
   void fetch(ArrayRef<Value> panels, Value input);
+  /// Adds the products of an input with its weights in `panels`, and of all
+  /// that are listed, to `sums`, row-major over rows, panels and vectors.
+  TileAccumulators multiply(ArrayRef<Value> panels, Value input,
+                            ValueRange sums);
+  TileAccumulators multiplyListed(ArrayRef<Value> panels, ValueRange sums);
   /// Which lanes from `column` on are columns; null if all are.
   Value validLanes(Value column);
   int64_t elementBytes() const {
@@ -52,8 +60,9 @@ private:
   int64_t in, out, rows;
   bool bias;
   int64_t vectors, width;
-  /// The list [in] of i32, and how many it has.
-  Value list, count;
+  /// The list [in] of i32, how many it has, and whether these are so many that
+  /// all inputs are read.
+  Value list, count, readsAll;
 };
 } // namespace
 
@@ -95,6 +104,7 @@ void SkippingEmitter::listInputs() {
         return {k.add(carried[0], arith::IndexCastUIOp::create(
                                       k, k.getIndexType(), counts))};
       })[0];
+  readsAll = k.less(k.cst(int64_t(double(in) * kMostListed)), count);
 }
 
 void SkippingEmitter::fetch(ArrayRef<Value> panels, Value input) {
@@ -103,8 +113,43 @@ void SkippingEmitter::fetch(ArrayRef<Value> panels, Value input) {
     for (int64_t column = 0; column < width; column += lineWidth)
       memref::PrefetchOp::create(k, k.argument(W),
                                  ValueRange{panel, input, k.cst(column)},
-                                 /*isWrite=*/false, /*localityHint=*/3,
+                                 /*isWrite=*/false, /*localityHint=*/2,
                                  /*isDataCache=*/true);
+}
+
+TileAccumulators SkippingEmitter::multiply(ArrayRef<Value> panels, Value input,
+                                           ValueRange sums) {
+  const int64_t columns = panels.size() * vectors;
+  TileAccumulators totals(sums), weights;
+  for (int64_t c = 0; c < columns; ++c)
+    weights.push_back(k.load(
+        k.argument(W),
+        {panels[c / vectors], input, k.cst(c % vectors * k.target.lanes)},
+        k.target.lanes));
+  for (int64_t r = 0; r < rows; ++r) {
+    Value x =
+        k.splat(k.loadScalar(k.argument(X), place(r, input)), k.target.lanes);
+    for (int64_t c = 0; c < columns; ++c)
+      totals[r * columns + c] = k.fma(x, weights[c], totals[r * columns + c]);
+  }
+  return totals;
+}
+
+TileAccumulators SkippingEmitter::multiplyListed(ArrayRef<Value> panels,
+                                                 ValueRange sums) {
+  const int64_t ahead = std::max<int64_t>(
+      1, kBytesAhead / (int64_t(panels.size()) * width * elementBytes()));
+  auto inputAt = [&](Value number) {
+    return Value(arith::IndexCastUIOp::create(k, k.getIndexType(),
+                                              k.loadScalar(list, number)));
+  };
+  Value last = k.sub(count, k.cst(1));
+  return k.loop(k.cst(0), count, k.cst(1), sums,
+                [&](Value number, ValueRange carried) {
+                  Value later = k.add(number, k.cst(ahead));
+                  fetch(panels, inputAt(k.minimum(later, last)));
+                  return multiply(panels, inputAt(number), carried);
+                });
 }
 
 void SkippingEmitter::emitPanels(Value first, Value distance, int64_t streams) {
@@ -116,7 +161,6 @@ void SkippingEmitter::emitPanels(Value first, Value distance, int64_t streams) {
                  k.cst(number % vectors * k.target.lanes));
   };
   const int64_t columns = streams * vectors;
-  // Row-major over rows, then panels, then vectors.
   TileAccumulators start, sums;
   for (int64_t c = 0; c < columns; ++c)
     start.push_back(bias ? k.loadColumns(k.argument(Bias), columnOf(c),
@@ -124,33 +168,20 @@ void SkippingEmitter::emitPanels(Value first, Value distance, int64_t streams) {
                          : k.splat(0.0, k.target.lanes));
   for (int64_t r = 0; r < rows; ++r)
     llvm::append_range(sums, start);
-  auto inputAt = [&](Value number) {
-    return Value(arith::IndexCastUIOp::create(k, k.getIndexType(),
-                                              k.loadScalar(list, number)));
-  };
-  const int64_t ahead =
-      std::max<int64_t>(1, kBytesAhead / (streams * width * elementBytes()));
-  Value last = k.sub(count, k.cst(1));
-  sums = k.loop(
-      k.cst(0), count, k.cst(1), sums, [&](Value number, ValueRange carried) {
-        SmallVector<Value> totals(carried);
-        fetch(panels, inputAt(k.minimum(k.add(number, k.cst(ahead)), last)));
-        Value input = inputAt(number);
-        SmallVector<Value> weights;
-        for (int64_t c = 0; c < columns; ++c)
-          weights.push_back(k.load(
-              k.argument(W),
-              {panels[c / vectors], input, k.cst(c % vectors * k.target.lanes)},
-              k.target.lanes));
-        for (int64_t r = 0; r < rows; ++r) {
-          Value x = k.splat(k.loadScalar(k.argument(X), place(r, input)),
-                            k.target.lanes);
-          for (int64_t c = 0; c < columns; ++c)
-            totals[r * columns + c] =
-                k.fma(x, weights[c], totals[r * columns + c]);
-        }
-        return totals;
-      });
+  // With few zeros a processor guesses what comes next, and faster.
+  auto either = scf::IfOp::create(k, ValueRange(sums).getTypes(), readsAll,
+                                  /*withElseRegion=*/true);
+  {
+    OpBuilder::InsertionGuard guard(k);
+    k.setInsertionPointToStart(either.thenBlock());
+    scf::YieldOp::create(k, k.loop(k.cst(0), k.cst(in), k.cst(1), sums,
+                                   [&](Value input, ValueRange carried) {
+                                     return multiply(panels, input, carried);
+                                   }));
+    k.setInsertionPointToStart(either.elseBlock());
+    scf::YieldOp::create(k, multiplyListed(panels, sums));
+  }
+  sums = either.getResults();
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c)
       k.storeColumns(sums[r * columns + c], k.argument(Y),

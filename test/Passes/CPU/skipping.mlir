@@ -9,6 +9,10 @@ module {
   // CHECK: %[[COUNTS:.*]] = arith.cmpf une
   // CHECK: memref.store %{{.*}}, %[[LIST:.*]][%[[SO_FAR]]] : memref<40xi32>
   // CHECK: arith.addi %[[SO_FAR]]
+  // CHECK: %[[READS_ALL:.*]] = arith.cmpi sgt, %[[COUNT]], %{{.*}} : index
+  // CHECK: scf.if %[[READS_ALL]]
+  // CHECK: vector.fma
+  // CHECK: } else {
   // CHECK: scf.for %{{.*}} to %[[COUNT]]
   // CHECK: memref.load %[[LIST]]
   // CHECK: memref.prefetch
