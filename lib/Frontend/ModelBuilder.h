@@ -183,7 +183,8 @@ public:
   /// Absolute positions `[B, T]` of tokens `[B, T]`.
   mlir::Value positions(mlir::Value tokens, mlir::Value position);
   /// `name`.weight (and .bias) applied to the last dimension of `x`; where the
-  /// configuration says so, the matrix follows from factors.
+  /// configuration says so, the matrix follows from factors, and small entries
+  /// of `x` are left out.
   mlir::Value linear(mlir::Value x, llvm::StringRef name, int64_t out,
                      LinearOptions options = {});
   /// x / sqrt(mean(x^2) + eps) * w, with `unitOffset` * (1 + w).
@@ -378,6 +379,12 @@ private:
 
   /// Reads `linnet.structures` of the configuration (Structured.cpp).
   void readStructures();
+  /// Reads `linnet.thresholds` of the configuration (Thresholds.cpp).
+  void readThresholds();
+  /// `x`, the input of the map `name` whose matrix is at `key`: without its
+  /// small entries if the configuration says so.
+  mlir::Value leaveOutSmall(mlir::Value x, llvm::StringRef name,
+                            llvm::StringRef key);
   /// A map of x's last dimension to `out` whose factors `stored` names.
   mlir::Value structuredLinear(mlir::Value x, llvm::StringRef name,
                                llvm::StringRef key,
@@ -442,6 +449,8 @@ private:
   std::vector<std::string> ignored;
   /// By the name of the matrix.
   std::map<std::string, StoredStructure> structures;
+  /// Matrices whose inputs have thresholds.
+  std::set<std::string> thresholds;
   std::string layerPrefix;
   std::vector<LayerGroup> groups;
   std::vector<int32_t> order; // group of each layer
