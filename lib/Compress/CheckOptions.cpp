@@ -62,9 +62,42 @@ static Status checkStructures(const CompressOptions &options) {
   return {};
 }
 
+static Status checkThresholdOptions(const CompressOptions &options) {
+  if (!options.budget.empty() || !options.plan.empty() || isNarrowed(options) ||
+      !options.resume.empty() ||
+      options.structures != CompressOptions().structures)
+    return makeError("--threshold-activations: expected neither --budget, "
+                     "--plan, --structure, --keep-channels, --drop-layers nor "
+                     "--resume with it (compress first, in a run of its own)");
+  if (options.calibration.empty())
+    return makeError("--threshold-activations: expected --calibration with it");
+  return {};
+}
+
+/// Numbers of the texts, and the input.
+static Status checkTexts(const CompressOptions &options) {
+  if ((options.window != 0 && options.window < 2) ||
+      options.calibrationTokens < 1 || options.sensitivityTokens < 0)
+    return makeError("expected --window of at least 2, --calibration-tokens of "
+                     "at least 1 and --sensitivity-tokens of at least 0, but "
+                     "got ",
+                     options.window, ", ", options.calibrationTokens, " and ",
+                     options.sensitivityTokens);
+  if (options.calibration.empty() && !options.resume.empty())
+    return makeError("--resume: expected --calibration with it");
+  if (options.calibration.empty() && !options.evaluation.empty())
+    return makeError("--evaluation: expected --calibration with it");
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(options.input, ignored))
+    return makeError(quoteName(options.input),
+                     ": expected a checkpoint directory");
+  return {};
+}
+
 Status compress::checkOptions(const CompressOptions &options) {
   bool isAlone = options.budget.empty() && options.plan.empty() &&
-                 options.calibration.empty() && !isNarrowed(options);
+                 options.calibration.empty() && options.thresholds.empty() &&
+                 !isNarrowed(options);
   if (!options.adapters.empty() && (!isAlone || options.exportDense))
     return makeError("--merge: expected neither --budget, --plan, "
                      "--calibration nor --export-dense with it (compress the "
@@ -74,6 +107,10 @@ Status compress::checkOptions(const CompressOptions &options) {
                      "--calibration with it");
   if (options.exportDense || !options.adapters.empty())
     return {};
+  if (!options.thresholds.empty()) {
+    Status status = checkThresholdOptions(options);
+    return status ? checkTexts(options) : status;
+  }
   if (Status status = checkStructures(options); !status)
     return status;
   if (Status status = checkNarrowOptions(options); !status)
@@ -92,22 +129,7 @@ Status compress::checkOptions(const CompressOptions &options) {
   if (options.rankMultiple < 1)
     return makeError("--rank-multiple: expected at least 1, but got ",
                      options.rankMultiple);
-  if ((options.window != 0 && options.window < 2) ||
-      options.calibrationTokens < 1 || options.sensitivityTokens < 0)
-    return makeError("expected --window of at least 2, --calibration-tokens of "
-                     "at least 1 and --sensitivity-tokens of at least 0, but "
-                     "got ",
-                     options.window, ", ", options.calibrationTokens, " and ",
-                     options.sensitivityTokens);
-  if (options.calibration.empty() && !options.resume.empty())
-    return makeError("--resume: expected --calibration with it");
-  if (options.calibration.empty() && !options.evaluation.empty())
-    return makeError("--evaluation: expected --calibration with it");
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(options.input, ignored))
-    return makeError(quoteName(options.input),
-                     ": expected a checkpoint directory");
-  return {};
+  return checkTexts(options);
 }
 
 } // namespace linnet

@@ -133,6 +133,14 @@ public:
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),
                  llvm::cl::desc("Planned ranks are multiples of N (default: "
                                 "8)")),
+        thresholds("threshold-activations", llvm::cl::value_desc("share:F"),
+                   llvm::cl::cat(category),
+                   llvm::cl::location(options.thresholds),
+                   llvm::cl::desc(
+                       "Only let small inputs of each layer's linear maps "
+                       "count as zero, so that decode skips their weights: a "
+                       "share of all inputs (share:F), or as many as change "
+                       "each map's output by E at most (error:E)")),
         merge("merge", llvm::cl::value_desc("DIR[:C],..."),
               llvm::cl::cat(category), llvm::cl::CommaSeparated,
               llvm::cl::desc("Only add to the weights what others learned "
@@ -159,6 +167,7 @@ private:
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple;
+  Option<std::string> thresholds;
   llvm::cl::list<std::string> merge;
   Option<std::string> resume;
   Option<bool> dense, force;
