@@ -27,6 +27,10 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [
     Shapes: `x` `[..., in]`, factors as the structure says, `bias` `[out]`;
     `y` `[..., out]` with x's element type.
 
+    With `skips_zeros`, which `linnet-skip-zeros` sets, kernels of few rows leave
+    out the weights of inputs that are zero in all rows. Exact where the weights
+    are finite: 0 times an infinity or NaN is 0 then.
+
     Corner cases: no leading dimensions (a vector) is allowed.
 
     Constraints: C1: the factors fit the structure. C2: x's last dimension is
@@ -52,7 +56,8 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [
   }];
   let arguments = (ins AnyRankedTensor:$input, Variadic<AnyRankedTensor>:$factors,
                        Optional<AnyRankedTensor>:$bias,
-                       StructureAttrInterface:$structure);
+                       StructureAttrInterface:$structure,
+                       UnitAttr:$skips_zeros);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
     $structure $input `,` $factors (`bias` `(` $bias^ `)`)? attr-dict

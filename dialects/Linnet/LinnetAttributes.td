@@ -203,7 +203,8 @@ class Linnet_Structure<string name, string mnemo, string numFactors,
   let extraClassDefinition = "unsigned $cppClass::getNumFactors() const { return " # numFactors # "; }";
 }
 
-def Linnet_DenseAttr : Linnet_Structure<"DenseStructure", "dense", "1"> {
+def Linnet_DenseAttr : Linnet_Structure<"DenseStructure", "dense", "1",
+    ["canSkipInputs"]> {
   let summary = "one stored matrix";
   let description = [{
     One factor: `W` `[out, in]`, or with `<in_out>` its transpose as GPT-2

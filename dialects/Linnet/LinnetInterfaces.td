@@ -91,6 +91,12 @@ def StructureAttrInterface : AttrInterface<"StructureAttrInterface"> {
       Bytes of the factors as stored.
     }], "int64_t", "getBytes", (ins "::mlir::TypeRange":$factors), "", [{
         return ::mlir::linnet::sumOfBytes(factors);
+      }]>,
+    InterfaceMethod<[{
+      Whether the kernel of few rows can leave out the weights of an input that
+      is zero: they stand apart from those of other inputs.
+    }], "bool", "canSkipInputs", (ins), "", [{
+        return false;
       }]>
   ];
 }
@@ -142,6 +148,25 @@ def TokenwiseOpInterface : OpInterface<"TokenwiseOpInterface"> {
       How many leading dimensions of operand `number` it takes entry by entry;
       0 for one that is whole in every result (a weight).
     }], "int64_t", "getTokenwiseDims", (ins "unsigned":$number)>
+  ];
+}
+
+def ZerosOpInterface : OpInterface<"ZerosOpInterface"> {
+  let cppNamespace = "::mlir::linnet";
+  let description = [{
+    An operation on entries of which it is known where zeros of its result come
+    from. Who skips zeros looks at the entries themselves: an answer here says
+    that looking pays, no more.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Whether many entries of its result may be exact zeros where none of its
+      operands' are.
+    }], "bool", "makesZeros", (ins)>,
+    InterfaceMethod<[{
+      Operands (by number) of the result's shape whose zeros are zeros of the
+      result, if all other entries are finite.
+    }], "::llvm::SmallVector<unsigned>", "getZeroOperands", (ins)>
   ];
 }
 

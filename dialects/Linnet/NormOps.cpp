@@ -47,6 +47,25 @@ LogicalResult GluOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
   return success();
 }
 
+LogicalResult ThresholdOp::inferReturnTypes(MLIRContext *,
+                                            std::optional<Location>,
+                                            Adaptor adaptor,
+                                            SmallVectorImpl<Type> &types) {
+  types.push_back(adaptor.getInput().getType());
+  return success();
+}
+
+LogicalResult ThresholdOp::verify() {
+  auto type = cast<RankedTensorType>(getInput().getType());
+  int64_t count = cast<ShapedType>(getThresholds().getType()).getDimSize(0);
+  if (type.getRank() == 0 || ShapedType::isDynamic(count) ||
+      type.getShape().back() != count)
+    return emitOpError("expected as many thresholds as the input has columns, "
+                       "but got ")
+           << getThresholds().getType() << " for " << type;
+  return success();
+}
+
 LogicalResult RotaryOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
                                          Adaptor adaptor,
                                          SmallVectorImpl<Type> &types) {

@@ -56,7 +56,8 @@ def Linnet_NormOp : Linnet_InferredOp<"norm", [
 }
 
 def Linnet_ActivationOp : Linnet_InferredOp<"activation", [
-    SameOperandsAndResultShape, DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
+    SameOperandsAndResultShape, DeclareOpInterfaceMethods<TokenwiseOpInterface>,
+    DeclareOpInterfaceMethods<ZerosOpInterface>]> {
   let summary = "A pointwise activation";
   let description = [{
     | kind | y |
@@ -85,7 +86,8 @@ def Linnet_ActivationOp : Linnet_InferredOp<"activation", [
 }
 
 def Linnet_GluOp : Linnet_InferredOp<"glu", [
-    SameTypeOperands, DeclareOpInterfaceMethods<TokenwiseOpInterface>]> {
+    SameTypeOperands, DeclareOpInterfaceMethods<TokenwiseOpInterface>,
+    DeclareOpInterfaceMethods<ZerosOpInterface>]> {
   let summary = "A gated activation: act(gate) * up";
   let description = [{
     `y = act(gate) * up`, elementwise; activations as in `linnet.activation`.
@@ -102,6 +104,41 @@ def Linnet_GluOp : Linnet_InferredOp<"glu", [
                        AnyRankedTensor:$up);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "custom<Keyword>($kind) $gate `,` $up attr-dict `:` type($gate)";
+}
+
+def Linnet_ThresholdOp : Linnet_InferredOp<"threshold", [
+    DeclareOpInterfaceMethods<TokenwiseOpInterface>,
+    DeclareOpInterfaceMethods<ZerosOpInterface>]> {
+  let summary = "Small entries become zero";
+  let description = [{
+    `y[..., j] = 0` where `|x[..., j]| <= thresholds[j]`, else `x[..., j]`.
+
+    In front of a linear map W, `thresholds[j] = t` leaves out small inputs
+    (TEAL, Liu et al. 2024), and `thresholds[j] = t / |W[:, j]|`, with the norm
+    of column j, inputs that add little to the output: those for which
+    `|x_j| |W[:, j]| <= t` (CETT, Zhang et al. 2024, "ReLU^2 wins"). Kernels of
+    few rows then read the columns that are left.
+
+    Shapes: `x`, `y` `[..., D]`; `thresholds` `[D]`.
+
+    Corner cases: a threshold of 0 changes nothing, nor does one that is
+    negative or NaN. NaN stays NaN.
+
+    Constraints: C1: x's last dimension has the thresholds' size.
+
+    Lifespan: created by import; gone after `linnet-lower-cpu`.
+
+    ```mlir
+    %y = linnet.threshold %x, %thresholds
+           : (tensor<?x?x32xf32>, tensor<32xf32>) -> tensor<?x?x32xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$input, 1DTensorOf<[AnyFloat]>:$thresholds);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $input `,` $thresholds attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
 }
 
 def Linnet_RotaryOp : Linnet_InferredOp<"rotary", [

@@ -98,6 +98,8 @@ Value DenseStructureAttr::buildApply(OpBuilder &, Location, Value,
   return {};
 }
 
+bool DenseStructureAttr::canSkipInputs() const { return true; }
+
 int64_t DenseStructureAttr::getFlops(TypeRange factors) const {
   return 2 * cast<ShapedType>(factors[0]).getNumElements();
 }

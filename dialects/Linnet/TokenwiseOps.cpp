@@ -43,6 +43,10 @@ int64_t GluOp::getTokenwiseDims(unsigned number) {
   return rankOf(*this, number);
 }
 
+int64_t ThresholdOp::getTokenwiseDims(unsigned number) {
+  return rowsOfFirst(*this, number);
+}
+
 int64_t RotaryOp::getTokenwiseDims(unsigned number) {
   return rowsOfFirst(*this, number);
 }

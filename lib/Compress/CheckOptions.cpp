@@ -88,7 +88,8 @@ static Result<bool> checkOtherModes(const CompressOptions &options) {
       {"--export-dense", options.exportDense},
       {"--fold", !options.folds.empty()},
       {"--keep-vocabulary", !options.keepVocabulary.empty()},
-      {"--embedding-width", options.embeddingWidth != 0, true}};
+      {"--embedding-width", options.embeddingWidth != 0, true},
+      {"--threshold-activations", !options.thresholds.empty(), true}};
   bool isPlanned =
       !options.budget.empty() || !options.plan.empty() || isNarrowed(options);
   const OtherMode *asked = nullptr;
@@ -108,6 +109,42 @@ static Result<bool> checkOtherModes(const CompressOptions &options) {
   return asked != nullptr;
 }
 
+static Status checkThresholdOptions(const CompressOptions &options) {
+  if (!options.resume.empty() ||
+      options.structures != CompressOptions().structures)
+    return makeError("--threshold-activations: expected neither --structure "
+                     "nor --resume with it (compress first, in a run of its "
+                     "own)");
+  if (options.calibration.empty())
+    return makeError("--threshold-activations: expected --calibration with it");
+  return {};
+}
+
+/// Numbers of the texts, and the input.
+static Status checkTexts(const CompressOptions &options) {
+  if ((options.window != 0 && options.window < 2) ||
+      options.calibrationTokens < 1 || options.sensitivityTokens < 0)
+    return makeError("expected --window of at least 2, --calibration-tokens of "
+                     "at least 1 and --sensitivity-tokens of at least 0, but "
+                     "got ",
+                     options.window, ", ", options.calibrationTokens, " and ",
+                     options.sensitivityTokens);
+  CompressOptions defaults;
+  if (options.calibration.empty() &&
+      (options.fitTo != defaults.fitTo || options.refit != defaults.refit))
+    return makeError(options.refit ? "--fit-to" : "--refit",
+                     ": expected --calibration with it");
+  if (options.calibration.empty() && !options.resume.empty())
+    return makeError("--resume: expected --calibration with it");
+  if (options.calibration.empty() && !options.evaluation.empty())
+    return makeError("--evaluation: expected --calibration with it");
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(options.input, ignored))
+    return makeError(quoteName(options.input),
+                     ": expected a checkpoint directory");
+  return {};
+}
+
 Status compress::checkOptions(const CompressOptions &options) {
   Result<bool> isOther = checkOtherModes(options);
   if (!isOther)
@@ -115,6 +152,10 @@ Status compress::checkOptions(const CompressOptions &options) {
   if (*isOther && options.measureSpeed)
     return makeError("--measure-speed: expected a run that plans matrices, "
                      "channels or layers");
+  if (!options.thresholds.empty()) {
+    Status status = checkThresholdOptions(options);
+    return status ? checkTexts(options) : status;
+  }
   if (*isOther)
     return checkFolds(options);
   if (Status status = checkStructures(options); !status)
@@ -138,27 +179,7 @@ Status compress::checkOptions(const CompressOptions &options) {
   if (options.layerKinds < 0)
     return makeError("--layer-kinds: expected at least 0, but got ",
                      options.layerKinds);
-  if ((options.window != 0 && options.window < 2) ||
-      options.calibrationTokens < 1 || options.sensitivityTokens < 0)
-    return makeError("expected --window of at least 2, --calibration-tokens of "
-                     "at least 1 and --sensitivity-tokens of at least 0, but "
-                     "got ",
-                     options.window, ", ", options.calibrationTokens, " and ",
-                     options.sensitivityTokens);
-  CompressOptions defaults;
-  if (options.calibration.empty() &&
-      (options.fitTo != defaults.fitTo || options.refit != defaults.refit))
-    return makeError(options.refit ? "--fit-to" : "--refit",
-                     ": expected --calibration with it");
-  if (options.calibration.empty() && !options.resume.empty())
-    return makeError("--resume: expected --calibration with it");
-  if (options.calibration.empty() && !options.evaluation.empty())
-    return makeError("--evaluation: expected --calibration with it");
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(options.input, ignored))
-    return makeError(quoteName(options.input),
-                     ": expected a checkpoint directory");
-  return {};
+  return checkTexts(options);
 }
 
 } // namespace linnet

@@ -3,6 +3,7 @@
 #include "linnet/Compress/Compress.h"
 
 #include "Analyse.h"
+#include "CalibratedModel.h"
 #include "Channels.h"
 #include "CheckOptions.h"
 #include "DropLayers.h"
@@ -71,17 +72,7 @@ private:
   Status openRunner() {
     if (options.calibration.empty())
       return {};
-    auto facts = (*module)->getAttrOfType<mlir::DictionaryAttr>(
-        mlir::linnet::kModelAttr);
-    auto number = [&](const char *key) {
-      auto value = facts ? facts.getAs<mlir::IntegerAttr>(key) : nullptr;
-      return value ? value.getInt() : 0;
-    };
-    auto kind = facts ? facts.getAs<mlir::StringAttr>("kind") : nullptr;
-    Result<Windows> read =
-        readWindows(options, {.isEncoder = kind && kind.getValue() == "encoder",
-                              .vocabularySize = number("vocab_size"),
-                              .maxContext = number("max_context")});
+    Result<Windows> read = readWindowsFor(*module, options);
     if (!read)
       return read.error();
     windows = read.take();
@@ -356,6 +347,8 @@ Status compressCheckpoint(const CompressOptions &options,
     return foldCheckpoint(options, report);
   if (!options.keepVocabulary.empty())
     return reduceVocabulary(options, report);
+  if (!options.thresholds.empty())
+    return thresholdActivations(options, report);
   // An output that cannot be had is said before the work.
   Result<CheckpointWriter> writer =
       CheckpointWriter::create(options.output, options.force);

@@ -52,7 +52,7 @@ static std::string describe(const PlanNumbers &numbers) {
   return text.empty() ? "-" : text;
 }
 
-static void print(const CompressReport &report) {
+static void printMaps(const CompressReport &report) {
   int64_t before = 0, after = 0, bytes = 0, bytesBefore = 0;
   printf("%-52s %12s %-16s %-14s %12s %8s\n", "map", "parameters", "structure",
          "numbers", "kept", "error");
@@ -71,6 +71,23 @@ static void print(const CompressReport &report) {
          static_cast<long long>(before), "", "", static_cast<long long>(after));
   printf("bytes of these: %lld, originally %lld\n",
          static_cast<long long>(bytes), static_cast<long long>(bytesBefore));
+}
+
+static void printThresholds(const CompressReport &report) {
+  printf("%-52s %12s %12s %8s %8s\n", "map", "threshold", "zeros before",
+         "zeros", "error");
+  for (const ThresholdedMap &map : report.thresholds)
+    printf("%-52s %12.4g %12.4f %8.4f %8.4f\n", map.name.c_str(), map.threshold,
+           map.zerosBefore, map.zeros, map.error);
+}
+
+static void print(const CompressReport &report) {
+  if (!report.maps.empty())
+    printMaps(report);
+  if (!report.thresholds.empty())
+    printThresholds(report);
+  for (const std::string &line : report.declined)
+    printf("left alone: %s\n", line.c_str());
   print("held-out windows", report.heldOut);
   print("evaluation", report.evaluated);
   print(report.speed);
@@ -102,10 +119,7 @@ int runCompressTool(const Result<CompressOptions> &given) {
   clearLine();
   if (!status)
     return fail(status.error());
-  if (!report.maps.empty())
-    print(report);
-  for (const std::string &line : report.declined)
-    printf("left alone: %s\n", line.c_str());
+  print(report);
   for (const std::string &line : report.notes)
     printf("%s\n", line.c_str());
   return fflush(stdout) == 0 ? 0 : 1;

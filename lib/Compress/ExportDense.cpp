@@ -154,6 +154,10 @@ Status exportDense(const std::string &input, const std::string &output) {
     return config.error();
   // The importer has checked the rest.
   Json own = config->value("linnet", Json::object());
+  if (own.contains("thresholds"))
+    return makeError(quoteName(input),
+                     ": key 'linnet.thresholds': expected none, because other "
+                     "programs would not apply them");
   auto stored = findStored(**module, own.value("structures", Json::object()));
   if (stored.empty())
     return makeError(quoteName(input), ": key 'linnet.structures': expected "

@@ -204,6 +204,19 @@ Status Judge::visitOutputs(
   return {};
 }
 
+double hiddenError(const TapRunner &runner, const HiddenStates &original,
+                   const HiddenStates &result, const Windows &windows) {
+  RelativeError error;
+  for (int64_t i = 0; i < windows.batches(); ++i) {
+    llvm::ArrayRef<float> x = original.stepOf(0, i), y = result.stepOf(0, i);
+    int64_t width = int64_t(x.size()) / runner.stepTokens();
+    for (const TokenRange &range : windows.tokensOf(Part::HeldOut, i))
+      error.add(x.data() + range.first * width, y.data() + range.first * width,
+                (range.last - range.first) * width);
+  }
+  return error.value();
+}
+
 Result<std::unique_ptr<Judge>> Judge::create(TapRunner &runner) {
   Result<std::optional<OpenTap>> end = runner.openEnd();
   if (!end)

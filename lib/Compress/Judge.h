@@ -49,6 +49,11 @@ protected:
   std::optional<OpenTap> end;
 };
 
+/// How far the hidden state of `result` is from that of `original` on the
+/// held-out windows: the root mean square of the difference, relative.
+double hiddenError(const TapRunner &runner, const HiddenStates &original,
+                   const HiddenStates &result, const Windows &windows);
+
 } // namespace linnet::compress
 
 #endif // LIB_COMPRESS_JUDGE_H

@@ -4,7 +4,6 @@
 
 #include "Judge.h"
 #include "OutputMetrics.h"
-#include "RelativeError.h"
 #include "StageMoments.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -56,22 +55,9 @@ private:
           !status)
         return status;
     }
-    report.layerErrors.push_back(hiddenError());
+    report.layerErrors.push_back(
+        hiddenError(runner, original, result, windows));
     return {};
-  }
-
-  /// Of the result's hidden state on held-out windows.
-  double hiddenError() const {
-    RelativeError error;
-    for (int64_t i = 0; i < windows.batches(); ++i) {
-      llvm::ArrayRef<float> x = original.stepOf(0, i), y = result.stepOf(0, i);
-      int64_t width = int64_t(x.size()) / runner.stepTokens();
-      for (const TokenRange &range : windows.tokensOf(Part::HeldOut, i))
-        error.add(x.data() + range.first * width,
-                  y.data() + range.first * width,
-                  (range.last - range.first) * width);
-    }
-    return error.value();
   }
 
   /// Takes all fits of a stage from the work directory; false if they are not

@@ -64,12 +64,7 @@ Json writeReport(const CompressReport &report) {
                  {"bytes", bytes},
                  {"bytes_before", bytesBefore},
                  {"declined", report.declined}};
-  for (double error : report.layerErrors)
-    result["layers"].push_back({{"error", error}});
-  if (report.heldOut.tokens)
-    result["held_out"] = writeComparison(report.heldOut);
-  if (report.evaluated.tokens)
-    result["evaluated"] = writeComparison(report.evaluated);
+  addMeasurements(result, report);
   if (report.speed.threads)
     result["speed"] = writeSpeed(report.speed);
   return result;
@@ -90,6 +85,15 @@ bool isReplaced(const std::string &name) {
 }
 
 } // namespace
+
+void addMeasurements(Json &content, const CompressReport &report) {
+  for (double error : report.layerErrors)
+    content["layers"].push_back({{"error", error}});
+  if (report.heldOut.tokens)
+    content["held_out"] = writeComparison(report.heldOut);
+  if (report.evaluated.tokens)
+    content["evaluated"] = writeComparison(report.evaluated);
+}
 
 Result<CheckpointWriter> CheckpointWriter::create(const std::string &path,
                                                   bool force) {

@@ -14,6 +14,10 @@
 
 namespace linnet::compress {
 
+/// Adds to what report.json says how far layers and outputs are from the
+/// original's.
+void addMeasurements(Json &content, const CompressReport &report);
+
 /// Copies the files of the checkpoint in `input` beside weights, config.json
 /// and what linnet-compress says of a result, but for those that are in
 /// `directory` already and `leftOut`.

@@ -54,6 +54,7 @@ Value ModelBuilder::linear(Value x, StringRef name, int64_t out,
   if (options.bias)
     bias = weight((name + ".bias").str(), {out});
   std::string key = locate((name + ".weight").str());
+  x = leaveOutSmall(x, name, key);
   if (auto stored = structures.find(ir::resolveWeightKey(key, number));
       stored != structures.end())
     return structuredLinear(x, name, key, stored->second, out, bias);

@@ -38,6 +38,7 @@ ModelBuilder::ModelBuilder(MLIRContext &context, const Archive &archive,
                       math::MathDialect, tensor::TensorDialect,
                       linalg::LinalgDialect>();
   readStructures();
+  readThresholds();
 }
 
 RankedTensorType ModelBuilder::activationType(ArrayRef<int64_t> feature) {
@@ -154,6 +155,12 @@ std::map<int64_t, std::string> ModelBuilder::signaturesOfLayers() const {
     StringRef rest;
     if (parseLayerName(name, number, rest))
       signatures[number] += "\n" + rest.str() + " = " + stored.text;
+  }
+  for (const std::string &name : thresholds) {
+    int64_t number;
+    StringRef rest;
+    if (parseLayerName(name, number, rest))
+      signatures[number] += "\n" + rest.str() + " has thresholds";
   }
   return signatures;
 }

@@ -183,7 +183,8 @@ public:
   /// Absolute positions `[B, T]` of tokens `[B, T]`.
   mlir::Value positions(mlir::Value tokens, mlir::Value position);
   /// `name`.weight (and .bias) applied to the last dimension of `x`; where the
-  /// configuration says so, the matrix follows from factors.
+  /// configuration says so, the matrix follows from factors, and small entries
+  /// of `x` are left out.
   mlir::Value linear(mlir::Value x, llvm::StringRef name, int64_t out,
                      LinearOptions options = {});
   /// x / sqrt(mean(x^2) + eps) * w, with `unitOffset` * (1 + w).
@@ -381,6 +382,12 @@ private:
   /// Writes the head that `linnet.output_projection` of the configuration asks
   /// an encoder for (Projection.cpp).
   void projectOutput();
+  /// Reads `linnet.thresholds` of the configuration (Thresholds.cpp).
+  void readThresholds();
+  /// `x`, the input of the map `name` whose matrix is at `key`: without its
+  /// small entries if the configuration says so.
+  mlir::Value leaveOutSmall(mlir::Value x, llvm::StringRef name,
+                            llvm::StringRef key);
   /// A map of x's last dimension to `out` whose factors `stored` names.
   mlir::Value structuredLinear(mlir::Value x, llvm::StringRef name,
                                llvm::StringRef key,
@@ -445,6 +452,8 @@ private:
   std::vector<std::string> ignored;
   /// By the name of the matrix.
   std::map<std::string, StoredStructure> structures;
+  /// Matrices whose inputs have thresholds.
+  std::set<std::string> thresholds;
   std::string layerPrefix;
   std::vector<LayerGroup> groups;
   std::vector<int32_t> order; // group of each layer

@@ -96,6 +96,17 @@ static Status evalGlu(ir::GluOp op, Scope &scope) {
   return scope.set(op.getResult(), std::move(y));
 }
 
+static Status evalThreshold(ir::ThresholdOp op, Scope &scope) {
+  HostTensor y = scope.get(op.getInput());
+  const HostTensor &thresholds = scope.get(op.getThresholds());
+  int64_t width = thresholds.size();
+  for (int64_t i = 0; i < y.size(); ++i)
+    // NaN stays NaN.
+    if (std::abs(y.values[i]) <= thresholds.values[i % width])
+      y.values[i] = 0;
+  return scope.set(op.getResult(), std::move(y));
+}
+
 static Status evalRotary(ir::RotaryOp op, Scope &scope) {
   HostTensor y = scope.get(op.getInput());
   int64_t tokens = y.shape[1], heads = y.shape[2], width = y.shape[3];
@@ -124,6 +135,7 @@ void addNormOps(OpTable &table) {
   table.add(evalNorm);
   table.add(evalActivation);
   table.add(evalGlu);
+  table.add(evalThreshold);
   table.add(evalRotary);
 }
 

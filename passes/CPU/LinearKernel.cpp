@@ -16,6 +16,7 @@
 #include "passes/CPU/LinearPanels.h"
 #include "passes/CPU/PermutationKernel.h"
 #include "passes/CPU/RegisterTile.h"
+#include "passes/CPU/SkippingKernel.h"
 
 #include <numeric>
 
@@ -744,6 +745,8 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   auto op = cast<LinearOp>(operation);
   if (isa<PermutationStructureAttr>(op.getStructure()))
     return lowerPermutation(f, op);
+  if (skipsZeros(f, op))
+    return lowerSkippingLinear(f, op);
   std::optional<PanelForm> form = panelFormOf(op.getStructure());
   if (!form)
     return op.emitOpError("expected a dense structure (run "
@@ -768,8 +771,7 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   }
   if (form->kept)
     table = wholeFactor(f, op, op.getFactors()[1]);
-  Buffer x = f.buffer(op.getInput());
-  Buffer y = f.buffer(op.getResult());
+  Buffer x = f.buffer(op.getInput()), y = f.buffer(op.getResult());
   int64_t rank = x.type.getRank();
   if (rank < 1 || rank > 4)
     return op.emitOpError("expected an input of rank 1 to 4, but got ") << rank;
@@ -780,8 +782,7 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
   if (table)
     arguments.push_back(KernelArgument::read(*table));
-  bool manyRows =
-      rank == 4 || (rank == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1));
+  bool manyRows = hasManyRows(x);
   bool exact = op->getParentOfType<ModuleOp>()->hasAttr(kExactDecodeAttr);
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
          [&](KernelBuilder &k) {

@@ -159,6 +159,12 @@ Buffer linnet::panelsOf(FunctionLowering &f, LinearOp op,
   return *w;
 }
 
+bool linnet::hasManyRows(const Buffer &x) {
+  return x.type.getRank() == 4 ||
+         (x.type.getRank() == 3 &&
+          (x.dynamicTokens || x.type.getDimSize(1) > 1));
+}
+
 Buffer linnet::wholeFactor(FunctionLowering &f, LinearOp op, Value factor) {
   auto type = cast<RankedTensorType>(factor.getType());
   Builder &b = f.builder();

@@ -18,6 +18,10 @@ Buffer panelsOf(FunctionLowering &f, LinearOp op, const LinearShape &shape,
 /// in its own type; nothing if it is no weight.
 std::optional<Buffer> panelsOfWeight(FunctionLowering &f, Value factor);
 
+/// Whether the rows of x lie along its tokens (and heads): else they are few,
+/// the sequences of a batch.
+bool hasManyRows(const Buffer &x);
+
 /// A factor of `op` in its own order and type, its rows dense.
 Buffer wholeFactor(FunctionLowering &f, LinearOp op, Value factor);
 

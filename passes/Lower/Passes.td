@@ -28,6 +28,32 @@ def ExpandStructures : Pass<"linnet-expand-structures"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SkipZeros : Pass<"linnet-skip-zeros"> {
+  let summary = "Mark linear maps whose inputs hold many zeros";
+  let description = [{
+    Precondition: structures expanded; glue still in `arith` on tensors.
+
+    Effect: a `linnet.linear` gets `skips_zeros` if zeros reach its input: from
+    a relu, its square, a threshold or a maximum with zero, alone or as the gate
+    of a product, through elementwise operations that keep zeros and through
+    reshapes. In decode its kernel then lists the inputs that are not zero and
+    reads only their weights, from the same panels that prefill reads; where
+    more than three quarters are not zero, all weights.
+
+    Declines: a structure whose kernel reads the weights of several inputs
+    together (a missed remark); inputs from other functions.
+
+    Exact or approximate: exact, bit by bit but for the sign of a zero, where
+    weights are finite: a sum's terms keep their order, and those that are left
+    out are zeros.
+
+    Options: none. Statistics: number of maps marked.
+
+    Example: test/Passes/Lower/skip-zeros.mlir.
+  }];
+  let statistics = [Statistic<"marked", "marked", "linear maps marked">];
+}
+
 def SpecializePhases : Pass<"linnet-specialize-phases", "::mlir::ModuleOp"> {
   let summary = "Clone the model per phase with its shapes";
   let description = [{

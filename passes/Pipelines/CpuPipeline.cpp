@@ -25,6 +25,8 @@ static void buildSpecialization(OpPassManager &pm,
                                 bool exactDecode) {
   // Structures without a kernel of their own become ones that have it.
   pm.addPass(createExpandStructures());
+  // Maps of inputs that are mostly zero know it, while the glue is plain.
+  pm.addPass(createSkipZeros());
   // One recurrence only.
   pm.addPass(createExpandStep());
   pm.addPass(createSimplifyTransitions());

@@ -57,6 +57,9 @@ struct CompressOptions {
   std::string budget;
   /// A plan file instead of a budget.
   std::string plan;
+  /// Call thresholdActivations() instead; then only a calibration and an
+  /// evaluation with it. "share:F" or "error:E", see there.
+  std::string thresholds;
   /// A text, or tokens as "@T.npy", that fits and plan look at; empty: none. Of
   /// an encoder, each line (or row) is a sequence of its own.
   std::string calibration;
@@ -138,6 +141,19 @@ struct CompressedMap {
   bool isRefit = false;
 };
 
+/// A linear map whose small inputs count as zero, and what that does on tokens
+/// of the held-out windows that run through the original model.
+struct ThresholdedMap {
+  /// The name of its matrix W.
+  std::string name;
+  /// x_j counts as zero where |x_j| |W[:, j]| is at most this.
+  double threshold = 0;
+  /// The shares of inputs that are zero without it and with it.
+  double zerosBefore = 0, zeros = 0;
+  /// |W x - W x'| / |W x|, root mean square, with x' what is left of x.
+  double error = 0;
+};
+
 /// Original and result, both in f32 but with the result's weights as stored, on
 /// windows of text that no fit looked at.
 struct CompressComparison {
@@ -173,6 +189,7 @@ struct SpeedComparison {
 
 struct CompressReport {
   std::vector<CompressedMap> maps;
+  std::vector<ThresholdedMap> thresholds;
   /// How far the hidden state behind each layer is from the original's on the
   /// held-out windows, root mean square relative to it; without a calibration
   /// empty.
@@ -214,12 +231,38 @@ struct CompressReport {
 Status compressCheckpoint(const CompressOptions &options,
                           CompressReport &report);
 
+/// Writes the checkpoint of `options.input` with one more tensor for each
+/// linear map W of a layer, `.thresholds` behind the name of its matrix: how
+/// small an input x_j has to be to count as zero. config.json names the maps in
+/// the key `linnet.thresholds`. Decode then reads only the weights of inputs
+/// that are left (linnet.threshold, linnet-skip-zeros); prefill computes the
+/// same function.
+///
+/// x_j is left out where |x_j| |W[:, j]| <= t. t is chosen for each map on the
+/// calibration's fitted windows as the original model runs on them:
+/// `options.thresholds` is "share:F" for the least t that makes a share F of
+/// inputs zero (those that are zero anyway count), "error:E" for the largest,
+/// in steps of a 64th of the inputs, with |W x - W x'| <= E |W x|, root mean
+/// square. Maps that need none, or allow none, are left alone.
+///
+/// Approximate: report.json states for each map what it does on the held-out
+/// windows, and what all of them do to the hidden states and the outputs.
+///
+/// Memory: the inputs of the maps of one stage at no more than 4096 fitted and
+/// 4096 held-out tokens, one matrix, and two copies of its largest input, in
+/// f64, and 8 bytes per token of the calibration and entry of the hidden state.
+///
+/// Errors: as of compressCheckpoint(), and an encoder, which has no decode; a
+/// checkpoint with thresholds.
+Status thresholdActivations(const CompressOptions &options,
+                            CompressReport &report);
+
 /// Writes the checkpoint in `input`, which compressCheckpoint() wrote, as one
 /// that other programs read: every matrix that follows from factors is
 /// multiplied out, in f32 (the factors' own type would round the products).
 /// The same function of tokens, as many numbers as the original; exact up to
 /// the rounding to f32. Errors: an input without such matrices; an output that
-/// exists.
+/// exists; a checkpoint with thresholds, which other programs would not apply.
 Status exportDense(const std::string &input, const std::string &output);
 
 /// Adds to the weights of the checkpoint in `input` what others learned beside

@@ -151,6 +151,14 @@ public:
               llvm::cl::desc("Plan layers that are alike in at most N ways, "
                              "each of which is compiled once (default: 8); 0: "
                              "each on its own")),
+        thresholds("threshold-activations", llvm::cl::value_desc("share:F"),
+                   llvm::cl::cat(category),
+                   llvm::cl::location(options.thresholds),
+                   llvm::cl::desc(
+                       "Only let small inputs of each layer's linear maps "
+                       "count as zero, so that decode skips their weights: a "
+                       "share of all inputs (share:F), or as many as change "
+                       "each map's output by E at most (error:E)")),
         merge("merge", llvm::cl::value_desc("DIR[:C],..."),
               llvm::cl::cat(category), llvm::cl::CommaSeparated,
               llvm::cl::desc("Only add to the weights what others learned "
@@ -205,6 +213,7 @@ private:
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple, kinds;
+  Option<std::string> thresholds;
   llvm::cl::list<std::string> merge, fold;
   Option<int64_t> embedding;
   Option<std::string> vocabulary, resume;

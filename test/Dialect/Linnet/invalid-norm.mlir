@@ -104,6 +104,30 @@ func.func @glu_types(%x: tensor<2x6xf32>, %u: tensor<2x5xf32>) {
 
 // -----
 
+func.func @threshold_c1(%x: tensor<2x6xf32>, %t: tensor<5xf32>) {
+  // expected-error @+1 {{expected as many thresholds as the input has columns, but got 'tensor<5xf32>' for 'tensor<2x6xf32>'}}
+  %y = linnet.threshold %x, %t : (tensor<2x6xf32>, tensor<5xf32>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+func.func @threshold_scalar(%x: tensor<f32>, %t: tensor<1xf32>) {
+  // expected-error @+1 {{expected as many thresholds as the input has columns}}
+  %y = linnet.threshold %x, %t : (tensor<f32>, tensor<1xf32>) -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @threshold_dynamic(%x: tensor<2x?xf32>, %t: tensor<?xf32>) {
+  // expected-error @+1 {{expected as many thresholds as the input has columns}}
+  %y = linnet.threshold %x, %t : (tensor<2x?xf32>, tensor<?xf32>) -> tensor<2x?xf32>
+  return
+}
+
+// -----
+
 func.func @rotary_c1(%x: tensor<2x3x10xf32>, %p: index) {
   // expected-error @+1 {{expected an input [B, T, H, D] of static D, but got 'tensor<2x3x10xf32>'}}
   %y = linnet.rotary %x, %p {inverse_frequencies = array<f32: 1.0>} : (tensor<2x3x10xf32>, index) -> tensor<2x3x10xf32>

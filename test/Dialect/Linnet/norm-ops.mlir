@@ -42,6 +42,15 @@ func.func @activations(%x: tensor<2x5xf32>, %u: tensor<2x5xf32>) {
   return
 }
 
+// CHECK-LABEL: func.func @threshold(
+func.func @threshold(%x: tensor<?x?x32xf32>, %t: tensor<32xf32>, %v: tensor<8xbf16>, %s: tensor<8xf16>) {
+  // CHECK: linnet.threshold %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<32xf32>) -> tensor<?x?x32xf32>
+  %0 = linnet.threshold %x, %t : (tensor<?x?x32xf32>, tensor<32xf32>) -> tensor<?x?x32xf32>
+  // CHECK: linnet.threshold %{{.*}}, %{{.*}} : (tensor<8xbf16>, tensor<8xf16>) -> tensor<8xbf16>
+  %1 = linnet.threshold %v, %s : (tensor<8xbf16>, tensor<8xf16>) -> tensor<8xbf16>
+  return
+}
+
 // CHECK-LABEL: func.func @rotary(
 func.func @rotary(%x: tensor<?x?x3x10xf32>, %position: index) {
   // CHECK: linnet.rotary %{{.*}}, %{{.*}} {inverse_frequencies = array<f32: 1.000000e+00, 0.00999999977>} : (tensor<?x?x3x10xf32>, index) -> tensor<?x?x3x10xf32>

@@ -54,6 +54,24 @@ TEST(NormTest, L2SumsInsteadOfAveraging) {
   EXPECT_LE(difference(y[0], HostTensor({2}, {0.5, 4 / 6.0})), 1e-15);
 }
 
+TEST(NormTest, ThresholdsAreOfColumnsAndInclusive) {
+  double infinity = std::numeric_limits<double>::infinity();
+  HostTensor x({2, 4}, {0.5, -0.5, 2, -3, 0.25, -0.75, -infinity, 0}),
+      t({4}, {0.25, 0.5, 2, 0});
+  auto y = runOp("linnet.threshold %0, %1", {x, t}, {x.shape});
+  const std::vector<double> expected = {0.5, 0, 0, -3, 0, -0.75, -infinity, 0};
+  EXPECT_EQ(y[0].values, expected);
+}
+
+TEST(NormTest, ThresholdsLeaveNaN) {
+  double nan = std::nan("");
+  HostTensor x({3}, {nan, 1, 0.5}), t({3}, {10, nan, 0.5});
+  auto y = runOp("linnet.threshold %0, %1", {x, t}, {x.shape});
+  EXPECT_TRUE(std::isnan(y[0].values[0]));
+  EXPECT_EQ(y[0].values[1], 1);
+  EXPECT_EQ(y[0].values[2], 0);
+}
+
 TEST(NormTest, GroupsAreNormalisedApart) {
   Random random(2);
   HostTensor x = random.tensor({2, 3, 6});
