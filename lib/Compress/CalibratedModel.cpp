@@ -14,6 +14,16 @@ static mlir::DictionaryAttr factsOf(mlir::ModuleOp module) {
   return facts ? facts : mlir::DictionaryAttr::get(module.getContext());
 }
 
+/// 0 if it is not there.
+static int64_t factOf(mlir::ModuleOp module, const char *key) {
+  auto value = factsOf(module).getAs<mlir::IntegerAttr>(key);
+  return value ? value.getInt() : 0;
+}
+
+int64_t hiddenSizeOf(mlir::ModuleOp module) {
+  return factOf(module, "hidden_size");
+}
+
 bool isEncoder(mlir::ModuleOp module) {
   auto kind = factsOf(module).getAs<mlir::StringAttr>("kind");
   return kind && kind.getValue() == "encoder";
@@ -21,13 +31,9 @@ bool isEncoder(mlir::ModuleOp module) {
 
 Result<Windows> readWindowsFor(mlir::ModuleOp module,
                                const CompressOptions &options) {
-  auto number = [&](const char *key) {
-    auto value = factsOf(module).getAs<mlir::IntegerAttr>(key);
-    return value ? value.getInt() : 0;
-  };
   return readWindows(options, {.isEncoder = isEncoder(module),
-                               .vocabularySize = number("vocab_size"),
-                               .maxContext = number("max_context")});
+                               .vocabularySize = factOf(module, "vocab_size"),
+                               .maxContext = factOf(module, "max_context")});
 }
 
 Result<std::unique_ptr<CalibratedModel>>

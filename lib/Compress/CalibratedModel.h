@@ -18,6 +18,9 @@ namespace linnet::compress {
 /// Whether `module`, a model as imported, is an encoder.
 bool isEncoder(mlir::ModuleOp module);
 
+/// The width of its hidden state.
+int64_t hiddenSizeOf(mlir::ModuleOp module);
+
 /// readWindows() of what `options` names, for `module`, a model as imported.
 Result<Windows> readWindowsFor(mlir::ModuleOp module,
                                const CompressOptions &options);

@@ -78,7 +78,7 @@ private:
     windows = read.take();
     if (report.announce)
       report.announce((windows.counts[0] + windows.counts[1]) * windows.length,
-                      estimateMemory(number("hidden_size")));
+                      estimateMemory(hiddenSizeOf(*module)));
     Result<TapRunner> created = TapRunner::create(
         *module, archive, found, windows.batch, windows.length);
     if (!created)

@@ -2,6 +2,8 @@
 
 #include "SentenceVectors.h"
 
+#include "CalibratedModel.h"
+
 #include "TapRunner.h"
 
 #include "linnet/Support/Json.h"
@@ -55,15 +57,7 @@ void append(std::vector<double> &vectors, const Windows &windows, Part part,
 
 Result<Windows> readSentences(const CompressOptions &options,
                               mlir::ModuleOp module) {
-  auto facts =
-      module->getAttrOfType<mlir::DictionaryAttr>(mlir::linnet::kModelAttr);
-  auto number = [&](const char *key) {
-    return facts.getAs<mlir::IntegerAttr>(key).getInt();
-  };
-  Result<Windows> windows =
-      readWindows(options, {.isEncoder = true,
-                            .vocabularySize = number("vocab_size"),
-                            .maxContext = number("max_context")});
+  Result<Windows> windows = readWindowsFor(module, options);
   if (windows && windows->counts[size_t(Part::HeldOut)] < 2)
     return makeError("--calibration: expected at least 16 sentences, but got ",
                      windows->counts[0] + windows->counts[1]);
