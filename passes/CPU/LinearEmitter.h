@@ -21,6 +21,9 @@ struct PanelForm {
   BlockSparseStructureAttr kept;
   /// Null unless some of each group of inputs are stored.
   NmSparseStructureAttr pattern;
+  /// Whether there are no panels: an input's weights are a part of one vector,
+  /// which begins one number earlier for each input.
+  bool shifted = false;
 
   /// Whether a second factor goes with the panels.
   bool hasTable() const { return codes || kept || pattern; }
@@ -45,7 +48,7 @@ public:
                 bool addend, const PanelForm &form, bool exact)
       : k(k), exact(exact), blocks(shape.blocks), in(shape.blockIn()),
         out(shape.blockOut()), bias(bias), codes(form.codes), kept(form.kept),
-        pattern(form.pattern),
+        pattern(form.pattern), shifted(form.shifted),
         table(bias ? Bias + 1 : Bias),
         addend(addend ? std::optional(table + form.hasTable()) : std::nullopt),
         vectors(k.target.panelVectors()), width(k.target.panelWidth()),
@@ -78,6 +81,8 @@ private:
     return k.load(k.argument(table), {panel.number, number, lane},
                   k.target.lanes);
   }
+  /// Weights of input `inner` where these are a part of a vector.
+  Value loadShifted(const Panel &panel, Value inner, Value lane);
   /// Weights of input `inner` of a pattern: those of its group that stand
   /// there.
   Value loadKept(const Panel &panel, Value inner, Value lane);
@@ -154,6 +159,7 @@ private:
   QuantizedStructureAttr codes;
   BlockSparseStructureAttr kept;
   NmSparseStructureAttr pattern;
+  bool shifted;
   unsigned table;
   std::optional<unsigned> addend;
   int64_t vectors, width, blockPanels;

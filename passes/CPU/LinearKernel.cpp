@@ -14,6 +14,7 @@
 
 #include "passes/CPU/LinearKernel.h"
 #include "dialects/Linnet/Linnet.h"
+#include "passes/CPU/DiagKernel.h"
 #include "passes/CPU/FunctionLowering.h"
 #include "passes/CPU/LinearEmitter.h"
 #include "passes/CPU/LinearPanels.h"
@@ -182,7 +183,15 @@ TileAccumulators LinearEmitter::multiplyKept(ArrayRef<Panel> panels,
       });
 }
 
+Value LinearEmitter::loadShifted(const Panel &panel, Value inner, Value lane) {
+  Value column = k.add(panel.first, lane);
+  Value place = k.add(k.sub(column, inner), k.cst(in - 1));
+  return k.loadColumns(k.argument(W), place, validLanes(panel, column));
+}
+
 Value LinearEmitter::loadWeights(const Panel &panel, Value inner, Value lane) {
+  if (shifted)
+    return loadShifted(panel, inner, lane);
   if (pattern)
     return loadKept(panel, inner, lane);
   if (!codes)
@@ -549,7 +558,7 @@ void LinearEmitter::emitPartOfRows(const Panel &panel, int64_t rows,
                                          inputOf(panel, v, inner)));
         },
         [&](unsigned v, Value inner) {
-          if (v == 0)
+          if (v == 0 && !shifted)
             for (int64_t line = number; line * lineWidth < width; line += tiles)
               memref::PrefetchOp::create(
                   k, k.argument(W),
@@ -614,6 +623,8 @@ static std::optional<PanelForm> panelFormOf(StructureAttrInterface structure) {
     return PanelForm{Storage::OutIn, {}, kept, {}};
   if (auto pattern = dyn_cast<NmSparseStructureAttr>(structure))
     return PanelForm{Storage::OutIn, {}, {}, pattern};
+  if (isa<ToeplitzStructureAttr>(structure))
+    return PanelForm{Storage::OutIn, {}, {}, {}, /*shifted=*/true};
   return std::nullopt;
 }
 
@@ -637,6 +648,8 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   auto op = cast<LinearOp>(operation);
   if (isa<PermutationStructureAttr>(op.getStructure()))
     return lowerPermutation(f, op);
+  if (isa<DiagStructureAttr>(op.getStructure()))
+    return lowerDiag(f, op);
   std::optional<PanelForm> form = panelFormOf(op.getStructure());
   if (!form)
     return op.emitOpError("expected a dense structure (run "
@@ -656,6 +669,8 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
              << (form->codes ? "codes and scales" : "values and positions")
              << " that are weights";
     w = *stored;
+  } else if (form->shifted) {
+    w = denseRows(f, op, op.getFactors()[0]);
   } else {
     w = panelsOf(f, op, shape, form->storage == Storage::InOut);
   }

@@ -185,3 +185,17 @@ func.func @linnet_function(%x: tensor<1x1x40xf32>) -> (tensor<1x1x40xf32>, tenso
   return %y, %s, %t : tensor<1x1x40xf32>, tensor<1x1x40xf32>, tensor<1x1x40xf32>
 }
 // PASSED-NOT: remark
+
+// -----
+
+// A Toeplitz matrix is read as its vector, without panels.
+
+// CHECK: linnet.slots = [{dtype = "BF16", key = "t", layout = {kind = "f32"}, shape = array<i64: 109>}]
+// CHECK: func.func @linnet_function
+// CHECK-NOT: kernel_pack
+// CHECK: return
+func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x70xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %t = linnet.weight "t" : tensor<109xbf16>
+  %y = linnet.linear #linnet.toeplitz<70> %x, %t : (tensor<1x1x40xf32>, tensor<109xbf16>) -> tensor<1x1x70xf32>
+  return %y : tensor<1x1x70xf32>
+}

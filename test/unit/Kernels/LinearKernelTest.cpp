@@ -457,6 +457,16 @@ TEST(LinearKernel, Composites) {
            program.weight({rank, in}, -1, 1, type)},
           shape, in, out, type);
       expectMap(program,
+                "linnet.linear #linnet.sum<[#linnet.low_rank, #linnet.diag<" +
+                    std::to_string(out) + ", " + std::to_string(in) +
+                    ">, #linnet.toeplitz<" + std::to_string(out) +
+                    ">]> $0, $1, $2, $3, $4",
+                {x, program.weight({out, rank}, -1, 1, type),
+                 program.weight({rank, in}, -1, 1, type),
+                 program.weight({std::min(in, out)}, -1, 1, type),
+                 program.weight({in + out - 1}, -1, 1, type)},
+                shape, in, out, type);
+      expectMap(program,
                 "linnet.linear #linnet.product<[#linnet.quantized<4, 4>, "
                 "#linnet.quantized<8, 16>]> $0, $1, $2, $3, $4",
                 {x, program.weight({out, rank / 2}, -128, 128, "i8"),
@@ -464,6 +474,60 @@ TEST(LinearKernel, Composites) {
                  program.weight({rank, in}, -128, 128, "i8"),
                  program.weight({rank, (in + 15) / 16}, 0.01, 0.1, type)},
                 shape, in, out, type);
+    }
+    program.check();
+  }
+}
+
+/// Matrices of one vector, stored or given, wider and higher than they are
+/// long.
+TEST(LinearKernel, Vectors) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(490 + round);
+    for (int i = 0; i < 24; ++i) {
+      const std::string &type = program.pick(kTypes);
+      int64_t in = program.pick(kWidths), out = program.pick(kWidths),
+              length = std::min(in, out);
+      std::string name =
+          "diag<" + std::to_string(out) + ", " + std::to_string(in) + ">";
+      int kind = i % 3;
+      if (kind == 1) {
+        length = in + out - 1;
+        name = "toeplitz<" + std::to_string(out) + ">";
+      } else if (kind == 2) {
+        length = out = in;
+        name = "circulant";
+      }
+      Shape shape = leadOf(program);
+      shape.push_back(in);
+      Value values = program.chance(0.2)
+                         ? program.input({length})
+                         : program.weight({length}, -1, 1, type);
+      expectMap(program, "linnet.linear #linnet." + name + " $0, $1",
+                {program.input(shape), values}, shape, in, out, type);
+    }
+    program.check();
+  }
+}
+
+/// More rows than a tile, part after part, and long rows.
+TEST(LinearKernel, ToeplitzSequences) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(495 + round);
+    for (const auto &[lead, in, out] : {std::tuple(Shape{6}, 48, 70),
+                                        {Shape{8}, 53, 130},
+                                        {Shape{13}, 7, 64},
+                                        {Shape{1, 9}, 1100, 130},
+                                        {Shape{1, 1}, 300, 1030},
+                                        {Shape{}, 1030, 515}}) {
+      Shape shape = lead;
+      shape.push_back(in);
+      expectMap(program,
+                "linnet.linear #linnet.toeplitz<" + std::to_string(out) +
+                    "> $0, $1",
+                {program.input(shape),
+                 program.weight({in + out - 1}, -1, 1, program.pick(kTypes))},
+                shape, in, out, "f32");
     }
     program.check();
   }
@@ -486,12 +550,16 @@ TEST(LinearKernel, SumsWithResults) {
         const std::string &type = program.pick(kTypes);
         std::vector<Value> operands = {program.input(shape)};
         std::string text = "linnet.linear #linnet.dense $0, $1";
-        int64_t kind = program.integer(0, 1);
+        int64_t kind = program.integer(0, 2);
         if (kind == 1) {
           text = "linnet.linear #linnet.quantized<8, 32> $0, $1, $2";
           operands.push_back(program.weight({out, in}, -128, 128, "i8"));
           operands.push_back(
               program.weight({out, (in + 31) / 32}, 0.01, 0.02, type));
+        } else if (kind == 2) {
+          text = "linnet.linear #linnet.toeplitz<" + std::to_string(out) +
+                 "> $0, $1";
+          operands.push_back(program.weight({in + out - 1}, -1, 1, type));
         } else {
           operands.push_back(program.weight({out, in}, -1, 1, type));
         }
