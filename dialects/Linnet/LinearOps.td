@@ -38,8 +38,9 @@ def Linnet_LinearOp : Linnet_InferredOp<"linear", [
 
     Lifespan: created by import and the compression passes; structures
     without a kernel of their own (all but `dense`, `block_diagonal`,
-    `block_sparse`, `permutation` and `quantized`) become such maps in
-    `linnet-expand-structures`; gone after `linnet-lower-cpu`.
+    `block_sparse`, `diag`, `nm_sparse`, `permutation`, `quantized` and
+    `toeplitz`) become such maps in `linnet-expand-structures`; gone after
+    `linnet-lower-cpu`.
 
     ```mlir
     %y = linnet.linear #linnet.dense %x, %w

@@ -333,6 +333,62 @@ def Linnet_BlockSparseAttr : Linnet_Structure<"BlockSparseStructure", "block_spa
   let genVerifyDecl = 1;
 }
 
+def Linnet_DiagAttr : Linnet_Structure<"DiagStructure", "diag", "1"> {
+  let summary = "W with numbers on its diagonal, of `outputs` by `inputs`";
+  let description = [{
+    `W[i, i] = values[i]`, all other entries are zero: y_i = values_i x_i, and
+    0 for outputs that have no input. What a matrix of low rank lacks most is
+    often its diagonal: `sum<[#linnet.diag<40, 32>, #linnet.low_rank]>`.
+
+    One factor: `values` `[min(outputs, inputs)]` of floats. Both widths are at
+    least 1.
+
+    ```mlir
+    %y = linnet.linear #linnet.diag<40, 32> %x, %values
+      : (tensor<?x?x32xf32>, tensor<32xbf16>) -> tensor<?x?x40xf32>
+    ```
+  }];
+  let parameters = (ins "int64_t":$outputs, "int64_t":$inputs);
+  let assemblyFormat = "`<` $outputs `,` $inputs `>`";
+  let genVerifyDecl = 1;
+}
+
+def Linnet_ToeplitzAttr : Linnet_Structure<"ToeplitzStructure", "toeplitz", "1"> {
+  let summary = "W[o, i] = values[o - i + in - 1]: equal along diagonals";
+  let description = [{
+    `W[o, i] = values[o - i + in - 1]`. The first row is the first `in` values
+    from the last to the first, the first column the last `outputs`.
+
+    One factor: `values` `[outputs + in - 1]` of floats; `outputs` stands in the
+    attribute and is at least 1, as is `in`. Sindhwani et al. 2015 make layers
+    of such matrices.
+
+    ```mlir
+    %y = linnet.linear #linnet.toeplitz<40> %x, %values
+      : (tensor<?x?x32xf32>, tensor<71xbf16>) -> tensor<?x?x40xf32>
+    ```
+  }];
+  let parameters = (ins "int64_t":$outputs);
+  let assemblyFormat = "`<` $outputs `>`";
+  let genVerifyDecl = 1;
+}
+
+def Linnet_CirculantAttr : Linnet_Structure<"CirculantStructure", "circulant", "1"> {
+  let summary = "W[o, i] = values[(o - i) mod n]: each column the one before, turned by one";
+  let description = [{
+    `W[o, i] = values[(o - i) mod n]`, a cyclic convolution: the `toeplitz`
+    matrix whose values repeat. `values` is the first column.
+
+    One factor: `values` `[n]` of floats, n >= 1; as many outputs as inputs.
+    Cheng et al. 2015.
+
+    ```mlir
+    %y = linnet.linear #linnet.circulant %x, %values
+      : (tensor<?x?x32xf32>, tensor<32xbf16>) -> tensor<?x?x32xf32>
+    ```
+  }];
+}
+
 class Linnet_Composite<string name, string mnemo>
     : Linnet_Structure<name, mnemo, "countFactors(getParts())", ["findObstacle"]> {
   let parameters = (ins ArrayRefParameter<"StructureAttrInterface">:$parts);
@@ -368,9 +424,14 @@ def Linnet_ProductAttr : Linnet_Composite<"ProductStructure", "product"> {
 def Linnet_SumAttr : Linnet_Composite<"SumStructure", "sum"> {
   let summary = "W = W_1 + ... + W_n, each of a structure of its own";
   let description = [{
-    y = W_1 x + ... + W_n x. Factors as of `product`. Codes of few bits and a
-    correction of low rank: `sum<[#linnet.quantized<4, 64>,
-    #linnet.low_rank]>`.
+    y = W_1 x + ... + W_n x. Factors as of `product`. What is written with other
+    structures:
+
+    - codes of few bits and a correction of low rank:
+      `sum<[#linnet.quantized<4, 64>, #linnet.low_rank]>`;
+    - low rank and the blocks that it lacks most: `sum<[#linnet.low_rank,
+      #linnet.block_sparse<16, 1, 32>]>`;
+    - low rank and a diagonal: `sum<[#linnet.low_rank, #linnet.diag<40, 32>]>`.
 
     At least one part, all of the same input and output width. Example:
 

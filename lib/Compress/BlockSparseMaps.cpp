@@ -59,6 +59,59 @@ private:
   std::vector<int32_t> columns;
 };
 
+/// How outputs count within each row of blocks: with R = U^T U for the metric
+/// of its outputs, U W counts as W does where all count the same, and has the
+/// same blocks. What the metric says across rows of blocks is left out.
+class RowBlockMetric {
+public:
+  /// Errors: a metric that is not positive definite.
+  static Result<RowBlockMetric> take(const MetricRoots &roots, int64_t rows,
+                                     int64_t height) {
+    RowBlockMetric metric;
+    const Matrix &root = roots.root;
+    bool isDiagonal = root.rows() == 1 && rows != 1;
+    for (int64_t r = 0; root.size() && r < rows; r += height) {
+      Matrix own = root.columnRange(r, std::min(height, rows - r));
+      Matrix squared = multiply(own, own, Side::Transposed, Side::AsIs);
+      if (isDiagonal)
+        for (int64_t i = 0; i < squared.size(); ++i)
+          if (i / squared.columns() != i % squared.columns())
+            squared.data()[i] = 0;
+      Result<Matrix> upper = choleskyFactor(std::move(squared));
+      if (!upper)
+        return upper.error();
+      metric.uppers.push_back(upper.take());
+    }
+    return metric;
+  }
+  Matrix weigh(const Matrix &a) const {
+    return apply(a, [](const Matrix &upper, Matrix rows) {
+      return multiply(upper, rows);
+    });
+  }
+  Matrix undo(const Matrix &a) const {
+    return apply(a, [](const Matrix &upper, Matrix rows) {
+      return solveUpper(upper, std::move(rows));
+    });
+  }
+
+private:
+  Matrix apply(const Matrix &a,
+               llvm::function_ref<Matrix(const Matrix &, Matrix)> map) const {
+    Matrix result = a;
+    int64_t r = 0;
+    for (const Matrix &upper : uppers) {
+      Matrix rows = map(upper, a.rowRange(r, upper.rows()));
+      std::copy_n(rows.data(), rows.size(), result.row(r));
+      r += upper.rows();
+    }
+    return result;
+  }
+
+  /// One for each row of blocks; none if all outputs count the same.
+  std::vector<Matrix> uppers;
+};
+
 /// So many blocks of each row of blocks.
 class BlockSparseStructure : public MapStructure {
 public:
@@ -67,6 +120,7 @@ public:
     return {kHeight, kKept, kWidth};
   }
   bool needsBudget() const override { return true; }
+  bool weighsOutputs() const override { return true; }
   Status check(const LinearMap &map,
                const PlanNumbers &numbers) const override {
     int64_t height = numbers.at(kHeight), width = numbers.at(kWidth),
@@ -127,8 +181,12 @@ public:
     }
     std::map<std::pair<int64_t, int64_t>, std::vector<double>> byKept;
     for (auto [size, kept] : least) {
-      Result<BlockOrder> order =
-          orderBlocks(w, inputs.moment(), size.first, size.second, kept);
+      Result<RowBlockMetric> metric =
+          RowBlockMetric::take(inputs.metric(), w.rows(), size.first);
+      if (!metric)
+        return metric.error();
+      Result<BlockOrder> order = orderBlocks(metric->weigh(w), inputs.moment(),
+                                             size.first, size.second, kept);
       if (!order)
         return order.error();
       byKept[size] = std::move(order->losses);
@@ -173,16 +231,21 @@ private:
       Matrix weights = applyMask(target, *mask);
       return SparseWeights{std::move(weights), mask.take()};
     }
+    Result<RowBlockMetric> metric =
+        RowBlockMetric::take(inputs.metric(), target.rows(), height);
+    if (!metric)
+      return metric.error();
+    Matrix weighed = metric->weigh(target);
     Result<BlockOrder> order =
-        orderBlocks(target, inputs.moment(), height, width, kept);
+        orderBlocks(weighed, inputs.moment(), height, width, kept);
     if (!order)
       return order.error();
     Mask mask = order->keep(kept);
     Result<Matrix> weights =
-        refitOnMask(target, inputs.moment(), mask, {.damping = kDamping});
+        refitOnMask(weighed, inputs.moment(), mask, {.damping = kDamping});
     if (!weights)
       return weights.error();
-    return SparseWeights{weights.take(), std::move(mask)};
+    return SparseWeights{metric->undo(*weights), std::move(mask)};
   }
 
   /// Outputs of a vector, which a block has whole ones of.

@@ -112,16 +112,31 @@ int64_t MapStructure::bytes(const LinearMap &map,
   return sum;
 }
 
+std::string MapStructure::obstacle(const LinearMap &map) const {
+  return "its " + std::to_string(map.columns) +
+         " inputs are no multiple of what '" + std::string(name()) +
+         "' stores together";
+}
+
 MapPlan::MapPlan() : structure(&denseStructure()) {}
 
 llvm::ArrayRef<const MapStructure *> allStructures() {
-  static const MapStructure *const all[] = {
-      &denseStructure(),          &lowRankStructure(),
-      &pivotedLowRankStructure(), &int8Structure(),
-      &int4Structure(),           &int8LowRankStructure(),
-      &int4LowRankStructure(),    &blastStructure(),
-      &monarchStructure(),        &sparseStructure(),
-      &groupSparseStructure(),    &blockSparseStructure()};
+  static const MapStructure *const all[] = {&denseStructure(),
+                                            &lowRankStructure(),
+                                            &pivotedLowRankStructure(),
+                                            &int8Structure(),
+                                            &int4Structure(),
+                                            &int8LowRankStructure(),
+                                            &int4LowRankStructure(),
+                                            &blastStructure(),
+                                            &monarchStructure(),
+                                            &lowRankSparseStructure(),
+                                            &diagonalLowRankStructure(),
+                                            &toeplitzStructure(),
+                                            &circulantStructure(),
+                                            &sparseStructure(),
+                                            &groupSparseStructure(),
+                                            &blockSparseStructure()};
   return all;
 }
 

@@ -113,6 +113,8 @@ public:
   /// the structure at all.
   virtual std::vector<PlanNumbers>
   candidates(const LinearMap &map, const CompressOptions &options) const = 0;
+  /// Why there are none, as a report says it of `map`.
+  virtual std::string obstacle(const LinearMap &map) const;
   /// What outputs lose with each of `candidates`, by tryFit().
   virtual Result<std::vector<double>>
   losses(const Matrix &w, const FitInputs &inputs,
@@ -211,6 +213,12 @@ const MapStructure &monarchStructure();
 const MapStructure &sparseStructure();
 const MapStructure &groupSparseStructure();
 const MapStructure &blockSparseStructure();
+const MapStructure &lowRankSparseStructure();
+const MapStructure &diagonalLowRankStructure();
+const MapStructure &toeplitzStructure();
+const MapStructure &circulantStructure();
+/// Only a part of others.
+const MapStructure &diagonalStructure();
 
 } // namespace linnet::compress
 

@@ -176,10 +176,7 @@ std::vector<MapPlan> planAlike(const std::vector<LinearMap> &maps,
                         ? MapPlan()
                         : MapPlan(structure, candidates.front()));
     if (candidates.empty())
-      report.declined.push_back(
-          map.name + ": its " + std::to_string(map.columns) +
-          " inputs are no multiple of what '" + std::string(structure.name()) +
-          "' stores together");
+      report.declined.push_back(map.name + ": " + structure.obstacle(map));
   }
   return plans;
 }

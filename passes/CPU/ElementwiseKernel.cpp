@@ -1,5 +1,6 @@
 //===- ElementwiseKernel.cpp - arith, math, linalg and tensor glue --------===//
 
+#include "passes/CPU/LinearKernel.h"
 #include "passes/CPU/Pointwise.h"
 #include "passes/CPU/RowLoops.h"
 
@@ -47,6 +48,15 @@ static LogicalResult lowerElementwise(FunctionLowering &f, Operation *op) {
   output.map = identity;
   pointwise.outputs.push_back(output);
   return pointwise.lower(f);
+}
+
+/// What a linear map adds to its result is there already.
+static LogicalResult lowerAddF(FunctionLowering &f, Operation *op) {
+  for (Value operand : op->getOperands())
+    if (auto map = operand.getDefiningOp<LinearOp>())
+      if (findFusedSum(map) == op)
+        return success();
+  return lowerElementwise(f, op);
 }
 
 /// Weights reach kernels as f32: there is nothing left to widen.
@@ -151,7 +161,8 @@ static void add(OpLoweringMap &map, OpLowering lowering) {
 }
 
 void linnet::addElementwiseLowering(OpLoweringMap &map) {
-  add<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp,
+  add<arith::AddFOp>(map, lowerAddF);
+  add<arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp,
       arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp,
       arith::RemFOp, arith::TruncFOp, arith::SelectOp, arith::CmpFOp,
       arith::CmpIOp, arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::AndIOp,

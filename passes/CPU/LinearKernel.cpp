@@ -7,18 +7,23 @@
 // the memory pipeline. Codes of a few bits become floats where narrow floats
 // do: once per panel for many rows, as they are read for one. Where only some
 // blocks are stored, panels hold these alone, and the inner index finds its
-// input in a table, one for all outputs of a row of blocks.
+// input in a table, one for all outputs of a row of blocks. What a result is
+// added to is added where the last product is: a sum needs no pass of its own.
 //
 //===----------------------------------------------------------------------===//
 
+#include "passes/CPU/LinearKernel.h"
 #include "dialects/Linnet/Linnet.h"
+#include "passes/CPU/DiagKernel.h"
 #include "passes/CPU/FunctionLowering.h"
+#include "passes/CPU/LinearEmitter.h"
 #include "passes/CPU/LinearPanels.h"
 #include "passes/CPU/PermutationKernel.h"
-#include "passes/CPU/RegisterTile.h"
+#include "passes/CPU/RowLoops.h"
 #include "passes/CPU/SkippingKernel.h"
 
-#include <numeric>
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 using namespace mlir::linnet;
@@ -29,146 +34,6 @@ namespace {
 static constexpr int64_t kFewRowsPart = 16;
 /// Inputs that share a scale for it to pay to scale their sum.
 static constexpr int64_t kScaledGroup = 16;
-
-/// How panels hold a structure's matrix.
-struct PanelForm {
-  Storage storage = Storage::OutIn;
-  /// Null for weights that are floats.
-  QuantizedStructureAttr codes;
-  /// Null if every input is stored.
-  BlockSparseStructureAttr kept;
-  /// Null unless some of each group of inputs are stored.
-  NmSparseStructureAttr pattern;
-
-  /// The matrix that panels hold of one of this shape.
-  LinearShape stored(LinearShape shape, TypeRange factors) const {
-    if (kept)
-      shape.in = cast<ShapedType>(factors[0]).getDimSize(1);
-    return shape;
-  }
-};
-
-/// Emits y = W x + bias for packed W.
-class LinearEmitter {
-public:
-  enum Argument { X, W, Y, Bias };
-
-  /// For a stored matrix of `shape`; a table is the last argument.
-  /// Unless `exact`, few rows add in another order than many.
-  LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias,
-                const PanelForm &form, bool exact)
-      : k(k), exact(exact), blocks(shape.blocks), in(shape.blockIn()),
-        out(shape.blockOut()), bias(bias), codes(form.codes), kept(form.kept),
-        pattern(form.pattern), table(bias ? Bias + 1 : Bias),
-        vectors(k.target.panelVectors()), width(k.target.panelWidth()),
-        blockPanels((out + width - 1) / width) {}
-
-  /// Rows along dimension 1 (tokens) of each batch row.
-  void emitManyRows();
-  /// Few rows (static): the batch dimension, or a single row.
-  void emitFewRows(int64_t rows, bool rowsAreBatch);
-
-private:
-  /// Where a panel stands: its number, the first of its columns and the end of
-  /// its block's, and the first input of its block (null: 0).
-  struct Panel {
-    Value number, first, end, input;
-  };
-  Panel panelAt(Value number);
-  /// The input that vector `v` of a panel has at an inner index.
-  Value inputOf(const Panel &panel, unsigned v, Value inner);
-  /// So many vectors of a panel, from the first on, have the same inputs.
-  unsigned sharedVectors() const {
-    return kept ? std::gcd(kept.getHeight(), width) / k.target.lanes : vectors;
-  }
-  SmallVector<Value> place(Value batch, Value token, Value column);
-  /// Weights of input `inner` in the lanes from `lane` on, as f32; codes
-  /// without their scales, and the scales of group `number`.
-  Value loadWeights(const Panel &panel, Value inner, Value lane);
-  Value loadCodes(const Panel &panel, Value inner, Value lane);
-  Value loadScales(const Panel &panel, Value number, Value lane) {
-    return k.load(k.argument(table), {panel.number, number, lane},
-                  k.target.lanes);
-  }
-  /// Weights of input `inner` of a pattern: those of its group that stand
-  /// there.
-  Value loadKept(const Panel &panel, Value inner, Value lane);
-  /// Products of kept values with the inputs that they pick, without
-  /// unpacking.
-  TileAccumulators multiplyKept(ArrayRef<Panel> panels, int64_t rows,
-                                bool rowsAreBatch, TileAccumulators sums);
-  /// Entries of `table`, a vector of 16, by the lowest 4 bits of `index`.
-  Value lookUp16(Value table, Value index) {
-    return LLVM::CallIntrinsicOp::create(
-               k, k.vector(k.target.lanes, k.getF32Type()),
-               k.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
-               ValueRange{table, index})
-        .getResult(0);
-  }
-  /// Where a panel has input `inner`.
-  Value rowOf(Value inner) {
-    if (pattern)
-      return arith::DivUIOp::create(k, k.mul(inner, k.cst(pattern.getKept())),
-                                    k.cst(pattern.getOf()));
-    return codes && codes.getBits() == 4
-               ? Value(arith::ShRUIOp::create(k, inner, k.cst(1)))
-               : inner;
-  }
-  /// Whether weights are made f32 once for many rows.
-  bool narrow() const {
-    return pattern || !k.argumentType(W).getElementType().isF32();
-  }
-  /// Which of the lanes from `column` on are columns; null if all are.
-  Value validLanes(const Panel &panel, Value column);
-  /// Accumulators before the first product: the bias, or zeros.
-  TileAccumulators initial(unsigned rows, const Panel &panel);
-  /// Accumulators so far, from the output.
-  TileAccumulators partial(unsigned rows, Value batch, Value firstRow,
-                           bool rowsAreBatch, const Panel &panel);
-  /// Where row `number` has `column`.
-  SmallVector<Value> placeOfRow(Value batch, Value number, bool rowsAreBatch,
-                                Value column) {
-    return rowsAreBatch ? place(number, k.cst(0), column)
-                        : place(batch, number, column);
-  }
-  void storeTile(const TileAccumulators &sums, unsigned rows, Value batch,
-                 Value firstRow, bool rowsAreBatch, const Panel &panel);
-  /// One panel, inner indices [begin, begin + size).
-  void emitPart(const Panel &panel, Value batch, Value lower, Value upper,
-                Value begin, int64_t size, bool first);
-  void emitPanel(const Panel &panel, Value batch, Value lower, Value upper);
-  /// A tile of rows against panels of one block, all streamed at once.
-  void emitStreams(ArrayRef<Panel> panels, int64_t rows, bool rowsAreBatch);
-  /// Adds the products of all inputs to `sums`, row-major over rows, streams
-  /// and vectors; `left` gives entries of x.
-  TileAccumulators multiplyStreams(ArrayRef<Panel> panels, int64_t rows,
-                                   TileAccumulators sums,
-                                   TileColumnScalar left);
-  /// The same of inputs [begin, begin + size) with codes of 4 bits, unscaled:
-  /// a byte is read once for its two inputs.
-  TileAccumulators multiplyPairs(ArrayRef<Panel> panels, int64_t rows,
-                                 Value begin, int64_t size,
-                                 TileAccumulators sums, TileColumnScalar left);
-  /// The codes in the lower and the upper halves of bytes, as f32.
-  std::pair<Value, Value> splitPairs(Value bytes);
-  /// More rows than a tile has against a panel, part after part.
-  void emitParts(const Panel &panel, int64_t rows, bool rowsAreBatch);
-  void emitPartOfRows(const Panel &panel, int64_t rows, bool rowsAreBatch,
-                      Value begin, Value end);
-
-  KernelBuilder &k;
-  bool exact;
-  /// Blocks on the diagonal, and the widths of one.
-  int64_t blocks, in, out;
-  bool bias;
-  QuantizedStructureAttr codes;
-  BlockSparseStructureAttr kept;
-  NmSparseStructureAttr pattern;
-  unsigned table;
-  int64_t vectors, width, blockPanels;
-  /// A narrow panel block as f32, in scratch.
-  Value wide;
-};
 } // namespace
 
 LinearEmitter::Panel LinearEmitter::panelAt(Value number) {
@@ -319,7 +184,15 @@ TileAccumulators LinearEmitter::multiplyKept(ArrayRef<Panel> panels,
       });
 }
 
+Value LinearEmitter::loadShifted(const Panel &panel, Value inner, Value lane) {
+  Value column = k.add(panel.first, lane);
+  Value place = k.add(k.sub(column, inner), k.cst(in - 1));
+  return k.loadColumns(k.argument(W), place, validLanes(panel, column));
+}
+
 Value LinearEmitter::loadWeights(const Panel &panel, Value inner, Value lane) {
+  if (shifted)
+    return loadShifted(panel, inner, lane);
   if (pattern)
     return loadKept(panel, inner, lane);
   if (!codes)
@@ -390,20 +263,24 @@ TileAccumulators LinearEmitter::partial(unsigned rows, Value batch,
 
 void LinearEmitter::storeTile(const TileAccumulators &sums, unsigned rows,
                               Value batch, Value firstRow, bool rowsAreBatch,
-                              const Panel &panel) {
+                              const Panel &panel, bool isWhole) {
   for (unsigned r = 0; r < rows; ++r)
     for (int64_t v = 0; v < vectors; ++v) {
       Value column = k.add(panel.first, k.cst(v * k.target.lanes));
-      Value number = k.add(firstRow, k.cst(r));
-      k.storeColumns(sums[r * vectors + v], k.argument(Y),
-                     placeOfRow(batch, number, rowsAreBatch, column),
-                     validLanes(panel, column));
+      SmallVector<Value> place =
+          placeOfRow(batch, k.add(firstRow, k.cst(r)), rowsAreBatch, column);
+      Value valid = validLanes(panel, column), sum = sums[r * vectors + v];
+      if (isWhole && addend)
+        sum = arith::AddFOp::create(
+            k, sum, k.loadColumns(k.argument(*addend), place, valid));
+      k.storeColumns(sum, k.argument(Y), place, valid);
     }
 }
 
 void LinearEmitter::emitPart(const Panel &panel, Value batch, Value lower,
                              Value upper, Value begin, int64_t size,
-                             bool first) {
+                             bool isLast) {
+  bool isFirst = isConstantIntValue(begin, 0);
   auto weight = [&](Value inner, Value lane) {
     return loadWeights(panel, k.add(inner, begin), lane);
   };
@@ -417,8 +294,9 @@ void LinearEmitter::emitPart(const Panel &panel, Value batch, Value lower,
     });
   forRowTiles(
       k, lower, upper, k.target.tileRows(), [&](Value row, unsigned rows) {
-        TileAccumulators sums = first ? initial(rows, panel)
-                                      : partial(rows, batch, row, false, panel);
+        TileAccumulators sums = isFirst
+                                    ? initial(rows, panel)
+                                    : partial(rows, batch, row, false, panel);
         sums = multiplyTile(
             k, rows, vectors, sharedVectors(), k.cst(0), k.cst(size), 1, sums,
             [&](unsigned r, unsigned v, Value inner) {
@@ -431,7 +309,7 @@ void LinearEmitter::emitPart(const Panel &panel, Value batch, Value lower,
               return wide ? k.load(wide, {inner, lane}, k.target.lanes)
                           : weight(inner, lane);
             });
-        storeTile(sums, rows, batch, row, false, panel);
+        storeTile(sums, rows, batch, row, false, panel, isLast);
       });
 }
 
@@ -451,14 +329,18 @@ void LinearEmitter::emitPanel(const Panel &panel, Value batch, Value lower,
   const int64_t part = partSize(in);
   if (narrow() && !wide)
     wide = k.scratch({part, width}, k.getF32Type());
-  emitPart(panel, batch, lower, upper, k.cst(0), part, true);
+  emitPart(panel, batch, lower, upper, k.cst(0), part, part == in);
   int64_t whole = in / part * part;
-  if (whole > part)
-    k.loop(k.cst(part), k.cst(whole), k.cst(part), [&](Value begin) {
+  // A part that is unlike those in the loop: it is shorter, or adds.
+  int64_t rest = in - whole;
+  if (addend && rest == 0)
+    rest = part;
+  if (in - rest > part)
+    k.loop(k.cst(part), k.cst(in - rest), k.cst(part), [&](Value begin) {
       emitPart(panel, batch, lower, upper, begin, part, false);
     });
-  if (whole < in)
-    emitPart(panel, batch, lower, upper, k.cst(whole), in - whole, false);
+  if (rest > 0 && part < in)
+    emitPart(panel, batch, lower, upper, k.cst(in - rest), rest, true);
 }
 
 void LinearEmitter::emitManyRows() {
@@ -625,7 +507,7 @@ void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t v = 0; v < vectors; ++v)
         part.push_back(sums[(r * count + s) * vectors + v]);
-    storeTile(part, rows, k.cst(0), k.cst(0), rowsAreBatch, panels[s]);
+    storeTile(part, rows, k.cst(0), k.cst(0), rowsAreBatch, panels[s], true);
   }
 }
 
@@ -635,13 +517,17 @@ void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
 void LinearEmitter::emitParts(const Panel &panel, int64_t rows,
                               bool rowsAreBatch) {
   for (int64_t row = 0; row < rows; ++row)
-    storeTile(initial(1, panel), 1, k.cst(0), k.cst(row), rowsAreBatch, panel);
+    storeTile(initial(1, panel), 1, k.cst(0), k.cst(row), rowsAreBatch, panel,
+              false);
   Value end = k.cst(in), part = k.cst(kFewRowsPart);
   k.loop(k.cst(0), end, part, [&](Value begin) {
     emitPartOfRows(panel, rows, rowsAreBatch, begin,
                    in % kFewRowsPart ? k.minimum(k.add(begin, part), end)
                                      : k.add(begin, part));
   });
+  for (int64_t row = 0; addend && row < rows; ++row)
+    storeTile(partial(1, k.cst(0), k.cst(row), rowsAreBatch, panel), 1,
+              k.cst(0), k.cst(row), rowsAreBatch, panel, true);
 }
 
 void LinearEmitter::emitPartOfRows(const Panel &panel, int64_t rows,
@@ -673,7 +559,7 @@ void LinearEmitter::emitPartOfRows(const Panel &panel, int64_t rows,
                                          inputOf(panel, v, inner)));
         },
         [&](unsigned v, Value inner) {
-          if (v == 0)
+          if (v == 0 && !shifted)
             for (int64_t line = number; line * lineWidth < width; line += tiles)
               memref::PrefetchOp::create(
                   k, k.argument(W),
@@ -686,7 +572,7 @@ void LinearEmitter::emitPartOfRows(const Panel &panel, int64_t rows,
                   /*isDataCache=*/true);
           return loadWeights(panel, inner, k.cst(v * k.target.lanes));
         });
-    storeTile(sums, now, k.cst(0), k.cst(firstRow), rowsAreBatch, panel);
+    storeTile(sums, now, k.cst(0), k.cst(firstRow), rowsAreBatch, panel, false);
   }
 }
 
@@ -738,13 +624,45 @@ static std::optional<PanelForm> panelFormOf(StructureAttrInterface structure) {
     return PanelForm{Storage::OutIn, {}, kept, {}};
   if (auto pattern = dyn_cast<NmSparseStructureAttr>(structure))
     return PanelForm{Storage::OutIn, {}, {}, pattern};
+  if (isa<ToeplitzStructureAttr>(structure))
+    return PanelForm{Storage::OutIn, {}, {}, {}, /*shifted=*/true};
   return std::nullopt;
+}
+
+arith::AddFOp linnet::findFusedSum(LinearOp op) {
+  Value result = op.getResult();
+  if (!result.hasOneUse() || !panelFormOf(op.getStructure()))
+    return {};
+  auto sum = dyn_cast<arith::AddFOp>(*result.user_begin());
+  if (!sum || sum->getBlock() != op->getBlock())
+    return {};
+  Value other = sum.getLhs() == result ? sum.getRhs() : sum.getLhs();
+  Operation *source = other.getDefiningOp();
+  bool isThere = source ? !isa<arith::ConstantOp>(source) &&
+                              source->getBlock() == op->getBlock() &&
+                              source->isBeforeInBlock(op)
+                        : other.getParentBlock() == op->getBlock();
+  return isThere ? sum : arith::AddFOp();
+}
+
+LinearResult linnet::resultOf(FunctionLowering &f, LinearOp op) {
+  arith::AddFOp sum = findFusedSum(op);
+  if (!sum)
+    return {f.buffer(op.getResult()), std::nullopt};
+  Value other = sum.getLhs() == op.getResult() ? sum.getRhs() : sum.getLhs();
+  remark::passed(
+      op.getLoc(),
+      remark::RemarkOpts::name("sum fused").category("linnet-lower-cpu"));
+  Buffer addend = denseRows(f, op, other);
+  return {f.buffer(sum.getResult()), addend};
 }
 
 static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   auto op = cast<LinearOp>(operation);
   if (isa<PermutationStructureAttr>(op.getStructure()))
     return lowerPermutation(f, op);
+  if (isa<DiagStructureAttr>(op.getStructure()))
+    return lowerDiag(f, op);
   if (skipsZeros(f, op))
     return lowerSkippingLinear(f, op);
   std::optional<PanelForm> form = panelFormOf(op.getStructure());
@@ -766,12 +684,15 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
              << (form->codes ? "codes and scales" : "values and positions")
              << " that are weights";
     w = *stored;
+  } else if (form->shifted) {
+    w = denseRows(f, op, op.getFactors()[0]);
   } else {
     w = panelsOf(f, op, shape, form->storage == Storage::InOut);
   }
   if (form->kept)
     table = wholeFactor(f, op, op.getFactors()[1]);
-  Buffer x = f.buffer(op.getInput()), y = f.buffer(op.getResult());
+  Buffer x = f.buffer(op.getInput());
+  auto [y, addend] = resultOf(f, op);
   int64_t rank = x.type.getRank();
   if (rank < 1 || rank > 4)
     return op.emitOpError("expected an input of rank 1 to 4, but got ") << rank;
@@ -782,11 +703,14 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
   if (table)
     arguments.push_back(KernelArgument::read(*table));
+  if (addend)
+    arguments.push_back(KernelArgument::read(*addend));
   bool manyRows = hasManyRows(x);
   bool exact = op->getParentOfType<ModuleOp>()->hasAttr(kExactDecodeAttr);
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
-         [&](KernelBuilder &k) {
-           LinearEmitter emitter(k, shape, bool(op.getBias()), *form, exact);
+         [&, hasAddend = addend.has_value()](KernelBuilder &k) {
+           LinearEmitter emitter(k, shape, bool(op.getBias()), hasAddend, *form,
+                                 exact);
            if (manyRows)
              return emitter.emitManyRows();
            int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);

@@ -10,9 +10,11 @@
 
 #include "passes/CPU/SkippingKernel.h"
 
+#include "passes/CPU/LinearKernel.h"
 #include "passes/CPU/LinearPanels.h"
 #include "passes/CPU/RegisterTile.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Remarks.h"
@@ -31,8 +33,10 @@ public:
   enum Argument { X, W, Y, Bias };
 
   SkippingEmitter(KernelBuilder &k, const LinearShape &shape, int64_t rows,
-                  bool bias)
+                  bool bias, bool hasAddend)
       : k(k), in(shape.in), out(shape.out), rows(rows), bias(bias),
+        addend(hasAddend ? std::optional<unsigned>(bias ? Bias + 1 : Bias)
+                         : std::nullopt),
         vectors(k.target.panelVectors()), width(k.target.panelWidth()) {}
 
   void emit();
@@ -59,6 +63,8 @@ private:
   KernelBuilder &k;
   int64_t in, out, rows;
   bool bias;
+  /// What the sums are added to.
+  std::optional<unsigned> addend;
   int64_t vectors, width;
   /// The list [in] of i32, how many it has, and whether these are so many that
   /// all inputs are read.
@@ -183,9 +189,14 @@ void SkippingEmitter::emitPanels(Value first, Value distance, int64_t streams) {
   }
   sums = either.getResults();
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c)
-      k.storeColumns(sums[r * columns + c], k.argument(Y),
-                     place(r, columnOf(c)), validLanes(columnOf(c)));
+    for (int64_t c = 0; c < columns; ++c) {
+      SmallVector<Value> at = place(r, columnOf(c));
+      Value valid = validLanes(columnOf(c)), sum = sums[r * columns + c];
+      if (addend)
+        sum = arith::AddFOp::create(
+            k, sum, k.loadColumns(k.argument(*addend), at, valid));
+      k.storeColumns(sum, k.argument(Y), at, valid);
+    }
 }
 
 void SkippingEmitter::emit() {
@@ -228,16 +239,20 @@ LogicalResult linnet::lowerSkippingLinear(FunctionLowering &f, LinearOp op) {
   LinearShape shape = *structure.inferShape(op.getFactors().getTypes(),
                                             [&] { return op.emitOpError(); });
   Buffer x = f.buffer(op.getInput());
+  auto [y, addend] = resultOf(f, op);
   SmallVector<KernelArgument> arguments{
       KernelArgument::read(x),
       KernelArgument::read(
           panelsOf(f, op, shape, structure.getStorage() == Storage::InOut)),
-      KernelArgument::write(f.buffer(op.getResult()))};
+      KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
+  if (addend)
+    arguments.push_back(KernelArgument::read(*addend));
   int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);
+  bool hasAddend = addend.has_value();
   f.call(op, "linear_skipping", arguments, [&](KernelBuilder &k) {
-    SkippingEmitter(k, shape, rows, bool(op.getBias())).emit();
+    SkippingEmitter(k, shape, rows, bool(op.getBias()), hasAddend).emit();
   });
   return success();
 }

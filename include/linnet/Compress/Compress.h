@@ -79,6 +79,9 @@ struct CompressOptions {
   /// (rows + columns - r) numbers), "int8", "int4" (codes and scales),
   /// "low_rank_int8", "low_rank_int4" (two factors of codes), "blast" (blocks
   /// that share their factors), "monarch" (blocks of low rank each),
+  /// "low_rank_sparse" (low rank plus the blocks that it lacks most),
+  /// "diag_low_rank" (low rank plus a diagonal), "toeplitz" and "circulant"
+  /// (equal along diagonals, of square matrices along cyclic ones),
   /// "block_sparse" (blocks, of which as many are kept in every row of blocks),
   /// "nm_sparse" (so many of each group of inputs), "sparse" (zeros, stored as
   /// such). Without a budget all become the only one.
@@ -96,7 +99,8 @@ struct CompressOptions {
   int64_t group = 64;
   /// blast, monarch: blocks along each side of a matrix.
   int64_t blocks = 4;
-  /// block_sparse: outputs (a multiple of 16) and inputs of a block.
+  /// block_sparse, low_rank_sparse: outputs (a multiple of 16) and inputs of a
+  /// block.
   int64_t blockHeight = 16, blockWidth = 1;
   /// Leave out channels between maps (of MLPs), this share of which is kept in
   /// each layer, and so many layers: those whose absence costs least. The

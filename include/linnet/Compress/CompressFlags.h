@@ -98,6 +98,10 @@ public:
                 "low_rank_int8, low_rank_int4  two factors of codes\n"
                 "blast             N x N blocks that share factors\n"
                 "monarch           N x N blocks of two factors each\n"
+                "low_rank_sparse   low rank plus blocks of --block-size\n"
+                "diag_low_rank     low rank plus a diagonal\n"
+                "toeplitz          equal along diagonals\n"
+                "circulant         equal along cyclic diagonals, if square\n"
                 "block_sparse      blocks of --block-size, as many in every "
                 "row\n"
                 "sparse            zeros anywhere, stored as such\n"
@@ -139,8 +143,9 @@ public:
                                "(default: 2:4)")),
         blockSize("block-size", llvm::cl::value_desc("HxW"),
                   llvm::cl::cat(category), llvm::cl::init("16x1"),
-                  llvm::cl::desc("block_sparse: outputs (a multiple of 16) and "
-                                 "inputs of a block (default: 16x1)")),
+                  llvm::cl::desc("block_sparse, low_rank_sparse: outputs (a "
+                                 "multiple of 16) and inputs of a block "
+                                 "(default: 16x1)")),
         multiple("rank-multiple", llvm::cl::value_desc("N"),
                  llvm::cl::cat(category),
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),

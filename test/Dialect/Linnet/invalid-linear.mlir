@@ -408,3 +408,91 @@ func.func @linear_c2_block_sparse(%x: tensor<5x8xf32>, %w: tensor<4x4xf32>, %c: 
   %y = linnet.linear #linnet.block_sparse<16, 2, 6> %x, %w, %c : (tensor<5x8xf32>, tensor<4x4xf32>, tensor<1x2xi32>) -> tensor<5x4xf32>
   return
 }
+
+// -----
+
+func.func @linear_c1_diag_factors(%x: tensor<5x6xf32>, %w: tensor<4xf32>) {
+  // expected-error @+1 {{expected 1 factors, but got 2}}
+  %y = linnet.linear #linnet.diag<4, 6> %x, %w, %w : (tensor<5x6xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_diag_matrix(%x: tensor<5x6xf32>, %w: tensor<4x1xf32>) {
+  // expected-error @+1 {{expected factor 0 to be a static vector of floats, but got 'tensor<4x1xf32>'}}
+  %y = linnet.linear #linnet.diag<4, 6> %x, %w : (tensor<5x6xf32>, tensor<4x1xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_diag_integers(%x: tensor<5x6xf32>, %w: tensor<4xi32>) {
+  // expected-error @+1 {{expected factor 0 to be a static vector of floats, but got 'tensor<4xi32>'}}
+  %y = linnet.linear #linnet.diag<4, 6> %x, %w : (tensor<5x6xf32>, tensor<4xi32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_diag_length(%x: tensor<5x6xf32>, %w: tensor<6xf32>) {
+  // expected-error @+1 {{expected 4 values on the diagonal, but got 'tensor<6xf32>'}}
+  %y = linnet.linear #linnet.diag<4, 6> %x, %w : (tensor<5x6xf32>, tensor<6xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @diag_outputs(%x: tensor<5x6xf32>, %w: tensor<0xf32>) {
+  // expected-error @+1 {{expected at least 1 output and 1 input, but got 0 and 6}}
+  %y = linnet.linear #linnet.diag<0, 6> %x, %w : (tensor<5x6xf32>, tensor<0xf32>) -> tensor<5x0xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_toeplitz_dynamic(%x: tensor<5x6xf32>, %w: tensor<?xf32>) {
+  // expected-error @+1 {{expected factor 0 to be a static vector of floats, but got 'tensor<?xf32>'}}
+  %y = linnet.linear #linnet.toeplitz<4> %x, %w : (tensor<5x6xf32>, tensor<?xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_toeplitz_length(%x: tensor<5x6xf32>, %w: tensor<3xf32>) {
+  // expected-error @+1 {{expected at least 4 values for 4 outputs, but got 'tensor<3xf32>'}}
+  %y = linnet.linear #linnet.toeplitz<4> %x, %w : (tensor<5x6xf32>, tensor<3xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2_toeplitz(%x: tensor<5x6xf32>, %w: tensor<8xf32>) {
+  // expected-error @+1 {{expected the input's last dimension to be 5, but got 'tensor<5x6xf32>'}}
+  %y = linnet.linear #linnet.toeplitz<4> %x, %w : (tensor<5x6xf32>, tensor<8xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @toeplitz_outputs(%x: tensor<5x6xf32>, %w: tensor<5xf32>) {
+  // expected-error @+1 {{expected at least 1 output, but got 0}}
+  %y = linnet.linear #linnet.toeplitz<0> %x, %w : (tensor<5x6xf32>, tensor<5xf32>) -> tensor<5x0xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_circulant_empty(%x: tensor<5x0xf32>, %w: tensor<0xf32>) {
+  // expected-error @+1 {{expected at least 1 value, but got 'tensor<0xf32>'}}
+  %y = linnet.linear #linnet.circulant %x, %w : (tensor<5x0xf32>, tensor<0xf32>) -> tensor<5x0xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_circulant_factors(%x: tensor<5x6xf32>, %w: tensor<6xf32>) {
+  // expected-error @+1 {{expected 1 factors, but got 2}}
+  %y = linnet.linear #linnet.circulant %x, %w, %w : (tensor<5x6xf32>, tensor<6xf32>, tensor<6xf32>) -> tensor<5x6xf32>
+  return
+}

@@ -50,6 +50,17 @@ func.func @nm_sparse(%x: tensor<?x?x32xf32>, %w: tensor<40x16xbf16>, %p: tensor<
   return
 }
 
+// CHECK-LABEL: func.func @vectors(
+func.func @vectors(%x: tensor<?x?x32xf32>, %d: tensor<32xbf16>, %t: tensor<71xf16>, %c: tensor<32xf32>, %b: tensor<40xf32>) {
+  // CHECK: linnet.linear #linnet.diag<40, 32> %{{.*}}, %{{.*}} bias(%{{.*}}) : (tensor<?x?x32xf32>, tensor<32xbf16>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  %0 = linnet.linear #linnet.diag<40, 32> %x, %d bias(%b) : (tensor<?x?x32xf32>, tensor<32xbf16>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  // CHECK: linnet.linear #linnet.toeplitz<40> %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<71xf16>) -> tensor<?x?x40xf32>
+  %1 = linnet.linear #linnet.toeplitz<40> %x, %t : (tensor<?x?x32xf32>, tensor<71xf16>) -> tensor<?x?x40xf32>
+  // CHECK: linnet.linear #linnet.circulant %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<32xf32>) -> tensor<?x?x32xf32>
+  %2 = linnet.linear #linnet.circulant %x, %c : (tensor<?x?x32xf32>, tensor<32xf32>) -> tensor<?x?x32xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @composites(
 func.func @composites(%x: tensor<?x?x32xf32>, %w: tensor<40x32xf32>, %o: tensor<32xi32>, %u: tensor<40x4xf32>, %v: tensor<4x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40x2xbf16>, %b: tensor<40xf32>) {
   // CHECK: linnet.linear #linnet.product<[#linnet.dense, #linnet.permutation]> %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x32xf32>, tensor<32xi32>) -> tensor<?x?x40xf32>

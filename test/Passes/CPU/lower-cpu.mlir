@@ -2,6 +2,7 @@
 // RUN: linnet-opt %s --split-input-file --linnet-lower-cpu="vector-bits=512 vector-registers=32" | FileCheck %s --check-prefix=WIDE
 // RUN: linnet-opt %s --split-input-file --linnet-lower-cpu --remarks-filter-missed=linnet-lower-cpu --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: linnet-opt %s --split-input-file --linnet-lower-cpu --remarks-filter-analyse=linnet-lower-cpu --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=COUNT
+// RUN: linnet-opt %s --split-input-file --linnet-lower-cpu --remarks-filter-passed=linnet-lower-cpu --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=PASSED
 
 // COUNT: [Analysis] kernels {{.*}} Barriers=3, Calls=2, Kernels=1
 
@@ -141,4 +142,60 @@ func.func @linnet_function(%x: tensor<1x5x4xf32>, %h: tensor<1x4xf32> {linnet.st
     attributes {linnet.phase = "function", linnet.max_tokens = 5 : i64} {
   %y, %s = linnet.recurrence @cell(%x) initial(%h) : (tensor<1x5x4xf32>, tensor<1x4xf32>) -> tensor<1x5x4xf32> state(tensor<1x4xf32>)
   return %y, %s : tensor<1x5x4xf32>, tensor<1x4xf32>
+}
+
+// -----
+
+// A map adds to its result what is there before it: both terms of a sum and a
+// residual take one kernel each, and no pass over memory of their own.
+// PASSED-COUNT-3: [Passed] sum fused
+
+// CHECK: func.func @linnet_function
+// CHECK-COUNT-3: call @kernel_linear_row_{{[0-9]+}}(
+// CHECK-NOT: call @kernel_
+// CHECK: return
+func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x40xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %w = linnet.weight "w" : tensor<40x40xf32>
+  %v = linnet.weight "v" : tensor<40x40xf32>
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %z = linnet.linear #linnet.dense %x, %v : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %s = arith.addf %y, %z : tensor<1x1x40xf32>
+  %r = linnet.linear #linnet.dense %s, %w : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %t = arith.addf %r, %x : tensor<1x1x40xf32>
+  return %t : tensor<1x1x40xf32>
+}
+
+// -----
+
+// Declined: a result that others use too, and what comes after the map.
+
+// CHECK: func.func @linnet_function
+// CHECK-COUNT-2: call @kernel_linear_row_{{[0-9]+}}(
+// CHECK: call @kernel_addf_
+// CHECK: call @kernel_mulf_
+// CHECK: call @kernel_addf_
+// CHECK: return
+func.func @linnet_function(%x: tensor<1x1x40xf32>) -> (tensor<1x1x40xf32>, tensor<1x1x40xf32>, tensor<1x1x40xf32>) attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %w = linnet.weight "w" : tensor<40x40xf32>
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %z = linnet.linear #linnet.dense %x, %w : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %s = arith.addf %y, %x : tensor<1x1x40xf32>
+  %m = arith.mulf %x, %x : tensor<1x1x40xf32>
+  %t = arith.addf %z, %m : tensor<1x1x40xf32>
+  return %y, %s, %t : tensor<1x1x40xf32>, tensor<1x1x40xf32>, tensor<1x1x40xf32>
+}
+// PASSED-NOT: remark
+
+// -----
+
+// A Toeplitz matrix is read as its vector, without panels.
+
+// CHECK: linnet.slots = [{dtype = "BF16", key = "t", layout = {kind = "f32"}, shape = array<i64: 109>}]
+// CHECK: func.func @linnet_function
+// CHECK-NOT: kernel_pack
+// CHECK: return
+func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x70xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %t = linnet.weight "t" : tensor<109xbf16>
+  %y = linnet.linear #linnet.toeplitz<70> %x, %t : (tensor<1x1x40xf32>, tensor<109xbf16>) -> tensor<1x1x70xf32>
+  return %y : tensor<1x1x70xf32>
 }

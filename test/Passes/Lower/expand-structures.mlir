@@ -72,6 +72,34 @@ func.func @the_first_term_of_a_sum_takes_the_bias(%x: tensor<?x?x32xf32>, %c: te
   return %y : tensor<?x?x40xf32>
 }
 
+// CHECK-LABEL: func @a_circulant_is_the_toeplitz_matrix_of_its_values_again
+// CHECK-SAME: %[[X:.*]]: tensor<?x?x32xf32>, %[[V:.*]]: tensor<32xbf16>, %[[B:.*]]: tensor<32xf32>
+func.func @a_circulant_is_the_toeplitz_matrix_of_its_values_again(%x: tensor<?x?x32xf32>, %v: tensor<32xbf16>, %b: tensor<32xf32>) -> tensor<?x?x32xf32> {
+  // CHECK: %[[F:.*]] = arith.extf %[[V]]
+  // CHECK: %[[L:.*]] = tensor.extract_slice %[[F]][1] [31] [1]
+  // CHECK: %[[T:.*]] = tensor.concat dim(0) %[[L]], %[[F]] : {{.*}} -> tensor<63xf32>
+  // CHECK: linnet.linear #linnet.toeplitz<32> %[[X]], %[[T]] bias(%[[B]])
+  %y = linnet.linear #linnet.circulant %x, %v bias(%b) : (tensor<?x?x32xf32>, tensor<32xbf16>, tensor<32xf32>) -> tensor<?x?x32xf32>
+  return %y : tensor<?x?x32xf32>
+}
+
+// CHECK-LABEL: func @a_circulant_of_one_value_has_nothing_to_repeat
+func.func @a_circulant_of_one_value_has_nothing_to_repeat(%x: tensor<5x1xf32>, %v: tensor<1xf32>) -> tensor<5x1xf32> {
+  // CHECK-NOT: concat
+  // CHECK: linnet.linear #linnet.toeplitz<1>
+  %y = linnet.linear #linnet.circulant %x, %v : (tensor<5x1xf32>, tensor<1xf32>) -> tensor<5x1xf32>
+  return %y : tensor<5x1xf32>
+}
+
+// CHECK-LABEL: func @declines_diag_and_toeplitz
+func.func @declines_diag_and_toeplitz(%x: tensor<2x32xf32>, %d: tensor<32xf32>, %t: tensor<71xf32>) -> (tensor<2x40xf32>, tensor<2x40xf32>) {
+  // CHECK-COUNT-1: linnet.linear #linnet.diag<40, 32>
+  %y = linnet.linear #linnet.diag<40, 32> %x, %d : (tensor<2x32xf32>, tensor<32xf32>) -> tensor<2x40xf32>
+  // CHECK-COUNT-1: linnet.linear #linnet.toeplitz<40>
+  %z = linnet.linear #linnet.toeplitz<40> %x, %t : (tensor<2x32xf32>, tensor<71xf32>) -> tensor<2x40xf32>
+  return %y, %z : tensor<2x40xf32>, tensor<2x40xf32>
+}
+
 // CHECK-LABEL: func @declines_block_sparse
 func.func @declines_block_sparse(%x: tensor<2x32xf32>, %w: tensor<40x12xf32>, %c: tensor<3x3xi16>) -> tensor<2x40xf32> {
   // CHECK-COUNT-1: linnet.linear #linnet.block_sparse<16, 4, 32>

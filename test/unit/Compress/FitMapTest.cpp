@@ -264,43 +264,52 @@ TEST(FitMap, ZerosHeedTheInputs) {
 
 /// The map that the dialect makes of what is stored: the entries that were
 /// kept, after rounding.
-Matrix storedBlocks(FittedMap &fitted, const LinearMap &map,
-                    const PlanNumbers &numbers) {
+Matrix storedMatrix(const MapStructure &kind, FittedMap &fitted,
+                    const LinearMap &map, const PlanNumbers &numbers,
+                    int64_t flops) {
   namespace ir = mlir::linnet;
   mlir::MLIRContext context;
   context.loadDialect<ir::LinnetDialect>();
   auto structure =
       mlir::dyn_cast_or_null<ir::StructureAttrInterface>(mlir::parseAttribute(
-          "#linnet." + blockSparseStructure().attribute(map, numbers),
-          &context));
+          "#linnet." + kind.attribute(map, numbers), &context));
   auto stored = fitted.store(map);
   EXPECT_TRUE(structure && stored);
-  std::vector<TensorSpec> specs = blockSparseStructure().factors(map, numbers);
+  std::vector<TensorSpec> specs = kind.factors(map, numbers);
   std::vector<std::vector<double>> values;
   llvm::SmallVector<ir::FactorValue> factors;
+  llvm::SmallVector<mlir::Type> types;
   for (size_t i = 0; i < specs.size(); ++i) {
     size_t size = dataTypeSize(specs[i].dtype);
     values.emplace_back((*stored)[i].size() / size);
     convertToF64((*stored)[i].data(), specs[i].dtype, values[i].data(),
                  values[i].size());
+  }
+  for (size_t i = 0; i < specs.size(); ++i) {
     mlir::Type type = mlir::Float64Type::get(&context);
-    if (i == 1)
+    if (!isFloat(specs[i].dtype))
       type = mlir::IntegerType::get(&context,
                                     unsigned(8 * dataTypeSize(specs[i].dtype)));
     factors.push_back(
         {mlir::RankedTensorType::get(specs[i].shape, type), values[i]});
+    types.push_back(factors.back().type);
     EXPECT_EQ(structure.findObstacle(unsigned(i), factors[i]), "");
     EXPECT_EQ(int64_t(values[i].size()), factors[i].type.getNumElements());
   }
-  mlir::Type types[] = {factors[0].type, factors[1].type};
   auto shape = structure.inferShape(
       types, [&] { return mlir::emitError(mlir::UnknownLoc::get(&context)); });
   EXPECT_TRUE(mlir::succeeded(shape));
   EXPECT_EQ(shape->in, map.columns);
   EXPECT_EQ(shape->out, map.rows);
-  EXPECT_EQ(int64_t(structure.getFlops(types)),
-            2 * blockSparseStructure().operations(map, numbers));
+  EXPECT_EQ(int64_t(structure.getFlops(types)), flops);
   return Matrix(map.rows, map.columns, structure.toDense(factors));
+}
+
+Matrix storedBlocks(FittedMap &fitted, const LinearMap &map,
+                    const PlanNumbers &numbers) {
+  const MapStructure &blocks = blockSparseStructure();
+  return storedMatrix(blocks, fitted, map, numbers,
+                      2 * blocks.operations(map, numbers));
 }
 
 /// As many blocks in each row of blocks, the last of which is lower; what is
@@ -460,6 +469,175 @@ TEST(FitMap, BlocksOfLowRank) {
               outputError(w, (*best)->toDense(), moment), 1e-4);
 }
 
+/// A metric of outputs that hang together.
+FitInputs withMetric(const FitInputs &inputs, const Matrix &metric) {
+  Result<MetricRoots> roots = takeMetricRoots({metric}, metric.columns());
+  EXPECT_TRUE(bool(roots));
+  return inputs.withMetric(std::make_shared<const MetricRoots>(*roots));
+}
+
+/// Within a row of blocks the metric is heeded as it is: with one such row the
+/// fit is that of U W, R = U^T U, for a matrix R and for a diagonal; more rows
+/// lose less than without it.
+TEST(FitMap, BlocksHeedTheMetric) {
+  PlanNumbers numbers{{"height", 16}, {"kept", 8}, {"width", 1}};
+  const MapStructure &blocks = blockSparseStructure();
+  for (int64_t rows : {16, 40})
+    for (bool isDiagonal : {false, true}) {
+      Matrix w = randomMatrix(rows, 24, 51);
+      FitInputs plain(randomMoment(24, 52));
+      // One output of each row of blocks counts most.
+      Matrix metric = isDiagonal ? Matrix(1, rows) : randomMoment(rows, 53);
+      for (int64_t e = 0; e < metric.size(); ++e) {
+        int64_t r = e / rows, c = e % rows;
+        double scale = (r % 16 == 3 ? 20 : 1) * (c % 16 == 3 ? 20 : 1);
+        metric.data()[e] = isDiagonal ? 1 + 400 * double(c % 16 == 3)
+                                      : scale * metric.data()[e];
+      }
+      FitInputs weighed = withMetric(plain, metric);
+      FitResult without = blocks.fit(w, plain, numbers),
+                with = blocks.fit(w, weighed, numbers);
+      ASSERT_TRUE(without && with);
+      double loss = weighed.lossOf(w - (*with)->toDense());
+      EXPECT_LT(loss, 0.95 * weighed.lossOf(w - (*without)->toDense()));
+      EXPECT_EQ(findNonZeros((*with)->toDense()).count(), rows * 8);
+      auto planned = blocks.losses(w, weighed, {}, numbers);
+      ASSERT_TRUE(bool(planned));
+      EXPECT_GT(planned->front(), 0.3 * loss);
+      EXPECT_LT(planned->front(), 3 * loss);
+      if (rows > 16)
+        continue;
+      FitResult turned = blocks.fit(weighed.metric().weigh(w), plain, numbers);
+      ASSERT_TRUE(bool(turned));
+      EXPECT_NEAR(
+          loss, plain.lossOf(weighed.metric().weigh(w) - (*turned)->toDense()),
+          1e-9 * loss);
+    }
+}
+
+/// Low rank and blocks: what has this form is found again; of others less is
+/// lost than with as many numbers of either kind; what is stored is what was
+/// fitted.
+TEST(FitMap, LowRankAndBlocks) {
+  const MapStructure &both = lowRankSparseStructure();
+  PlanNumbers numbers{{"height", 16}, {"kept", 3}, {"rank", 3}, {"width", 1}};
+  Matrix w = multiply(randomMatrix(40, 3, 61), randomMatrix(3, 32, 62)),
+         moment = randomMoment(32, 63), blocks(40, 32);
+  for (int64_t r = 0; r < 40; ++r)
+    for (int64_t j = 0; j < 3; ++j)
+      blocks.at(r, (r / 16 * 7 + j * 10) % 32) = 4 + double(r % 5);
+  w = w + blocks;
+  MapMoments moments = sameInputs(moment);
+  LinearMap map = mapOf(w);
+  ASSERT_TRUE(bool(both.check(map, numbers)));
+  FitResult fitted = fitMap(w, {both, numbers}, moments, moments);
+  ASSERT_TRUE(bool(fitted)) << fitted.error().str();
+  double loss = outputLoss(w - (*fitted)->toDense(), moment),
+         all = outputLoss(w, moment);
+  EXPECT_LT(loss, 1e-3 * all);
+  EXPECT_EQ(both.parameters(map, numbers), 3 * (40 + 32 - 3) + 40 * 3);
+  EXPECT_EQ(both.operations(map, numbers), both.parameters(map, numbers));
+  // The same numbers of low rank, and of blocks, with more than that.
+  FitResult low =
+      fitMap(w, ranked(pivotedLowRankStructure(), 5), moments, moments);
+  FitResult cut = fitMap(
+      w, {blockSparseStructure(), {{"height", 16}, {"kept", 9}, {"width", 1}}},
+      moments, moments);
+  ASSERT_TRUE(low && cut);
+  EXPECT_LT(loss, 0.1 * outputLoss(w - (*low)->toDense(), moment));
+  EXPECT_LT(loss, 0.1 * outputLoss(w - (*cut)->toDense(), moment));
+  for (DataType type : {DataType::F64, DataType::BF16}) {
+    map.dtype = type;
+    Matrix stored = storedMatrix(both, **fitted, map, numbers,
+                                 2 * both.operations(map, numbers));
+    EXPECT_LT(distance(stored, (*fitted)->toDense()), 1e-15);
+  }
+}
+
+/// Turns lower the loss on any matrix, with a metric or without, and a loss
+/// that is measured for a plan bounds it.
+TEST(FitMap, SumsTakeTurns) {
+  Matrix w = randomMatrix(40, 24, 64);
+  FitInputs plain(randomMoment(24, 65)),
+      weighed = withMetric(plain, randomMoment(40, 66));
+  for (const FitInputs *inputs : {&plain, &weighed})
+    for (const MapPlan &plan :
+         {MapPlan(lowRankSparseStructure(),
+                  {{"height", 16}, {"kept", 5}, {"rank", 4}, {"width", 1}}),
+          MapPlan(diagonalLowRankStructure(), {{"rank", 6}})}) {
+      FitResult fitted = plan.structure->fit(w, *inputs, plan.numbers);
+      ASSERT_TRUE(bool(fitted));
+      double loss = inputs->lossOf(w - (*fitted)->toDense());
+      // The first turn's.
+      auto planned = plan.structure->losses(w, *inputs, {}, plan.numbers);
+      ASSERT_TRUE(bool(planned));
+      EXPECT_LT(loss, planned->front());
+      EXPECT_GT(loss, 0.5 * planned->front());
+      // Of several candidates each as it is alone.
+      PlanNumbers less = plan.numbers;
+      less["rank"] = 2;
+      auto several =
+          plan.structure->losses(w, *inputs, {}, {less, plan.numbers});
+      ASSERT_TRUE(bool(several));
+      EXPECT_NEAR((*several)[1], planned->front(), 1e-9 * planned->front());
+      EXPECT_GT((*several)[0], (*several)[1]);
+    }
+}
+
+/// A diagonal and low rank, wider and higher: found again, where low rank alone
+/// needs all of it.
+TEST(FitMap, LowRankAndDiagonal) {
+  const MapStructure &both = diagonalLowRankStructure();
+  PlanNumbers numbers{{"rank", 2}};
+  for (auto [rows, columns] : {std::pair(24, 24), {24, 30}, {30, 24}}) {
+    Matrix w =
+        multiply(randomMatrix(rows, 2, 71), randomMatrix(2, columns, 72));
+    for (int64_t i = 0; i < 24; ++i)
+      w.at(i, i) += 3 + double(i % 4);
+    Matrix moment = randomMoment(columns, 73);
+    MapMoments moments = sameInputs(moment);
+    LinearMap map = mapOf(w);
+    ASSERT_TRUE(bool(both.check(map, numbers)));
+    FitResult fitted = fitMap(w, {both, numbers}, moments, moments);
+    ASSERT_TRUE(bool(fitted)) << fitted.error().str();
+    EXPECT_LT(outputError(w, (*fitted)->toDense(), moment), 1e-6);
+    EXPECT_EQ(both.parameters(map, numbers), 2 * (rows + columns - 2) + 24);
+    Matrix stored = storedMatrix(both, **fitted, map, numbers,
+                                 2 * 2 * (rows + columns - 2) + 24);
+    EXPECT_LT(distance(stored, (*fitted)->toDense()), 1e-15);
+  }
+}
+
+/// Matrices of one vector are found again, and stored as it.
+TEST(FitMap, MatricesOfOneVector) {
+  for (const auto &[structure, rows] : {std::pair(&toeplitzStructure(), 5),
+                                        {&toeplitzStructure(), 12},
+                                        {&circulantStructure(), 8}}) {
+    Matrix w(rows, 8), moment = randomMoment(8, 81);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < 8; ++c)
+        w.at(r, c) = std::sin(double(
+            structure == &circulantStructure() ? (r - c + 8) % 8 : r - c));
+    MapMoments moments = sameInputs(moment);
+    LinearMap map = mapOf(w);
+    ASSERT_TRUE(bool(structure->check(map, {})));
+    FitResult plain = fitMatrix(w, {*structure}),
+              fitted = fitMap(w, {*structure}, moments, moments);
+    ASSERT_TRUE(plain && fitted);
+    EXPECT_LT(distance((*plain)->toDense(), w), 1e-12);
+    EXPECT_LT(distance((*fitted)->toDense(), w), 1e-6);
+    int64_t length = structure == &circulantStructure() ? 8 : rows + 7;
+    EXPECT_EQ(structure->parameters(map, {}), length);
+    EXPECT_EQ(structure->bytes(map, {}), 8 * length);
+    // All products are multiplied.
+    EXPECT_EQ(structure->operations(map, {}), 8 * rows);
+    map.dtype = DataType::BF16;
+    Matrix stored = storedMatrix(*structure, **fitted, map, {}, 2 * 8 * rows);
+    EXPECT_EQ(distance(stored, (*fitted)->toDense()), 0);
+    EXPECT_LT(distance(stored, w), 5e-3);
+  }
+}
+
 /// Numbers that a matrix cannot have, and options with which it has none.
 TEST(FitMap, NumbersAreChecked) {
   LinearMap map = mapOf(Matrix(4, 6));
@@ -508,6 +686,23 @@ TEST(FitMap, NumbersAreChecked) {
             "key 'blocks': expected a divisor of 4 and 6, but got 4");
   EXPECT_EQ(problem({monarchStructure(), {{"blocks", 2}, {"rank", 3}}}),
             "key 'rank': expected 1 to 2 for blocks of 2 x 3, but got 3");
+  EXPECT_EQ(problem({lowRankSparseStructure(),
+                     {{"height", 16}, {"kept", 1}, {"rank", 5}, {"width", 1}}}),
+            "key 'rank': expected 1 to 4 for a matrix of 4 x 6, but got 5");
+  EXPECT_EQ(problem({lowRankSparseStructure(),
+                     {{"height", 16}, {"kept", 7}, {"rank", 1}, {"width", 1}}}),
+            "key 'kept': expected 1 to 6 blocks of each row of blocks, but got "
+            "7");
+  EXPECT_EQ(problem(ranked(diagonalLowRankStructure(), 0)),
+            "key 'rank': expected 1 to 4 for a matrix of 4 x 6, but got 0");
+  EXPECT_EQ(problem({toeplitzStructure()}), "");
+  EXPECT_EQ(problem({circulantStructure()}),
+            "key 'structure': expected as many outputs as inputs for "
+            "'circulant', but got 4 x 6");
+  EXPECT_EQ(circulantStructure().obstacle(map),
+            "it is 4 x 6, and 'circulant' is square");
+  EXPECT_TRUE(circulantStructure().candidates(map, {}).empty());
+  EXPECT_EQ(toeplitzStructure().candidates(map, {}).size(), 1u);
   map.columns = 5;
   EXPECT_EQ(problem({int4Structure(), {{"group", 5}}}),
             "key 'structure': expected inputs that fill bytes for 'int4', but "
@@ -518,7 +713,18 @@ TEST(FitMap, NumbersAreChecked) {
   EXPECT_EQ(int8Structure().candidates(map, options).size(), 1u);
   // Each number of blocks once, none of them 0.
   EXPECT_EQ(blockSparseStructure().candidates(map, options).size(), 5u);
+  // All of them need fewer numbers than the matrix.
+  options.rankMultiple = 1;
+  for (const MapStructure *sum :
+       {&lowRankSparseStructure(), &diagonalLowRankStructure()}) {
+    EXPECT_FALSE(sum->candidates(map, options).empty());
+    for (const PlanNumbers &numbers : sum->candidates(map, options)) {
+      EXPECT_TRUE(bool(sum->check(map, numbers)));
+      EXPECT_LT(sum->parameters(map, numbers), map.parameters());
+    }
+  }
   options.blockWidth = 2;
+  EXPECT_TRUE(lowRankSparseStructure().candidates(map, options).empty());
   EXPECT_TRUE(blockSparseStructure().candidates(map, options).empty());
 }
 
@@ -532,7 +738,10 @@ TEST(FitMap, InputsOfZeros) {
         MapPlan(int8LowRankStructure(), {{"rank", 2}, {"group", 4}}),
         MapPlan(blastStructure(), {{"blocks", 2}, {"rank", 1}}),
         MapPlan(monarchStructure(), {{"blocks", 2}, {"rank", 1}}),
-        MapPlan(sparseStructure(), {{"kept", 7}}),
+        MapPlan(sparseStructure(), {{"kept", 7}}), MapPlan(toeplitzStructure()),
+        MapPlan(diagonalLowRankStructure(), {{"rank", 1}}),
+        MapPlan(lowRankSparseStructure(),
+                {{"height", 16}, {"kept", 1}, {"rank", 1}, {"width", 3}}),
         MapPlan(groupSparseStructure(), {{"kept", 2}, {"of", 3}}),
         MapPlan(blockSparseStructure(),
                 {{"height", 16}, {"kept", 1}, {"width", 3}})}) {

@@ -387,6 +387,28 @@ TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   EXPECT_EQ(shape->out, 40);
   EXPECT_EQ(pattern.getFlops(half), 2 * 40 * 16);
   EXPECT_EQ(pattern.getBytes(half), 4 * 40 * 16 + 40 * 4);
+  // Matrices of one vector.
+  for (auto [structure, length, out, flops] :
+       {std::tuple(
+            StructureAttrInterface(DiagStructureAttr::get(&context, 40, 32)),
+            32, 40, 32),
+        {StructureAttrInterface(DiagStructureAttr::get(&context, 24, 32)), 24,
+         24, 24},
+        {StructureAttrInterface(ToeplitzStructureAttr::get(&context, 40)), 71,
+         40, 2 * 40 * 32},
+        {StructureAttrInterface(CirculantStructureAttr::get(&context)), 32, 32,
+         2 * 32 * 32}}) {
+    std::vector<Type> vector{
+        RankedTensorType::get({length}, Float32Type::get(&context))};
+    shape = structure.inferShape(vector, noError);
+    ASSERT_TRUE(succeeded(shape));
+    EXPECT_EQ(shape->in, 32);
+    EXPECT_EQ(shape->out, out);
+    EXPECT_EQ(shape->blocks, 1);
+    EXPECT_EQ(structure.getNumFactors(), 1u);
+    EXPECT_EQ(structure.getFlops(vector), flops);
+    EXPECT_EQ(structure.getBytes(vector), 4 * length);
+  }
 }
 
 TEST_F(InterfaceTest, StatesOfStatefulOperations) {

@@ -457,6 +457,16 @@ TEST(LinearKernel, Composites) {
            program.weight({rank, in}, -1, 1, type)},
           shape, in, out, type);
       expectMap(program,
+                "linnet.linear #linnet.sum<[#linnet.low_rank, #linnet.diag<" +
+                    std::to_string(out) + ", " + std::to_string(in) +
+                    ">, #linnet.toeplitz<" + std::to_string(out) +
+                    ">]> $0, $1, $2, $3, $4",
+                {x, program.weight({out, rank}, -1, 1, type),
+                 program.weight({rank, in}, -1, 1, type),
+                 program.weight({std::min(in, out)}, -1, 1, type),
+                 program.weight({in + out - 1}, -1, 1, type)},
+                shape, in, out, type);
+      expectMap(program,
                 "linnet.linear #linnet.product<[#linnet.quantized<4, 4>, "
                 "#linnet.quantized<8, 16>]> $0, $1, $2, $3, $4",
                 {x, program.weight({out, rank / 2}, -128, 128, "i8"),
@@ -467,6 +477,152 @@ TEST(LinearKernel, Composites) {
     }
     program.check();
   }
+}
+
+/// Matrices of one vector, stored or given, wider and higher than they are
+/// long.
+TEST(LinearKernel, Vectors) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(490 + round);
+    for (int i = 0; i < 24; ++i) {
+      const std::string &type = program.pick(kTypes);
+      int64_t in = program.pick(kWidths), out = program.pick(kWidths),
+              length = std::min(in, out);
+      std::string name =
+          "diag<" + std::to_string(out) + ", " + std::to_string(in) + ">";
+      int kind = i % 3;
+      if (kind == 1) {
+        length = in + out - 1;
+        name = "toeplitz<" + std::to_string(out) + ">";
+      } else if (kind == 2) {
+        length = out = in;
+        name = "circulant";
+      }
+      Shape shape = leadOf(program);
+      shape.push_back(in);
+      Value values = program.chance(0.2)
+                         ? program.input({length})
+                         : program.weight({length}, -1, 1, type);
+      expectMap(program, "linnet.linear #linnet." + name + " $0, $1",
+                {program.input(shape), values}, shape, in, out, type);
+    }
+    program.check();
+  }
+}
+
+/// More rows than a tile, part after part, and long rows.
+TEST(LinearKernel, ToeplitzSequences) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(495 + round);
+    for (const auto &[lead, in, out] : {std::tuple(Shape{6}, 48, 70),
+                                        {Shape{8}, 53, 130},
+                                        {Shape{13}, 7, 64},
+                                        {Shape{1, 9}, 1100, 130},
+                                        {Shape{1, 1}, 300, 1030},
+                                        {Shape{}, 1030, 515}}) {
+      Shape shape = lead;
+      shape.push_back(in);
+      expectMap(program,
+                "linnet.linear #linnet.toeplitz<" + std::to_string(out) +
+                    "> $0, $1",
+                {program.input(shape),
+                 program.weight({in + out - 1}, -1, 1, program.pick(kTypes))},
+                shape, in, out, "f32");
+    }
+    program.check();
+  }
+}
+
+/// A map's result and what is there before it: few rows and many, in parts and
+/// in one, of every kind of matrix; what is there may be a part of a tensor or
+/// an argument.
+TEST(LinearKernel, SumsWithResults) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(485 + round);
+    std::vector<Shape> leads = {{}, {3}, {13}, {1, 9}, {2, 5}, {2, 3, 2}};
+    for (const Shape &lead : leads)
+      for (int64_t in : {7, 48, 600, 1100}) {
+        int64_t out = program.pick<int64_t>({3, 64, 70, 130});
+        Shape shape = lead, result = lead, wide = lead;
+        shape.push_back(in);
+        result.push_back(out);
+        wide.push_back(out + 5);
+        const std::string &type = program.pick(kTypes);
+        std::vector<Value> operands = {program.input(shape)};
+        std::string text = "linnet.linear #linnet.dense $0, $1";
+        int64_t kind = program.integer(0, 2);
+        if (kind == 1) {
+          text = "linnet.linear #linnet.quantized<8, 32> $0, $1, $2";
+          operands.push_back(program.weight({out, in}, -128, 128, "i8"));
+          operands.push_back(
+              program.weight({out, (in + 31) / 32}, 0.01, 0.02, type));
+        } else if (kind == 2) {
+          text = "linnet.linear #linnet.toeplitz<" + std::to_string(out) +
+                 "> $0, $1";
+          operands.push_back(program.weight({in + out - 1}, -1, 1, type));
+        } else {
+          operands.push_back(program.weight({out, in}, -1, 1, type));
+        }
+        if (program.chance(0.5)) {
+          text += " bias($" + std::to_string(operands.size()) + ")";
+          operands.push_back(program.weight({out}, -1, 1, type));
+        }
+        Value other = program.input(result);
+        if (!lead.empty() && program.chance(0.5)) {
+          std::string begin = "[", steps = "[";
+          for (size_t d = 0; d < result.size(); ++d) {
+            begin += std::string(d ? ", " : "") +
+                     (d + 1 == result.size() ? "3" : "0");
+            steps += d ? ", 1" : "1";
+          }
+          other = program.raw(
+              "tensor.extract_slice $0" + begin + "] " + listOf(result) + " " +
+                  steps + "] : " + typeOf(wide) + " to " + typeOf(result),
+              {program.input(wide)}, result);
+        }
+        Value y = program.apply(text, operands, {result})[0];
+        bool isFirst = program.chance(0.5);
+        Value sum =
+            program.raw("arith.addf $0, $1 : " + typeOf(result),
+                        {isFirst ? y : other, isFirst ? other : y}, result);
+        program.expect(sum, describe("sum of " + text, shape, in, out, type));
+      }
+    program.check();
+  }
+}
+
+/// Sums that no kernel of a map can write: of a result with itself, with what
+/// comes after it, with a constant, and of a result that others use.
+TEST(LinearKernel, SumsOfTheirOwn) {
+  Program program(487);
+  Shape shape = {1, 3, 40};
+  Value x = program.input(shape), w = program.weight({40, 40});
+  auto map = [&] {
+    return program.apply("linnet.linear #linnet.dense $0, $1", {x, w},
+                         {shape})[0];
+  };
+  auto add = [&](Value a, Value b) {
+    return program.raw("arith.addf $0, $1 : " + typeOf(shape), {a, b}, shape);
+  };
+  Value y = map();
+  program.expect(add(y, y), "itself");
+  y = map();
+  Value later = program.raw("arith.mulf $0, $0 : " + typeOf(shape), {x}, shape);
+  program.expect(add(y, later), "later");
+  y = map();
+  Value one =
+      program.raw("arith.constant dense<1.0> : " + typeOf(shape), {}, shape);
+  program.expect(add(y, one), "a constant after");
+  one = program.raw("arith.constant dense<1.0> : " + typeOf(shape), {}, shape);
+  y = map();
+  program.expect(add(y, one), "a constant before");
+  y = map();
+  program.expect(add(y, x), "used twice");
+  program.expect(y, "by others");
+  Value z = map();
+  y = map();
+  program.expect(add(z, y), "two maps");
+  program.check();
 }
 
 /// Factors that are arguments or computed, not weights.

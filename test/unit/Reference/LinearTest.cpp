@@ -178,6 +178,52 @@ TEST(LinearTest, NmSparsePicksInputs) {
   EXPECT_LE(difference(y[0], multiply(wide, w6, nullptr)), 1e-14);
 }
 
+/// Wider, higher and square: the formulas, entry by entry.
+TEST(LinearTest, MatricesOfOneVector) {
+  Random random(10);
+  for (auto [out, in] : {std::pair(3, 5), {5, 3}, {4, 4}, {1, 6}, {6, 1}}) {
+    HostTensor x = random.tensor({2, in}),
+               diagonal = random.tensor({std::min(out, in)}),
+               shifts = random.tensor({out + in - 1}),
+               turns = random.tensor({in});
+    HostTensor diag = HostTensor::filled({out, in}), toeplitz = diag,
+               circulant = HostTensor::filled({in, in});
+    for (int64_t o = 0; o < out; ++o)
+      for (int64_t i = 0; i < in; ++i) {
+        if (o == i)
+          diag.values[o * in + i] = diagonal.values[i];
+        toeplitz.values[o * in + i] = shifts.values[o - i + in - 1];
+      }
+    // Column i is the values, turned by i.
+    for (int64_t i = 0; i < in; ++i)
+      for (int64_t k = 0; k < in; ++k)
+        circulant.values[(k + i) % in * in + i] = turns.values[k];
+    std::string sizes = std::to_string(out);
+    auto y = runOp("linnet.linear #linnet.diag<" + sizes + ", " +
+                       std::to_string(in) + "> %0, %1",
+                   {x, diagonal}, {{2, out}});
+    EXPECT_LE(difference(y[0], multiply(x, diag, nullptr)), 1e-14);
+    y = runOp("linnet.linear #linnet.toeplitz<" + sizes + "> %0, %1",
+              {x, shifts}, {{2, out}});
+    EXPECT_LE(difference(y[0], multiply(x, toeplitz, nullptr)), 1e-14);
+    y = runOp("linnet.linear #linnet.circulant %0, %1", {x, turns}, {{2, in}});
+    EXPECT_LE(difference(y[0], multiply(x, circulant, nullptr)), 1e-14);
+  }
+}
+
+/// A Toeplitz matrix filters: W x is the convolution of values and x, and a
+/// circulant one the cyclic convolution.
+TEST(LinearTest, ToeplitzFilters) {
+  HostTensor x({1, 3}, {1, 10, 100}), values({5}, {1, 2, 3, 4, 5});
+  // y_o = sum_i values[o - i + 2] x_i.
+  auto y =
+      runOp("linnet.linear #linnet.toeplitz<3> %0, %1", {x, values}, {{1, 3}});
+  EXPECT_EQ(y[0].values, std::vector<double>({123, 234, 345}));
+  HostTensor turns({3}, {1, 2, 3});
+  y = runOp("linnet.linear #linnet.circulant %0, %1", {x, turns}, {{1, 3}});
+  EXPECT_EQ(y[0].values, std::vector<double>({231, 312, 123}));
+}
+
 TEST(LinearTest, RefusesPositionsThatDoNotAscend) {
   HostTensor x = HostTensor::filled({2, 8}),
              values = HostTensor::filled({1, 4});

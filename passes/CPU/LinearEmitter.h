@@ -1,0 +1,172 @@
+//===- LinearEmitter.h - products with packed matrices --------*- C++ -*-===//
+
+#ifndef PASSES_CPU_LINEAREMITTER_H
+#define PASSES_CPU_LINEAREMITTER_H
+
+#include "dialects/Linnet/Linnet.h"
+#include "passes/CPU/KernelBuilder.h"
+#include "passes/CPU/RegisterTile.h"
+
+#include <numeric>
+#include <optional>
+
+namespace mlir::linnet {
+
+/// How panels hold a structure's matrix.
+struct PanelForm {
+  Storage storage = Storage::OutIn;
+  /// Null for weights that are floats.
+  QuantizedStructureAttr codes;
+  /// Null if every input is stored.
+  BlockSparseStructureAttr kept;
+  /// Null unless some of each group of inputs are stored.
+  NmSparseStructureAttr pattern;
+  /// Whether there are no panels: an input's weights are a part of one vector,
+  /// which begins one number earlier for each input.
+  bool shifted = false;
+
+  /// Whether a second factor goes with the panels.
+  bool hasTable() const { return codes || kept || pattern; }
+
+  /// The matrix that panels hold of one of this shape.
+  LinearShape stored(LinearShape shape, TypeRange factors) const {
+    if (kept)
+      shape.in = cast<ShapedType>(factors[0]).getDimSize(1);
+    return shape;
+  }
+};
+
+/// Emits y = W x + bias for packed W, and adds a tensor to that.
+class LinearEmitter {
+public:
+  enum Argument { X, W, Y, Bias };
+
+  /// For a stored matrix of `shape`; behind the bias come a table and what is
+  /// added last, if there are such.
+  /// Unless `exact`, few rows add in another order than many.
+  LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias,
+                bool addend, const PanelForm &form, bool exact)
+      : k(k), exact(exact), blocks(shape.blocks), in(shape.blockIn()),
+        out(shape.blockOut()), bias(bias), codes(form.codes), kept(form.kept),
+        pattern(form.pattern), shifted(form.shifted),
+        table(bias ? Bias + 1 : Bias),
+        addend(addend ? std::optional(table + form.hasTable()) : std::nullopt),
+        vectors(k.target.panelVectors()), width(k.target.panelWidth()),
+        blockPanels((out + width - 1) / width) {}
+
+  /// Rows along dimension 1 (tokens) of each batch row.
+  void emitManyRows();
+  /// Few rows (static): the batch dimension, or a single row.
+  void emitFewRows(int64_t rows, bool rowsAreBatch);
+
+private:
+  /// Where a panel stands: its number, the first of its columns and the end of
+  /// its block's, and the first input of its block (null: 0).
+  struct Panel {
+    Value number, first, end, input;
+  };
+  Panel panelAt(Value number);
+  /// The input that vector `v` of a panel has at an inner index.
+  Value inputOf(const Panel &panel, unsigned v, Value inner);
+  /// So many vectors of a panel, from the first on, have the same inputs.
+  unsigned sharedVectors() const {
+    return kept ? std::gcd(kept.getHeight(), width) / k.target.lanes : vectors;
+  }
+  SmallVector<Value> place(Value batch, Value token, Value column);
+  /// Weights of input `inner` in the lanes from `lane` on, as f32; codes
+  /// without their scales, and the scales of group `number`.
+  Value loadWeights(const Panel &panel, Value inner, Value lane);
+  Value loadCodes(const Panel &panel, Value inner, Value lane);
+  Value loadScales(const Panel &panel, Value number, Value lane) {
+    return k.load(k.argument(table), {panel.number, number, lane},
+                  k.target.lanes);
+  }
+  /// Weights of input `inner` where these are a part of a vector.
+  Value loadShifted(const Panel &panel, Value inner, Value lane);
+  /// Weights of input `inner` of a pattern: those of its group that stand
+  /// there.
+  Value loadKept(const Panel &panel, Value inner, Value lane);
+  /// Products of kept values with the inputs that they pick, without
+  /// unpacking.
+  TileAccumulators multiplyKept(ArrayRef<Panel> panels, int64_t rows,
+                                bool rowsAreBatch, TileAccumulators sums);
+  /// Entries of `table`, a vector of 16, by the lowest 4 bits of `index`.
+  Value lookUp16(Value table, Value index) {
+    return LLVM::CallIntrinsicOp::create(
+               k, k.vector(k.target.lanes, k.getF32Type()),
+               k.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
+               ValueRange{table, index})
+        .getResult(0);
+  }
+  /// Where a panel has input `inner`.
+  Value rowOf(Value inner) {
+    if (pattern)
+      return arith::DivUIOp::create(k, k.mul(inner, k.cst(pattern.getKept())),
+                                    k.cst(pattern.getOf()));
+    return codes && codes.getBits() == 4
+               ? Value(arith::ShRUIOp::create(k, inner, k.cst(1)))
+               : inner;
+  }
+  /// Whether weights are made f32 once for many rows.
+  bool narrow() const {
+    return pattern || !k.argumentType(W).getElementType().isF32();
+  }
+  /// Which of the lanes from `column` on are columns; null if all are.
+  Value validLanes(const Panel &panel, Value column);
+  /// Accumulators before the first product: the bias, or zeros.
+  TileAccumulators initial(unsigned rows, const Panel &panel);
+  /// Accumulators so far, from the output.
+  TileAccumulators partial(unsigned rows, Value batch, Value firstRow,
+                           bool rowsAreBatch, const Panel &panel);
+  /// Where row `number` has `column`.
+  SmallVector<Value> placeOfRow(Value batch, Value number, bool rowsAreBatch,
+                                Value column) {
+    return rowsAreBatch ? place(number, k.cst(0), column)
+                        : place(batch, number, column);
+  }
+  /// Sums of all inputs (`isWhole`) get the addend.
+  void storeTile(const TileAccumulators &sums, unsigned rows, Value batch,
+                 Value firstRow, bool rowsAreBatch, const Panel &panel,
+                 bool isWhole);
+  /// One panel, inner indices [begin, begin + size).
+  void emitPart(const Panel &panel, Value batch, Value lower, Value upper,
+                Value begin, int64_t size, bool isLast);
+  void emitPanel(const Panel &panel, Value batch, Value lower, Value upper);
+  /// A tile of rows against panels of one block, all streamed at once.
+  void emitStreams(ArrayRef<Panel> panels, int64_t rows, bool rowsAreBatch);
+  /// Adds the products of all inputs to `sums`, row-major over rows, streams
+  /// and vectors; `left` gives entries of x.
+  TileAccumulators multiplyStreams(ArrayRef<Panel> panels, int64_t rows,
+                                   TileAccumulators sums,
+                                   TileColumnScalar left);
+  /// The same of inputs [begin, begin + size) with codes of 4 bits, unscaled:
+  /// a byte is read once for its two inputs.
+  TileAccumulators multiplyPairs(ArrayRef<Panel> panels, int64_t rows,
+                                 Value begin, int64_t size,
+                                 TileAccumulators sums, TileColumnScalar left);
+  /// The codes in the lower and the upper halves of bytes, as f32.
+  std::pair<Value, Value> splitPairs(Value bytes);
+  /// More rows than a tile has against a panel, part after part.
+  void emitParts(const Panel &panel, int64_t rows, bool rowsAreBatch);
+  void emitPartOfRows(const Panel &panel, int64_t rows, bool rowsAreBatch,
+                      Value begin, Value end);
+
+  KernelBuilder &k;
+  bool exact;
+  /// Blocks on the diagonal, and the widths of one.
+  int64_t blocks, in, out;
+  bool bias;
+  QuantizedStructureAttr codes;
+  BlockSparseStructureAttr kept;
+  NmSparseStructureAttr pattern;
+  bool shifted;
+  unsigned table;
+  std::optional<unsigned> addend;
+  int64_t vectors, width, blockPanels;
+  /// A narrow panel block as f32, in scratch.
+  Value wide;
+};
+
+} // namespace mlir::linnet
+
+#endif // PASSES_CPU_LINEAREMITTER_H
