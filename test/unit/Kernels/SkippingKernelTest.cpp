@@ -108,6 +108,37 @@ TEST(SkippingKernel, OneEntry) {
   }
 }
 
+/// What a result is added to is added by the kernel, last, as by the dense one.
+TEST(SkippingKernel, Sums) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(730 + round);
+    for (int64_t in : {1, 17, 130})
+      for (int64_t out : {1, 65, 257}) {
+        Shape shape = leadOf(program), result = shape;
+        shape.push_back(in);
+        result.push_back(out);
+        Value x = program.input(shape, entries(program, countOf(shape), 0.8)),
+              other =
+                  program.input(result, entries(program, countOf(result), 0)),
+              w = program.weight({out, in}, -1, 1, program.pick(kTypes));
+        std::vector<Value> sums;
+        for (const char *attribute : {" {skips_zeros}", ""}) {
+          Value y = program.apply(
+              std::string("linnet.linear #linnet.dense $0, $1") + attribute,
+              {x, w}, {result})[0];
+          sums.push_back(
+              program.raw("arith.addf $0, $1 : " + y.type, {other, y}, result));
+        }
+        program.expect(sums[0], "sum " + std::to_string(in) + "->" +
+                                    std::to_string(out));
+        program.expect(
+            program.raw("arith.subf $0, $1 : " + sums[0].type, sums, result),
+            "sum against dense", /*tolerance=*/0);
+      }
+    program.check();
+  }
+}
+
 /// Enough panels for every thread to stream several at once.
 TEST(SkippingKernel, Wide) {
   for (int round = 0; round < rounds(); ++round) {
