@@ -208,6 +208,8 @@ Value KernelBuilder::widen(Value value) {
   };
   if (element.isF32() || !isa<FloatType>(element))
     return value;
+  if (element.isF64())
+    return arith::TruncFOp::create(*this, shaped(getF32Type()), value);
   if (!element.isBF16())
     return arith::ExtFOp::create(*this, shaped(getF32Type()), value);
   // bf16 is the upper half of an f32; spelled out because generic extension

@@ -131,7 +131,7 @@ public:
   Value loadColumns(Value memref, ValueRange indices, Value valid);
   void storeColumns(Value vectorValue, Value memref, ValueRange indices,
                     Value valid);
-  /// A narrow float (or vector of them) as f32; anything else as it is.
+  /// A float (or vector of them) as f32; anything else as it is.
   Value widen(Value value);
   /// Sum and maximum of a vector's lanes.
   Value reduceSum(Value vectorValue);
