@@ -85,10 +85,38 @@ Result<CheckpointWriter> CheckpointWriter::create(const std::string &path,
   return CheckpointWriter(directory.take());
 }
 
-Status CheckpointWriter::begin(const Archive &from,
+/// Whether the importer takes the result is known of its names and shapes: it
+/// reads the configuration and a file of zeros.
+Status CheckpointWriter::tryConfig(const std::vector<TensorSpec> &specs) {
+  if (Status status = writeConfig(); !status)
+    return status;
+  std::string path = directory.file(kWeightFile);
+  Result<SafetensorsLayout> file = layOutSafetensors(specs, {}, path);
+  if (!file)
+    return file.error();
+  if (Status status = writeFileAtomically(path, file->header); !status)
+    return status;
+  std::error_code code;
+  fs::resize_file(path, file->fileSize, code);
+  if (code)
+    return systemError("write", path, code.value());
+  std::unique_ptr<mlir::MLIRContext> context = makeContext();
+  std::string detected;
+  auto module = loadModel(*context, directory.path(), std::nullopt, detected);
+  if (!module)
+    return makeError("expected a configuration that can say what is left, but "
+                     "got: ",
+                     module.error().str());
+  fs::remove(path, code);
+  return {};
+}
+
+Status CheckpointWriter::begin(const std::string &inputPath,
+                               const Archive &from,
                                const std::vector<LinearMap> &allMaps,
                                const std::vector<MapPlan> &allPlans,
                                const Layout &newLayout) {
+  input = &inputPath;
   archive = &from;
   maps = &allMaps;
   plans = &allPlans;
@@ -118,6 +146,9 @@ Status CheckpointWriter::begin(const Archive &from,
       copied.emplace_back(tensor, newName);
     }
   }
+  if (layout->isChanged())
+    if (Status status = tryConfig(specs); !status)
+      return status;
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(
       directory.file(kWeightFile), std::move(specs), {{"format", "pt"}});
   if (!writer)
@@ -159,20 +190,26 @@ Status CheckpointWriter::appendGroup(const ChannelGroup &group, Stored consumer,
       sliceMap((*maps)[group.consumer], consumer[0], /*outputs=*/false, kept);
   if (Status status = append(group.consumer, consumer); !status)
     return status;
-  for (size_t producer : group.producers) {
-    Stored stored = std::move(waiting.at(producer));
-    waiting.erase(producer);
-    stored[0] = sliceMap((*maps)[producer], stored[0], /*outputs=*/true, kept);
-    if (Status status = append(producer, stored); !status)
+  for (const ChannelProducer &producer : group.producers) {
+    // What keeps all of its outputs is written already.
+    auto place = waiting.find(producer.map);
+    if (place == waiting.end())
+      continue;
+    std::vector<int64_t> outputs = group.outputsFor(producer, kept);
+    Stored stored = std::move(place->second);
+    waiting.erase(place);
+    stored[0] =
+        sliceMap((*maps)[producer.map], stored[0], /*outputs=*/true, outputs);
+    if (Status status = append(producer.map, stored); !status)
       return status;
-  }
-  for (const std::string &bias : group.biases) {
-    const Archive::Tensor *tensor = archive->find(bias);
+    if (producer.bias.empty())
+      continue;
+    const Archive::Tensor *tensor = archive->find(producer.bias);
     std::vector<std::byte> bytes(tensor->bytes);
     std::memcpy(bytes.data(), tensor->data, tensor->bytes);
-    bytes = sliceRows(bytes, 1, dataTypeSize(tensor->dtype), kept);
-    if (Status status =
-            tensors->append(layout->nameOf(bias), bytes.data(), bytes.size());
+    bytes = sliceRows(bytes, 1, dataTypeSize(tensor->dtype), outputs);
+    if (Status status = tensors->append(layout->nameOf(producer.bias),
+                                        bytes.data(), bytes.size());
         !status)
       return status;
   }
@@ -184,7 +221,7 @@ Status CheckpointWriter::take(size_t number, FittedMap &fitted) {
   Result<Stored> stored = fitted.store(map);
   if (!stored)
     return nameMap(map, stored.error());
-  if (layout->producedGroup(number)) {
+  if (layout->isProduced(number)) {
     waiting[number] = stored.take();
     return {};
   }
@@ -193,8 +230,8 @@ Status CheckpointWriter::take(size_t number, FittedMap &fitted) {
   return append(number, *stored);
 }
 
-Status CheckpointWriter::writeConfig(const std::string &input) {
-  std::string file = input + "/" + kConfigFile;
+Status CheckpointWriter::writeConfig() {
+  std::string file = *input + "/" + kConfigFile;
   Result<Json> config = readJsonFile(file);
   if (!config)
     return config.error();
@@ -216,18 +253,6 @@ Status CheckpointWriter::writeConfig(const std::string &input) {
       entry["transposed"] = true;
   }
   return writeJson(kConfigFile, *config);
-}
-
-/// Errors: the checkpoint in `path` cannot be imported.
-static Status readAgain(const std::string &path) {
-  std::unique_ptr<mlir::MLIRContext> context = makeContext();
-  std::string detected;
-  auto module = loadModel(*context, path, std::nullopt, detected);
-  if (!module)
-    return makeError("expected a configuration that can say what is left, but "
-                     "got: ",
-                     module.error().str());
-  return {};
 }
 
 Status CheckpointWriter::writeJson(const char *name, const Json &content) {
@@ -253,14 +278,14 @@ Status copyOtherFiles(const std::string &input,
   return {};
 }
 
-Status CheckpointWriter::finish(const std::string &input, const Json &analysis,
+Status CheckpointWriter::finish(const Json &analysis,
                                 const std::string &fingerprint,
                                 const CompressReport &report) {
   if (Status status = tensors->commit(); !status)
     return status;
-  if (Status status = writeConfig(input); !status)
+  if (Status status = writeConfig(); !status)
     return status;
-  if (Status status = copyOtherFiles(input, directory); !status)
+  if (Status status = copyOtherFiles(*input, directory); !status)
     return status;
   if (!analysis.is_null())
     if (Status status = writeJson(kAnalysisFile, analysis); !status)
@@ -270,9 +295,6 @@ Status CheckpointWriter::finish(const std::string &input, const Json &analysis,
   if (Status status = writeJson(kPlanFile, writePlan(report.maps, fingerprint));
       !status)
     return status;
-  if (layout->isChanged())
-    if (Status status = readAgain(directory.path()); !status)
-      return status;
   return directory.commit();
 }
 

@@ -27,19 +27,20 @@ public:
   /// by linnet-compress.
   static Result<CheckpointWriter> create(const std::string &path, bool force);
 
-  /// Writes all tensors that are no maps and makes room for what the maps
-  /// become. Tensors keep their types. `archive`, `maps`, `plans` and `layout`
-  /// outlive the writer.
-  Status begin(const Archive &archive, const std::vector<LinearMap> &maps,
+  /// Writes all tensors of the checkpoint in `input` that are no maps and makes
+  /// room for what the maps become. Tensors keep their types. The arguments
+  /// outlive the writer. Errors also: a narrower model that its configuration
+  /// cannot say.
+  Status begin(const std::string &input, const Archive &archive,
+               const std::vector<LinearMap> &maps,
                const std::vector<MapPlan> &plans, const Layout &layout);
   /// Rounds `fitted`, which replaces map `number`, as it is stored and writes
   /// it; of channels that may be left out, once all their maps are there.
   Status take(size_t number, FittedMap &fitted);
   /// Writes configuration, plan, report and the other files of `input`;
   /// `analysis` may be null. The directory appears.
-  /// Errors also: a narrower model that cannot be read.
-  Status finish(const std::string &input, const Json &analysis,
-                const std::string &fingerprint, const CompressReport &report);
+  Status finish(const Json &analysis, const std::string &fingerprint,
+                const CompressReport &report);
 
 private:
   explicit CheckpointWriter(AtomicDirectory directory)
@@ -47,7 +48,8 @@ private:
 
   using Stored = std::vector<std::vector<std::byte>>;
 
-  Status writeConfig(const std::string &input);
+  Status writeConfig();
+  Status tryConfig(const std::vector<TensorSpec> &specs);
   /// The factors of map `number`.
   Status append(size_t number, const Stored &stored);
   /// What `group` keeps, with the consumer in hand.
@@ -57,6 +59,7 @@ private:
 
   AtomicDirectory directory;
   std::optional<SafetensorsWriter> tensors;
+  const std::string *input = nullptr;
   const Archive *archive = nullptr;
   const std::vector<LinearMap> *maps = nullptr;
   const std::vector<MapPlan> *plans = nullptr;

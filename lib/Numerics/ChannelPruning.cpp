@@ -277,7 +277,8 @@ Result<PrunedInputs> refitKept(const Matrix &weights, const Matrix &moment,
   double added = n ? damping * trace(moment) / double(n) : 0;
   auto solved = solvePositive(
       ofKept.takeColumns(kept) + added * Matrix::identity(int64_t(kept.size())),
-      multiply(ofKept, weights, Side::AsIs, Side::Transposed));
+      multiply(ofKept, weights, Side::AsIs, Side::Transposed) +
+          added * weights.takeColumns(kept).transposed());
   if (!solved)
     return solved.error();
   PrunedInputs pruned{solved->transposed(), {}};

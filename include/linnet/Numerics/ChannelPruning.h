@@ -55,8 +55,9 @@ struct PrunedInputs {
   std::vector<double> bias;
 };
 
-/// The best W' for the kept channels K, W' = W G_:K (G_KK + d I)^-1 with
-/// d = `damping` times the mean of G's diagonal. Given means, the best W' and
+/// The best W' for the kept channels K, W' = (W G_:K + d W_:K) (G_KK + d I)^-1
+/// with d = `damping` times the mean of G's diagonal: what says little of W'
+/// leaves W as it is. Given means, the best W' and
 /// b: the same with the covariance G - mu mu^T, and b = W mu - W' mu_K. Errors:
 /// sizes that disagree; channels that do not ascend or are out of range;
 /// entries that are not finite; a G_KK that is singular without damping.

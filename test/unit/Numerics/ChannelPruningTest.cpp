@@ -267,6 +267,23 @@ TEST(ChannelPruningTest, KeepsNothing) {
   expectNear(pruned.bias, taken(shiftDropped(w, {}, means)).bias, 1e-12);
 }
 
+/// Channels of which W makes nothing: the others stay as they are.
+TEST(ChannelPruningTest, DampingLeavesWhatIsRight) {
+  Matrix w = randomMatrix(4, 9, 1), x = shiftedInputs(9, 40, 2);
+  Channels kept = {0, 1, 3, 5, 8};
+  for (int64_t dropped : {2, 4, 6, 7})
+    for (int64_t r = 0; r < 4; ++r)
+      w.at(r, dropped) = 0;
+  for (double damping : {0.0, 1e-3, 0.5}) {
+    Matrix refit = taken(refitKept(w, momentOf(x), kept, {}, damping)).weights;
+    EXPECT_LE(largestDifference(refit, w.takeColumns(kept)), 1e-10);
+    PrunedInputs affine =
+        taken(refitKept(w, momentOf(x), kept, meansOf(x), damping));
+    EXPECT_LE(largestDifference(affine.weights, w.takeColumns(kept)), 1e-10);
+    expectNear(affine.bias, {0, 0, 0, 0}, 1e-10);
+  }
+}
+
 TEST(ChannelPruningTest, DampingTakesDependentChannels) {
   Matrix w = randomMatrix(3, 5, 1), x = randomMatrix(5, 2, 2);
   Channels kept = {0, 2, 3, 4};
