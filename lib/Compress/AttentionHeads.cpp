@@ -178,6 +178,7 @@ public:
   }
   Status configure(const ChannelGroup &group, const KeptUnits &kept,
                    Json &config, const std::string &file) const override;
+  std::string note(const KeptUnits &kept, const Json &config) const override;
 };
 
 /// The heads around `attention` as a group. Errors: why there is none.
@@ -273,6 +274,18 @@ Status AttentionHeads::configure(const ChannelGroup &group,
   config["num_key_value_heads"] = kept.sets;
   config["head_dim"] = group.unit();
   return {};
+}
+
+std::string AttentionHeads::note(const KeptUnits &kept,
+                                 const Json &config) const {
+  auto hidden = config.find("hidden_size");
+  if (hidden == config.end() || !hidden->is_number_integer() ||
+      hidden->get<int64_t>() % kept.units == 0)
+    return {};
+  return std::to_string(kept.units) + " heads do not divide hidden_size " +
+         std::to_string(hidden->get<int64_t>()) +
+         ", as transformers wants of some families in spite of head_dim "
+         "(llama, gemma2)";
 }
 
 const ChannelKind &attentionHeads() {

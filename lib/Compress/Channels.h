@@ -108,6 +108,10 @@ public:
   /// are not there.
   virtual Status configure(const ChannelGroup &group, const KeptUnits &kept,
                            Json &config, const std::string &file) const = 0;
+  /// What other programs may not take of that configuration; empty if all do.
+  virtual std::string note(const KeptUnits &kept, const Json &config) const {
+    return {};
+  }
 };
 
 /// Channels of MLPs, each by itself: outputs of maps that an elementwise

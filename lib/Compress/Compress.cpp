@@ -175,7 +175,12 @@ private:
                        "/config.json: expected a checkpoint without key "
                        "'linnet' to leave out channels or layers of: do that "
                        "first");
-    return layout.configure(*config, options.input + "/config.json");
+    if (Status status =
+            layout.configure(*config, options.input + "/config.json");
+        !status)
+      return status;
+    report.notes = layout.notes(*config);
+    return {};
   }
 
   Status analyse(const Budget &budget) {

@@ -58,6 +58,8 @@ static void print(const CompressReport &report) {
          static_cast<long long>(bytes), static_cast<long long>(bytesBefore));
   for (const std::string &line : report.declined)
     printf("left alone: %s\n", line.c_str());
+  for (const std::string &line : report.notes)
+    printf("note: %s\n", line.c_str());
   print("held-out windows", report.heldOut);
   print("evaluation", report.evaluated);
 }

@@ -91,6 +91,14 @@ bool replaceNumber(Json &config, llvm::ArrayRef<const char *> keys,
   return found;
 }
 
+std::vector<std::string> Layout::notes(const Json &config) const {
+  std::set<std::string> found;
+  for (const auto &[group, kept] : narrowed)
+    if (std::string note = group.kind->note(kept, config); !note.empty())
+      found.insert(std::move(note));
+  return {found.begin(), found.end()};
+}
+
 Status Layout::configure(Json &config, const std::string &file) const {
   std::set<const ChannelKind *> done;
   for (const auto &[group, kept] : narrowed)

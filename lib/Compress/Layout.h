@@ -34,6 +34,8 @@ public:
   /// Changes sizes in a configuration, which `file` names. Errors: sizes that
   /// are not there.
   Status configure(Json &config, const std::string &file) const;
+  /// What other programs may not take of that configuration.
+  std::vector<std::string> notes(const Json &config) const;
 
 private:
   std::set<int64_t> dropped;

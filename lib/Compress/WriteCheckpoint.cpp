@@ -50,7 +50,8 @@ Json writeReport(const CompressReport &report) {
                  {"of", all},
                  {"bytes", bytes},
                  {"bytes_before", bytesBefore},
-                 {"declined", report.declined}};
+                 {"declined", report.declined},
+                 {"notes", report.notes}};
   for (double error : report.layerErrors)
     result["layers"].push_back({{"error", error}});
   if (report.heldOut.tokens)

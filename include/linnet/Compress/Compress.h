@@ -147,6 +147,8 @@ struct CompressReport {
   CompressComparison heldOut, evaluated;
   /// Maps left alone and why, one line each.
   std::vector<std::string> declined;
+  /// What other programs may not take of the result, one line each.
+  std::vector<std::string> notes;
   /// Called for each map with what is done to it.
   std::function<void(std::string_view stage, std::string_view name)> progress;
 };
