@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SetVector.h"
 
 #include <algorithm>
 #include <cmath>
@@ -59,8 +60,10 @@ public:
 
   ir::LinearOp consumer;
   int64_t queryHeads = 0, keyHeads = 0;
-  /// And by how many heads their outputs stand.
-  llvm::MapVector<mlir::Operation *, int64_t> producers;
+  struct Part {
+    int64_t first, count, heads;
+  };
+  llvm::MapVector<mlir::Operation *, llvm::SmallVector<Part>> producers;
 
 private:
   static Error stands(mlir::Operation *op) {
@@ -92,10 +95,11 @@ private:
     auto [place, isFresh] = visited.insert({op, heads});
     if (!isFresh)
       return place->second == heads ? Status() : Status(stands(op));
-    if (mlir::isa<ir::LinearOp>(op)) {
-      producers[op] = heads;
-      return {};
-    }
+    if (mlir::isa<ir::LinearOp>(op))
+      return addPart(op, {0, typeOf(value).getDimSize(2), heads});
+    if (auto slice = mlir::dyn_cast<mlir::tensor::ExtractSliceOp>(op);
+        slice && typeOf(value).getRank() == 3)
+      return visitPart(slice, heads);
     if (op == attention) {
       if (heads != queryHeads)
         return stands(op);
@@ -138,13 +142,38 @@ private:
     return {};
   }
 
+  /// A part of a map's outputs.
+  Status visitPart(mlir::tensor::ExtractSliceOp slice, int64_t heads) {
+    mlir::Operation *linear = slice.getSource().getDefiningOp<ir::LinearOp>();
+    int64_t first = slice.getStaticOffsets()[2],
+            count = slice.getStaticSizes()[2];
+    if (!linear || mlir::ShapedType::isDynamic(first) ||
+        mlir::ShapedType::isDynamic(count) || slice.getStaticStrides()[2] != 1)
+      return stands(slice);
+    return addPart(linear, {first, count, heads});
+  }
+
+  Status addPart(mlir::Operation *linear, const Part &part) {
+    for (const Part &other : producers[linear])
+      if (part.first < other.first + other.count &&
+          other.first < part.first + part.count)
+        return makeError("parts of a map's outputs that overlap");
+    producers[linear].push_back(part);
+    return {};
+  }
+
   /// What is followed goes nowhere else.
   Status checkUses() const {
     if (!visited.contains(attention))
       return makeError("attention that its result does not come from alone");
+    llvm::SetVector<mlir::Operation *> ops;
     for (auto [op, heads] : visited)
+      ops.insert(op);
+    for (const auto &[op, parts] : producers)
+      ops.insert(op);
+    for (mlir::Operation *op : ops)
       for (mlir::Operation *user : op->getUsers())
-        if (user != consumer && !visited.contains(user) &&
+        if (user != consumer && !ops.contains(user) &&
             !mlir::isa<mlir::tensor::DimOp>(user))
           return makeError("'", op->getName().getStringRef().str(),
                            "' between its maps, which '",
@@ -200,12 +229,17 @@ Result<ChannelGroup> findHeads(ir::AttentionOp attention,
                      {},
                      typeOf(walk.consumer.getInput()).getShape().back(),
                      {walk.queryHeads, walk.keyHeads}};
-  for (auto [op, heads] : walk.producers) {
+  for (auto &[op, found] : walk.producers) {
     auto linear = mlir::cast<ir::LinearOp>(op);
-    std::optional<ChannelProducer> producer = layer.producer(linear);
+    llvm::sort(found,
+               [](const auto &a, const auto &b) { return a.first < b.first; });
+    std::vector<ProducerPart> parts;
+    for (auto [first, count, heads] : found)
+      parts.push_back({first, count, heads == walk.keyHeads});
+    std::optional<ChannelProducer> producer =
+        layer.producer(linear, std::move(parts));
     if (!producer)
       return isNone(linear);
-    producer->isOfSets = heads == walk.keyHeads;
     group.producers.push_back(std::move(*producer));
   }
   llvm::sort(group.producers,

@@ -17,28 +17,46 @@ namespace ir = mlir::linnet;
 // Groups
 //===----------------------------------------------------------------------===//
 
+static int64_t countParts(const ChannelProducer &producer, bool isOfSets) {
+  int64_t count = 0;
+  for (const ProducerPart &part : producer.parts)
+    if (part.isOfSets == isOfSets)
+      count += part.count;
+  return count;
+}
+
+int64_t ChannelProducer::perUnit(const KeptUnits &all) const {
+  return countParts(*this, /*isOfSets=*/false) / all.units;
+}
+
+int64_t ChannelProducer::perSet(const KeptUnits &all) const {
+  return countParts(*this, /*isOfSets=*/true) / all.sets;
+}
+
 int64_t ChannelGroup::keptOf(const ChannelProducer &producer,
                              const KeptUnits &kept) const {
-  return producer.isOfSets ? producer.rows / all.sets * kept.sets
-                           : producer.rows / all.units * kept.units;
+  return producer.rows - producer.perUnit(all) * (all.units - kept.units) -
+         producer.perSet(all) * (all.sets - kept.sets);
 }
 
 std::vector<int64_t>
 ChannelGroup::outputsFor(const ChannelProducer &producer,
                          const std::vector<int64_t> &kept) const {
-  int64_t parts = producer.isOfSets ? all.sets : all.units;
-  int64_t inputs = width / parts, outputs = producer.rows / parts;
-  std::vector<int64_t> needed;
-  int64_t last = -1;
-  for (int64_t input : kept) {
-    int64_t part = input / inputs;
-    if (part == last)
-      continue;
-    last = part;
-    for (int64_t i = 0; i < outputs; ++i)
-      needed.push_back(part * outputs + i);
+  std::vector<bool> isKept(size_t(producer.rows), true);
+  for (const auto &[first, count, isOfSets] : producer.parts) {
+    int64_t pieces = isOfSets ? all.sets : all.units;
+    int64_t inputs = width / pieces, outputs = count / pieces;
+    std::vector<bool> needed(size_t(pieces), false);
+    for (int64_t input : kept)
+      needed[size_t(input / inputs)] = true;
+    for (int64_t i = 0; i < count; ++i)
+      isKept[size_t(first + i)] = needed[size_t(i / outputs)];
   }
-  return needed;
+  std::vector<int64_t> chosen;
+  for (int64_t row = 0; row < producer.rows; ++row)
+    if (isKept[size_t(row)])
+      chosen.push_back(row);
+  return chosen;
 }
 
 LayerMaps::LayerMaps(mlir::func::FuncOp layer, int64_t number,
@@ -59,11 +77,16 @@ std::optional<size_t> LayerMaps::numberOf(ir::LinearOp linear) const {
   return place->second;
 }
 
-std::optional<ChannelProducer> LayerMaps::producer(ir::LinearOp linear) const {
+std::optional<ChannelProducer>
+LayerMaps::producer(ir::LinearOp linear,
+                    std::vector<ProducerPart> parts) const {
   std::optional<size_t> number = numberOf(linear);
   if (!number)
     return std::nullopt;
-  ChannelProducer producer{*number, found.maps[*number].rows, false, {}};
+  ChannelProducer producer{
+      *number, found.maps[*number].rows, std::move(parts), {}};
+  if (producer.parts.empty())
+    producer.parts.push_back({0, producer.rows, false});
   if (!linear.getBias())
     return producer;
   auto bias = linear.getBias().getDefiningOp<ir::WeightOp>();
@@ -152,20 +175,25 @@ public:
     KeptUnits units{kept / group.unit(), group.all.sets};
     const ChannelProducer *ofSets = nullptr;
     for (const ChannelProducer &producer : group.producers) {
-      if (!producer.isOfSets)
+      int64_t part = producer.perSet(group.all);
+      if (!part)
         continue;
-      int64_t own = keptOutputs(producer),
-              part = producer.rows / group.all.sets;
-      if (own % part)
-        return makeError(nameOf(producer.map),
-                         ": expected to keep a multiple of ", part,
+      // What is not there for units, or for neither.
+      int64_t own = keptOutputs(producer);
+      int64_t others = group.keptOf(producer, {units.units, 0});
+      if (own <= others || (own - others) % part)
+        return makeError(nameOf(producer.map), ": expected to keep ",
+                         others ? std::to_string(others) + " and " : "",
+                         "a multiple of ", part,
                          " outputs, the width of a head, but got ", own);
-      if (ofSets && units.sets != own / part)
-        return makeError(nameOf(producer.map), ": expected ", units.sets * part,
-                         " outputs, as ", nameOf(ofSets->map),
-                         " keeps as many heads, but got ", own);
+      int64_t sets = (own - others) / part;
+      if (ofSets && units.sets != sets)
+        return makeError(nameOf(producer.map), ": expected ",
+                         others + units.sets * part, " outputs, as ",
+                         nameOf(ofSets->map), " keeps as many heads, but got ",
+                         own);
       ofSets = &producer;
-      units.sets = own / part;
+      units.sets = sets;
     }
     if (int64_t most = units.sets * (group.all.units / group.all.sets);
         ofSets && (units.units % units.sets || units.units > most))

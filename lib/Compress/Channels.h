@@ -12,8 +12,8 @@
 //
 // In plans, the consumer has "kept_inputs", a producer that loses outputs
 // "kept_outputs" with the number that goes with them, and all maps of a layer
-// that goes are "dropped". How many sets are kept is what producers of sets
-// say.
+// that goes are "dropped". How many sets are kept is what producers with
+// outputs of sets say.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,19 +30,31 @@ namespace linnet::compress {
 
 class ChannelKind;
 
+struct KeptUnits {
+  int64_t units = 0, sets = 1;
+  auto operator<=>(const KeptUnits &) const = default;
+};
+
+/// Consecutive outputs of a producer, as many of which go with each unit or
+/// with each set.
+struct ProducerPart {
+  int64_t first = 0, count = 0;
+  bool isOfSets = false;
+};
+
 struct ChannelProducer {
   /// The number of the map, and its outputs.
   size_t map = 0;
   int64_t rows = 0;
-  /// Whether as many of its outputs go with each set, or with each unit.
-  bool isOfSets = false;
+  /// Ascending, apart: queries, keys and values may be of one map. Outputs
+  /// that are of none stay.
+  std::vector<ProducerPart> parts;
   /// The tensor of the bias that it adds; empty if it adds none.
   std::string bias;
-};
 
-struct KeptUnits {
-  int64_t units = 0, sets = 1;
-  auto operator<=>(const KeptUnits &) const = default;
+  /// How many outputs go with each unit, or each set, of `all`.
+  int64_t perUnit(const KeptUnits &all) const;
+  int64_t perSet(const KeptUnits &all) const;
 };
 
 struct ChannelGroup {
@@ -71,9 +83,11 @@ public:
   int64_t number() const { return layerNumber; }
   /// The number of the map that `linear` is; nothing if it is none.
   std::optional<size_t> numberOf(mlir::linnet::LinearOp linear) const;
-  /// The maps as a producer and as the consumer of a group. Nothing: no map, or
-  /// a bias that others use too.
-  std::optional<ChannelProducer> producer(mlir::linnet::LinearOp linear) const;
+  /// The map as a producer of these outputs; without parts all go with units.
+  /// Nothing: no map, or a bias that others use too.
+  std::optional<ChannelProducer>
+  producer(mlir::linnet::LinearOp linear,
+           std::vector<ProducerPart> parts = {}) const;
 
 private:
   mlir::func::FuncOp function;

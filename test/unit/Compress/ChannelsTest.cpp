@@ -104,10 +104,12 @@ public:
         return found.maps[map].name.substr(4, found.maps[map].name.size() - 11);
       };
       text += (text.empty() ? "" : ", ") + nameOf(group.consumer) + " <";
-      for (const ChannelProducer &producer : group.producers)
-        text += " " + nameOf(producer.map) + "/" +
-                std::to_string(producer.isOfSets ? group.all.sets
-                                                 : group.all.units);
+      for (const ChannelProducer &producer : group.producers) {
+        text += " " + nameOf(producer.map);
+        for (const ProducerPart &part : producer.parts)
+          text += "/" + std::to_string(part.isOfSets ? group.all.sets
+                                                     : group.all.units);
+      }
     }
     for (const auto &[kind, obstacle] : groups.obstacles)
       text += obstacle;
@@ -180,6 +182,40 @@ TEST(AttentionHeadsTest, FindsKeysThatAreValues) {
             "o < q/4 k/2");
 }
 
+/// `rows` outputs of %f from `first` on.
+std::string part(const std::string &name, int64_t first, int64_t rows) {
+  return "%" + name + " = tensor.extract_slice %f[0, 0, " +
+         std::to_string(first) + "] [%b, %t, " + std::to_string(rows) +
+         "] [1, 1, 1] : tensor<?x?x50xf32> to " + tensorOf(rows) + "\n";
+}
+
+TEST(AttentionHeadsTest, FindsPartsOfOneMap) {
+  Layer layer(mapOf("f", 50) + part("v", 36, 12) + part("k", 24, 12) +
+              part("q", 0, 24) + kSplits + attend() + mapOf("o", 24, "m"));
+  EXPECT_EQ(layer.headGroups(), "o < f/4/2/2");
+  ASSERT_EQ(layer.heads.groups.size(), 1u);
+  const ChannelGroup &group = layer.heads.groups.front();
+  // Head 1 with key head 0; the last two outputs are of none.
+  Channels outputs = {6,  7,  8,  9,  10, 11, 24, 25, 26, 27,
+                      28, 29, 36, 37, 38, 39, 40, 41, 48, 49};
+  EXPECT_EQ(group.outputsFor(group.producers.front(), {6, 7, 8, 9, 10, 11}),
+            outputs);
+  EXPECT_EQ(group.keptOf(group.producers.front(), {1, 1}), 20);
+}
+
+TEST(AttentionHeadsTest, DeclinesPartsThatOthersUse) {
+  EXPECT_EQ(headsOf(mapOf("f", 50) + part("v", 35, 12) + part("k", 24, 12) +
+                    part("q", 0, 24) + kSplits + attend()),
+            "layer 3: parts of a map's outputs that overlap");
+  EXPECT_EQ(Layer(mapOf("f", 50) + part("v", 36, 12) + part("k", 24, 12) +
+                  part("q", 0, 24) + part("z", 0, 24) + kSplits + attend() +
+                  mapOf("u", 24, "m") +
+                  "%o = arith.addf %u, %z : tensor<?x?x24xf32>\n")
+                .headGroups(),
+            "layer 3: 'linnet.linear' between its maps, which "
+            "'tensor.extract_slice' uses too");
+}
+
 TEST(AttentionHeadsTest, DeclinesWhatMixesHeads) {
   std::string norm =
       "%w = linnet.weight \"l.{}.norm.weight\"[%n] : tensor<24xf32>\n"
@@ -189,8 +225,10 @@ TEST(AttentionHeadsTest, DeclinesWhatMixesHeads) {
                 .headGroups(),
             "layer 3: 'linnet.norm' between its maps, which is not known to "
             "act on each head alone");
+  // A part of what an elementwise function makes.
   std::string slice =
-      "%q = tensor.extract_slice %f[0, 0, 0] [%b, %t, 24] [1, 1, 1] : "
+      "%s = linnet.activation silu %f : tensor<?x?x48xf32>\n"
+      "%q = tensor.extract_slice %s[0, 0, 0] [%b, %t, 24] [1, 1, 1] : "
       "tensor<?x?x48xf32> to tensor<?x?x24xf32>\n";
   EXPECT_EQ(
       headsOf(mapOf("f", 48) + slice + kKeys + kValues + kSplits + attend()),
@@ -258,7 +296,7 @@ TEST(AttentionHeadsTest, LeavesMlpsAlone) {
 TEST(ChannelGroupTest, OutputsFollowInputs) {
   // 6 heads of 2 for 3 key heads; q of 4 and v of 5 outputs for each.
   ChannelGroup group{nullptr, 0, {}, 12, {6, 3}};
-  ChannelProducer q{1, 24, false, {}}, v{2, 15, true, {}};
+  ChannelProducer q{1, 24, {{0, 24, false}}, {}}, v{2, 15, {{0, 15, true}}, {}};
   EXPECT_EQ(group.unit(), 2);
   EXPECT_EQ(group.keptOf(q, {2, 2}), 8);
   EXPECT_EQ(group.keptOf(v, {2, 2}), 10);
@@ -271,6 +309,11 @@ TEST(ChannelGroupTest, OutputsFollowInputs) {
             (Channels{0, 1, 2, 3, 4, 10, 11, 12, 13, 14}));
   // Two heads of one.
   EXPECT_EQ(group.outputsFor(v, {4, 5, 6, 7}), (Channels{5, 6, 7, 8, 9}));
+  // Queries, something else, keys.
+  ChannelProducer fused{3, 11, {{0, 6, false}, {8, 3, true}}, {}};
+  EXPECT_EQ(group.keptOf(fused, {2, 1}), 2 + 2 + 1);
+  EXPECT_EQ(group.keptOf(fused, group.all), 11);
+  EXPECT_EQ(group.outputsFor(fused, kept), (Channels{1, 4, 6, 7, 8, 10}));
 }
 
 //===----------------------------------------------------------------------===//
