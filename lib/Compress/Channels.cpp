@@ -2,12 +2,10 @@
 
 #include "Channels.h"
 
-#include "linnet/Numerics/ChannelPruning.h"
 #include "linnet/Support/Quote.h"
 
 #include "llvm/ADT/STLExtras.h"
 
-#include <cmath>
 #include <map>
 #include <set>
 
@@ -19,123 +17,266 @@ namespace ir = mlir::linnet;
 // Groups
 //===----------------------------------------------------------------------===//
 
-std::vector<ChannelGroup> findChannelGroups(mlir::ModuleOp module,
-                                            const LinearMaps &found) {
-  std::map<std::string, size_t> numbers;
+static int64_t countParts(const ChannelProducer &producer, bool isOfSets) {
+  int64_t count = 0;
+  for (const ProducerPart &part : producer.parts)
+    if (part.isOfSets == isOfSets)
+      count += part.count;
+  return count;
+}
+
+int64_t ChannelProducer::perUnit(const KeptUnits &all) const {
+  return countParts(*this, /*isOfSets=*/false) / all.units;
+}
+
+int64_t ChannelProducer::perSet(const KeptUnits &all) const {
+  return countParts(*this, /*isOfSets=*/true) / all.sets;
+}
+
+int64_t ChannelGroup::keptOf(const ChannelProducer &producer,
+                             const KeptUnits &kept) const {
+  return producer.rows - producer.perUnit(all) * (all.units - kept.units) -
+         producer.perSet(all) * (all.sets - kept.sets);
+}
+
+std::vector<int64_t>
+ChannelGroup::outputsFor(const ChannelProducer &producer,
+                         const std::vector<int64_t> &kept) const {
+  std::vector<bool> isKept(size_t(producer.rows), true);
+  for (const auto &[first, count, isOfSets] : producer.parts) {
+    int64_t pieces = isOfSets ? all.sets : all.units;
+    int64_t inputs = width / pieces, outputs = count / pieces;
+    std::vector<bool> needed(size_t(pieces), false);
+    for (int64_t input : kept)
+      needed[size_t(input / inputs)] = true;
+    for (int64_t i = 0; i < count; ++i)
+      isKept[size_t(first + i)] = needed[size_t(i / outputs)];
+  }
+  std::vector<int64_t> chosen;
+  for (int64_t row = 0; row < producer.rows; ++row)
+    if (isKept[size_t(row)])
+      chosen.push_back(row);
+  return chosen;
+}
+
+LayerMaps::LayerMaps(mlir::func::FuncOp layer, int64_t number,
+                     const LinearMaps &found)
+    : function(layer), layerNumber(number), found(found) {
   for (size_t i = 0; i < found.maps.size(); ++i)
     numbers[found.maps[i].name] = i;
-  std::vector<ChannelGroup> groups;
-  for (auto [number, layer] : llvm::enumerate(layersOf(module))) {
-    // The map of an operation, if there is one.
-    auto mapOf = [&, layer = int64_t(number)](ir::LinearOp linear) {
-      std::string ignored;
-      auto weight = linear.getFactors()[0].getDefiningOp<ir::WeightOp>();
-      if (!weight || findMap(weight, ignored) != linear)
-        return numbers.end();
-      return numbers.find(ir::resolveWeightKey(weight.getKey(), layer));
-    };
-    layer.walk([&, layer = int64_t(number)](ir::LinearOp consumer) {
-      auto place = mapOf(consumer);
-      if (place == numbers.end())
-        return;
-      ChannelGroup group{
-          place->second, {}, {}, found.maps[place->second].columns};
-      for (mlir::Operation *op : producersOf(consumer.getInput())) {
-        auto producer = mlir::cast<ir::LinearOp>(op);
-        auto own = mapOf(producer);
-        if (own == numbers.end())
-          return;
-        group.producers.push_back(own->second);
-        if (!producer.getBias())
-          continue;
-        auto bias = producer.getBias().getDefiningOp<ir::WeightOp>();
-        if (!bias || !bias->hasOneUse())
-          return;
-        group.biases.push_back(ir::resolveWeightKey(bias.getKey(), layer));
-      }
-      if (!group.producers.empty())
-        groups.push_back(std::move(group));
-    });
-  }
+}
+
+std::optional<size_t> LayerMaps::numberOf(ir::LinearOp linear) const {
+  std::string ignored;
+  auto weight = linear.getFactors()[0].getDefiningOp<ir::WeightOp>();
+  if (!weight || findMap(weight, ignored) != linear)
+    return std::nullopt;
+  auto place = numbers.find(ir::resolveWeightKey(weight.getKey(), layerNumber));
+  if (place == numbers.end())
+    return std::nullopt;
+  return place->second;
+}
+
+std::optional<ChannelProducer>
+LayerMaps::producer(ir::LinearOp linear,
+                    std::vector<ProducerPart> parts) const {
+  std::optional<size_t> number = numberOf(linear);
+  if (!number)
+    return std::nullopt;
+  ChannelProducer producer{
+      *number, found.maps[*number].rows, std::move(parts), {}};
+  if (producer.parts.empty())
+    producer.parts.push_back({0, producer.rows, false});
+  if (!linear.getBias())
+    return producer;
+  auto bias = linear.getBias().getDefiningOp<ir::WeightOp>();
+  if (!bias || !bias->hasOneUse())
+    return std::nullopt;
+  producer.bias = ir::resolveWeightKey(bias.getKey(), layerNumber);
+  return producer;
+}
+
+static const ChannelKind *const kKinds[] = {&mlpChannels(), &attentionHeads()};
+
+ChannelGroups findChannelGroups(mlir::ModuleOp module,
+                                const LinearMaps &found) {
+  ChannelGroups groups;
+  for (auto [number, layer] : llvm::enumerate(layersOf(module)))
+    for (const ChannelKind *kind : kKinds)
+      kind->find(LayerMaps(layer, int64_t(number), found), groups);
   return groups;
 }
 
-Result<std::vector<MapPlan>>
-planChannels(const std::vector<ChannelGroup> &groups, size_t maps, double share,
-             int64_t multiple) {
-  if (groups.empty())
-    return makeError("--keep-channels: expected layers with channels between "
-                     "two maps, but there are none");
-  int64_t width = groups.front().width;
-  for (const ChannelGroup &group : groups)
-    if (group.width != width)
-      return makeError("--keep-channels: expected as many channels in all "
-                       "layers, but got ",
-                       width, " and ", group.width);
-  int64_t kept =
-      std::llround(share * double(width) / double(multiple)) * multiple;
-  kept = std::clamp<int64_t>(kept, 1, width);
+//===----------------------------------------------------------------------===//
+// Plans
+//===----------------------------------------------------------------------===//
+
+Result<std::vector<MapPlan>> planChannels(const ChannelGroups &found,
+                                          size_t maps,
+                                          const CompressOptions &options) {
   std::vector<MapPlan> plans(maps);
-  for (const ChannelGroup &group : groups) {
-    plans[group.consumer] = {keptInputsStructure(), {{"kept", kept}}};
-    for (size_t producer : group.producers)
-      plans[producer] = {keptOutputsStructure(), {{"kept", kept}}};
+  for (const ChannelKind *kind : kKinds) {
+    if (!kind->isAsked(options))
+      continue;
+    if (auto obstacle = found.obstacles.find(kind);
+        obstacle != found.obstacles.end())
+      return makeError(kind->flags(), ": expected ", kind->noun(),
+                       " in all layers that have them, but got ",
+                       obstacle->second);
+    const ChannelGroup *first = nullptr;
+    for (const ChannelGroup &group : found.groups) {
+      if (group.kind != kind)
+        continue;
+      if (!first)
+        first = &group;
+      if (group.width != first->width || group.all != first->all)
+        return makeError(kind->flags(), ": expected as many ", kind->noun(),
+                         " in all layers, but got ", first->width, " and ",
+                         group.width);
+      Result<KeptUnits> kept = kind->plan(group, options);
+      if (!kept)
+        return kept.error();
+      plans[group.consumer] = {keptInputsStructure(),
+                               {{"kept", kept->units * group.unit()}}};
+      for (const ChannelProducer &producer : group.producers)
+        if (int64_t own = group.keptOf(producer, *kept); own < producer.rows)
+          plans[producer.map] = {keptOutputsStructure(), {{"kept", own}}};
+    }
+    if (!first)
+      return makeError(kind->flags(), ": expected layers with ", kind->noun(),
+                       ", but there are none");
   }
   return plans;
 }
 
 /// How many channels `plan` keeps of a map with `width`; `structure` is the one
 /// that leaves some out.
-static int64_t keptOf(const MapPlan &plan, const MapStructure &structure,
+static int64_t keptBy(const MapPlan &plan, const MapStructure &structure,
                       int64_t width) {
   return plan.structure == &structure ? plan.numbers.at("kept") : width;
 }
 
-static Status checkGroups(const std::vector<LinearMap> &maps,
-                          const std::vector<MapPlan> &plans,
-                          const std::vector<ChannelGroup> &groups) {
-  std::set<size_t> grouped;
-  bool isNarrowed = false;
-  std::map<int64_t, std::string> counts;
-  for (const ChannelGroup &group : groups) {
+namespace {
+
+/// What the plans of a group's maps keep, if they agree.
+class GroupCheck {
+public:
+  GroupCheck(const ChannelGroup &group, const std::vector<LinearMap> &maps,
+             const std::vector<MapPlan> &plans)
+      : group(group), maps(maps), plans(plans) {}
+
+  Result<KeptUnits> run() const {
     int64_t kept =
-        keptOf(plans[group.consumer], keptInputsStructure(), group.width);
-    grouped.insert(group.consumer);
-    for (size_t producer : group.producers) {
-      grouped.insert(producer);
-      int64_t own =
-          keptOf(plans[producer], keptOutputsStructure(), group.width);
-      isNarrowed |= own < group.width;
-      if (own != kept)
-        return makeError(quoteName(maps[producer].name), ": expected ", kept,
-                         " outputs, the inputs that ",
-                         quoteName(maps[group.consumer].name),
-                         " keeps, but got ", own);
+        keptBy(plans[group.consumer], keptInputsStructure(), group.width);
+    if (kept % group.unit())
+      return makeError(nameOf(group.consumer),
+                       ": expected to keep a multiple of ", group.unit(),
+                       " inputs, the width of a head, but got ", kept);
+    KeptUnits units{kept / group.unit(), group.all.sets};
+    const ChannelProducer *ofSets = nullptr;
+    for (const ChannelProducer &producer : group.producers) {
+      int64_t part = producer.perSet(group.all);
+      if (!part)
+        continue;
+      // What is not there for units, or for neither.
+      int64_t own = keptOutputs(producer);
+      int64_t others = group.keptOf(producer, {units.units, 0});
+      if (own <= others || (own - others) % part)
+        return makeError(nameOf(producer.map), ": expected to keep ",
+                         others ? std::to_string(others) + " and " : "",
+                         "a multiple of ", part,
+                         " outputs, the width of a head, but got ", own);
+      int64_t sets = (own - others) / part;
+      if (ofSets && units.sets != sets)
+        return makeError(nameOf(producer.map), ": expected ",
+                         others + units.sets * part, " outputs, as ",
+                         nameOf(ofSets->map), " keeps as many heads, but got ",
+                         own);
+      ofSets = &producer;
+      units.sets = sets;
     }
-    if (plans[group.consumer].structure != &droppedStructure())
-      counts[kept] = maps[group.consumer].name;
+    if (int64_t most = units.sets * (group.all.units / group.all.sets);
+        ofSets && (units.units % units.sets || units.units > most))
+      return makeError(nameOf(group.consumer), ": expected a multiple of ",
+                       units.sets * group.unit(), " inputs, at most ",
+                       most * group.unit(), ", for the ", units.sets,
+                       " heads that ", nameOf(ofSets->map), " keeps, but got ",
+                       kept);
+    for (const ChannelProducer &producer : group.producers)
+      if (int64_t needed = group.keptOf(producer, units);
+          keptOutputs(producer) != needed)
+        return makeError(nameOf(producer.map), ": expected ", needed,
+                         " outputs, for the inputs that ",
+                         nameOf(group.consumer), " keeps, but got ",
+                         keptOutputs(producer));
+    return units;
   }
-  // As they are, layers may have what widths they like.
-  if (isNarrowed && counts.size() > 1)
-    return makeError(quoteName(counts.rbegin()->second), ": expected ",
-                     counts.begin()->first, " kept inputs, as ",
-                     quoteName(counts.begin()->second),
-                     " has (configurations have one width for all layers), but "
-                     "got ",
-                     counts.rbegin()->first);
-  for (size_t i = 0; i < maps.size(); ++i)
-    if (!grouped.count(i) && (plans[i].structure == &keptInputsStructure() ||
-                              plans[i].structure == &keptOutputsStructure()))
+
+private:
+  std::string nameOf(size_t map) const { return quoteName(maps[map].name); }
+  int64_t keptOutputs(const ChannelProducer &producer) const {
+    return keptBy(plans[producer.map], keptOutputsStructure(), producer.rows);
+  }
+
+  const ChannelGroup &group;
+  const std::vector<LinearMap> &maps;
+  const std::vector<MapPlan> &plans;
+};
+
+} // namespace
+
+static Status resolveGroups(const std::vector<LinearMap> &maps,
+                            std::vector<MapPlan> &plans,
+                            const std::vector<ChannelGroup> &groups) {
+  std::set<size_t> consumers, producers;
+  std::set<const ChannelKind *> narrowed;
+  std::map<std::pair<const ChannelKind *, KeptUnits>, size_t> counts;
+  for (const ChannelGroup &group : groups) {
+    Result<KeptUnits> kept = GroupCheck(group, maps, plans).run();
+    if (!kept)
+      return kept.error();
+    consumers.insert(group.consumer);
+    for (const ChannelProducer &producer : group.producers)
+      producers.insert(producer.map);
+    MapPlan &plan = plans[group.consumer];
+    if (plan.structure == &droppedStructure())
+      continue;
+    if (*kept != group.all)
+      narrowed.insert(group.kind);
+    counts.try_emplace({group.kind, *kept}, group.consumer);
+    if (plan.structure == &keptInputsStructure() &&
+        group.all != KeptUnits{group.width, 1})
+      plan.numbers.insert({{"unit", group.unit()},
+                           {"sets", group.all.sets},
+                           {"kept_sets", kept->sets}});
+  }
+  for (size_t i = 0; i < maps.size(); ++i) {
+    bool isConsumer = plans[i].structure == &keptInputsStructure();
+    if ((isConsumer || plans[i].structure == &keptOutputsStructure()) &&
+        !(isConsumer ? consumers : producers).count(i))
       return makeError(quoteName(maps[i].name),
                        ": expected a map at channels that other maps alone "
                        "share for '",
                        plans[i].structure->name(), "'");
+  }
+  // As they are, layers may have what widths they like.
+  for (auto one = counts.begin(), next = one; one != counts.end(); one = next)
+    if (++next != counts.end() && next->first.first == one->first.first &&
+        narrowed.count(one->first.first)) {
+      auto [kind, fewer] = one->first;
+      return makeError(quoteName(maps[next->second].name), ": expected ",
+                       kind->describe(fewer), ", as ",
+                       quoteName(maps[one->second].name),
+                       " has (configurations have one width for all layers), "
+                       "but got ",
+                       kind->describe(next->first.second));
+    }
   return {};
 }
 
-Status checkNarrowing(const std::vector<LinearMap> &maps,
-                      const std::vector<MapPlan> &plans,
-                      const std::vector<ChannelGroup> &groups) {
+Status resolveNarrowing(const std::vector<LinearMap> &maps,
+                        std::vector<MapPlan> &plans,
+                        const std::vector<ChannelGroup> &groups) {
   std::map<int64_t, const LinearMap *> dropped, kept;
   for (size_t i = 0; i < maps.size(); ++i)
     (plans[i].structure == &droppedStructure() ? dropped
@@ -148,138 +289,17 @@ Status checkNarrowing(const std::vector<LinearMap> &maps,
                        " of the same layer has");
   if (kept.empty())
     return makeError("expected a layer that is not dropped");
-  return checkGroups(maps, plans, groups);
+  return resolveGroups(maps, plans, groups);
 }
 
-//===----------------------------------------------------------------------===//
-// Structures
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// A map with some of its inputs, the others' columns being zeros.
-class NarrowMap : public PlainMap {
-public:
-  NarrowMap(Matrix matrix, std::vector<int64_t> kept)
-      : PlainMap(std::move(matrix)), kept(std::move(kept)) {}
-  const std::vector<int64_t> *keptInputs() const override { return &kept; }
-
-private:
-  std::vector<int64_t> kept;
-};
-
-/// Matrices without some rows or columns.
-class NarrowStructure : public MapStructure {
-public:
-  explicit NarrowStructure(bool isConsumer) : isConsumer(isConsumer) {}
-
-  std::string_view name() const override {
-    return isConsumer ? "kept_inputs" : "kept_outputs";
-  }
-  std::vector<std::string> keys() const override { return {"kept"}; }
-  Status check(const LinearMap &map,
-               const PlanNumbers &numbers) const override {
-    int64_t most = isConsumer ? map.columns : map.rows;
-    if (numbers.at("kept") < 1 || numbers.at("kept") > most)
-      return makeError("key 'kept': expected 1 to ", most, ", but got ",
-                       numbers.at("kept"));
-    return {};
-  }
-  std::vector<PlanNumbers> candidates(const LinearMap &,
-                                      const CompressOptions &) const override {
-    return {};
-  }
-  FitResult fit(const Matrix &target, const FitInputs &inputs,
-                const PlanNumbers &numbers) const override;
-  int64_t parameters(const LinearMap &map,
-                     const PlanNumbers &numbers) const override {
-    return (isConsumer ? map.rows : map.columns) * numbers.at("kept");
-  }
-  std::vector<TensorSpec> factors(const LinearMap &map,
-                                  const PlanNumbers &numbers) const override {
-    LinearMap narrow = map;
-    (isConsumer ? narrow.columns : narrow.rows) = numbers.at("kept");
-    return denseStructure().factors(narrow, {});
-  }
-
-private:
-  bool isConsumer;
-};
-
-/// The squared norm of each column.
-std::vector<double> columnEnergies(const Matrix &w) {
-  std::vector<double> energies(size_t(w.columns()), 0.0);
-  for (int64_t r = 0; r < w.rows(); ++r)
-    for (int64_t c = 0; c < w.columns(); ++c)
-      energies[size_t(c)] += w.at(r, c) * w.at(r, c);
-  return energies;
-}
-
-FitResult NarrowStructure::fit(const Matrix &target, const FitInputs &inputs,
-                               const PlanNumbers &numbers) const {
-  // Which outputs go is known with the consumer.
-  if (!isConsumer)
-    return denseStructure().fit(target, inputs, {});
-  int64_t count = numbers.at("kept");
-  Result<std::vector<int64_t>> kept =
-      inputs.areIndependent()
-          ? keepLargest(columnEnergies(target), count)
-          : keepByBrainSurgeon(target, inputs.moment(), count);
-  if (!kept)
-    return kept.error();
-  Matrix whole(target.rows(), target.columns());
-  Matrix narrow;
-  if (!inputs.areIndependent()) {
-    Result<PrunedInputs> refit = refitKept(target, inputs.moment(), *kept);
-    if (!refit)
-      return refit.error();
-    narrow = std::move(refit->weights);
-  }
-  for (int64_t r = 0; r < target.rows(); ++r)
-    for (size_t k = 0; k < kept->size(); ++k)
-      whole.at(r, (*kept)[k]) =
-          narrow.size() ? narrow.at(r, int64_t(k)) : target.at(r, (*kept)[k]);
-  return std::unique_ptr<FittedMap>(
-      std::make_unique<NarrowMap>(std::move(whole), kept.take()));
-}
-
-/// A map of a layer that is not there any more.
-class DroppedStructure : public MapStructure {
-public:
-  std::string_view name() const override { return "dropped"; }
-  std::vector<PlanNumbers> candidates(const LinearMap &,
-                                      const CompressOptions &) const override {
-    return {};
-  }
-  FitResult fit(const Matrix &target, const FitInputs &,
-                const PlanNumbers &) const override {
-    return std::unique_ptr<FittedMap>(
-        std::make_unique<PlainMap>(Matrix(target.rows(), target.columns())));
-  }
-  int64_t parameters(const LinearMap &, const PlanNumbers &) const override {
-    return 0;
-  }
-  std::vector<TensorSpec> factors(const LinearMap &,
-                                  const PlanNumbers &) const override {
-    return {};
-  }
-};
-
-} // namespace
-
-const MapStructure &keptInputsStructure() {
-  static const NarrowStructure structure(/*isConsumer=*/true);
-  return structure;
-}
-
-const MapStructure &keptOutputsStructure() {
-  static const NarrowStructure structure(/*isConsumer=*/false);
-  return structure;
-}
-
-const MapStructure &droppedStructure() {
-  static const DroppedStructure structure;
-  return structure;
+std::optional<KeptUnits> keptUnits(const ChannelGroup &group,
+                                   const std::vector<MapPlan> &plans) {
+  const MapPlan &plan = plans[group.consumer];
+  if (plan.structure != &keptInputsStructure())
+    return std::nullopt;
+  auto sets = plan.numbers.find("kept_sets");
+  return KeptUnits{plan.numbers.at("kept") / group.unit(),
+                   sets == plan.numbers.end() ? group.all.sets : sets->second};
 }
 
 } // namespace linnet::compress

@@ -13,24 +13,27 @@ namespace linnet {
 using namespace compress;
 
 static Status checkNarrowOptions(const CompressOptions &options) {
-  if (!(options.keepChannels > 0 && options.keepChannels <= 1))
-    return makeError(
-        "--keep-channels: expected above 0 and at most 1, but got ",
-        options.keepChannels);
+  for (auto [flag, share] : {std::pair("--keep-channels", options.keepChannels),
+                             {"--keep-heads", options.keepHeads},
+                             {"--keep-kv-groups", options.keepKvGroups}})
+    if (!(share > 0 && share <= 1))
+      return makeError(flag, ": expected above 0 and at most 1, but got ",
+                       share);
   if (options.dropLayers < 0)
     return makeError("--drop-layers: expected at least 0, but got ",
                      options.dropLayers);
-  if (isNarrowed(options) && !(options.budget.empty() && options.plan.empty()))
-    return makeError("--keep-channels and --drop-layers: expected neither "
-                     "--budget nor --plan with them (compress the result in a "
-                     "second run)");
-  if (isNarrowed(options) && options.structures != CompressOptions().structures)
-    return makeError("--keep-channels and --drop-layers: expected no "
-                     "--structure with them (compress the result in a second "
-                     "run)");
-  if (isNarrowed(options) && options.calibration.empty())
-    return makeError(
-        "--keep-channels and --drop-layers: expected --calibration with them");
+  if (!isNarrowed(options))
+    return {};
+  constexpr const char *flags =
+      "--keep-channels, --keep-heads, --keep-kv-groups and --drop-layers";
+  if (!(options.budget.empty() && options.plan.empty()))
+    return makeError(flags, ": expected neither --budget nor --plan with them "
+                            "(compress the result in a second run)");
+  if (options.structures != CompressOptions().structures)
+    return makeError(flags, ": expected no --structure with them (compress the "
+                            "result in a second run)");
+  if (options.calibration.empty())
+    return makeError(flags, ": expected --calibration with them");
   return {};
 }
 

@@ -7,9 +7,10 @@
 
 namespace linnet::compress {
 
-/// Whether channels or layers are left out.
+/// Whether channels, heads or layers are left out.
 inline bool isNarrowed(const CompressOptions &options) {
-  return options.keepChannels < 1 || options.dropLayers > 0;
+  return options.keepChannels < 1 || options.keepHeads < 1 ||
+         options.keepKvGroups < 1 || options.dropLayers > 0;
 }
 
 /// Errors: numbers out of range, structures that there are not, options that

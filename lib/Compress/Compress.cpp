@@ -37,14 +37,13 @@ public:
       return status;
     if (Status status = plan(); !status)
       return status;
-    if (Status status = narrow(); !status)
-      return status;
-    if (Status status = writer.begin(archive, found.maps, plans, layout);
+    if (Status status =
+            writer.begin(options.input, archive, found.maps, plans, layout);
         !status)
       return status;
     if (Status status = runner ? refit() : fitMatrices(); !status)
       return status;
-    if (Status status = writer.finishModel(options.input); !status)
+    if (Status status = writer.finishModel(); !status)
       return status;
     if (Status status = timeModels(); !status)
       return status;
@@ -130,6 +129,8 @@ private:
     if (isNarrowed(options))
       if (Status status = planNarrowing(); !status)
         return status;
+    if (Status status = narrow(); !status)
+      return status;
     for (size_t i = 0; i < plans.size(); ++i) {
       const LinearMap &map = found.maps[i];
       const auto &[structure, numbers] = plans[i];
@@ -143,14 +144,11 @@ private:
 
   /// Which channels and layers are left.
   Status planNarrowing() {
-    if (options.keepChannels < 1) {
-      Result<std::vector<MapPlan>> planned =
-          planChannels(groups, found.maps.size(), options.keepChannels,
-                       options.rankMultiple);
-      if (!planned)
-        return planned.error();
-      plans = planned.take();
-    }
+    Result<std::vector<MapPlan>> planned =
+        planChannels(groups, found.maps.size(), options);
+    if (!planned)
+      return planned.error();
+    plans = planned.take();
     if (options.dropLayers == 0)
       return {};
     Result<std::vector<DroppedLayer>> chosen = chooseLayers(
@@ -177,9 +175,10 @@ private:
 
   /// What the plans leave of the model.
   Status narrow() {
-    if (Status status = checkNarrowing(found.maps, plans, groups); !status)
+    if (Status status = resolveNarrowing(found.maps, plans, groups.groups);
+        !status)
       return status;
-    layout = Layout(*module, found.maps, plans, groups);
+    layout = Layout(*module, found.maps, plans, groups.groups);
     if (!layout.isChanged())
       return {};
     Result<Json> config = readJsonFile(options.input + "/config.json");
@@ -190,7 +189,12 @@ private:
                        "/config.json: expected a checkpoint without key "
                        "'linnet' to leave out channels or layers of: do that "
                        "first");
-    return layout.configure(*config, options.input + "/config.json");
+    if (Status status =
+            layout.configure(*config, options.input + "/config.json");
+        !status)
+      return status;
+    report.notes = layout.notes(*config);
+    return {};
   }
 
   Status analyse(const Budget &budget) {
@@ -327,7 +331,7 @@ private:
   std::optional<TapRunner> runner;
   Json analysis;
   std::vector<MapPlan> plans;
-  std::vector<ChannelGroup> groups;
+  ChannelGroups groups;
   Layout layout;
 };
 

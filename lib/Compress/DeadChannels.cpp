@@ -73,10 +73,11 @@ public:
       edits.keep(found.maps[number].name, outputs == outIn ? 0 : 1, kept);
     };
     side(group.consumer, /*outputs=*/false);
-    for (size_t producer : group.producers)
-      side(producer, /*outputs=*/true);
-    for (const std::string &name : group.biases)
-      edits.keep(name, 0, kept);
+    for (const ChannelProducer &producer : group.producers) {
+      side(producer.map, /*outputs=*/true);
+      if (!producer.bias.empty())
+        edits.keep(producer.bias, 0, kept);
+    }
   }
 
 private:

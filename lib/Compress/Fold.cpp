@@ -116,14 +116,16 @@ private:
     }
     LinearMaps found = findLinearMaps(*module, archive);
     std::map<int64_t, std::vector<ChannelGroup>> widths;
-    for (ChannelGroup &group : findChannelGroups(*module, found))
-      widths[group.width].push_back(std::move(group));
+    for (ChannelGroup &group : findChannelGroups(*module, found).groups)
+      if (group.kind == &mlpChannels())
+        widths[group.width].push_back(std::move(group));
     if (widths.empty())
       declined.insert("dead channels: no layer has channels between two maps");
     for (const auto &[width, groups] : widths) {
       // Fewer must be something that a configuration can say.
       Json trial = config;
-      if (Status status = configure(trial, found, groups, width - 1); !status) {
+      if (Status status = configure(trial, groups.front(), width - 1);
+          !status) {
         declined.insert("channels before " +
                         found.maps[groups.front().consumer].name + ": " +
                         status.error().str());
@@ -138,18 +140,14 @@ private:
       report.notes.push_back(
           "dead channels left out: " + std::to_string(*dropped) + " of " +
           std::to_string(width) + " in each layer");
-      return configure(config, found, groups, width - *dropped);
+      return configure(config, groups.front(), width - *dropped);
     }
     return {};
   }
 
-  Status configure(Json &changed, const LinearMaps &found,
-                   const std::vector<ChannelGroup> &groups, int64_t kept) {
-    std::vector<MapPlan> plans(found.maps.size());
-    for (const ChannelGroup &group : groups)
-      plans[group.consumer] = {keptInputsStructure(), {{"kept", kept}}};
-    return Layout(*module, found.maps, plans, groups)
-        .configure(changed, configFile());
+  Status configure(Json &changed, const ChannelGroup &group,
+                   int64_t kept) const {
+    return group.kind->configure(group, {kept, 1}, changed, configFile());
   }
 
   Status writeTensors() {

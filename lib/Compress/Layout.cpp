@@ -27,12 +27,8 @@ Layout::Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
     if (plans[i].structure == &droppedStructure())
       dropped.insert(maps[i].layer);
   for (const ChannelGroup &group : groups) {
-    const MapPlan &plan = plans[group.consumer];
-    if (plan.structure != &keptInputsStructure())
-      continue;
-    narrowed.push_back(group);
-    width = group.width;
-    kept = plan.numbers.at("kept");
+    if (std::optional<KeptUnits> kept = keptUnits(group, plans))
+      narrowed.push_back({group, *kept});
   }
 }
 
@@ -57,29 +53,32 @@ std::string Layout::nameOf(const std::string &name) const {
 }
 
 std::optional<int64_t> Layout::keptOfBias(const std::string &name) const {
-  for (const ChannelGroup &group : narrowed)
-    if (llvm::is_contained(group.biases, name))
-      return kept;
+  for (const auto &[group, kept] : narrowed)
+    for (const ChannelProducer &producer : group.producers)
+      if (int64_t own = group.keptOf(producer, kept);
+          producer.bias == name && own < producer.rows)
+        return own;
   return std::nullopt;
 }
 
-const ChannelGroup *Layout::producedGroup(size_t number) const {
-  for (const ChannelGroup &group : narrowed)
-    if (llvm::is_contained(group.producers, number))
-      return &group;
-  return nullptr;
+bool Layout::isProduced(size_t number) const {
+  for (const auto &[group, kept] : narrowed)
+    for (const ChannelProducer &producer : group.producers)
+      if (producer.map == number &&
+          group.keptOf(producer, kept) < producer.rows)
+        return true;
+  return false;
 }
 
 const ChannelGroup *Layout::consumedGroup(size_t number) const {
-  for (const ChannelGroup &group : narrowed)
+  for (const auto &[group, kept] : narrowed)
     if (group.consumer == number)
       return &group;
   return nullptr;
 }
 
-/// Replaces `before` under each of `keys` that has it. Whether one had.
-static bool replaceNumber(Json &config, llvm::ArrayRef<const char *> keys,
-                          int64_t before, int64_t after) {
+bool replaceNumber(Json &config, llvm::ArrayRef<const char *> keys,
+                   int64_t before, int64_t after) {
   bool found = false;
   for (const char *key : keys) {
     auto entry = config.find(key);
@@ -92,16 +91,21 @@ static bool replaceNumber(Json &config, llvm::ArrayRef<const char *> keys,
   return found;
 }
 
+std::vector<std::string> Layout::notes(const Json &config) const {
+  std::set<std::string> found;
+  for (const auto &[group, kept] : narrowed)
+    if (std::string note = group.kind->note(kept, config); !note.empty())
+      found.insert(std::move(note));
+  return {found.begin(), found.end()};
+}
+
 Status Layout::configure(Json &config, const std::string &file) const {
-  if (!narrowed.empty() && kept != width &&
-      !replaceNumber(config, {"intermediate_size", "ffn_dim", "n_inner"}, width,
-                     kept)) {
-    // GPT-2's width goes without saying.
-    if (!config.contains("n_embd"))
-      return makeError(file, ": key 'intermediate_size': expected ", width,
-                       ", the channels that are left out, but it is not there");
-    config["n_inner"] = kept;
-  }
+  std::set<const ChannelKind *> done;
+  for (const auto &[group, kept] : narrowed)
+    if (done.insert(group.kind).second)
+      if (Status status = group.kind->configure(group, kept, config, file);
+          !status)
+        return status;
   if (dropped.empty())
     return {};
   int64_t left = layers - int64_t(dropped.size());

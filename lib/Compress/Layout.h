@@ -5,9 +5,6 @@
 
 #include "Channels.h"
 
-#include "linnet/Support/Json.h"
-
-#include <map>
 #include <set>
 
 namespace linnet::compress {
@@ -28,23 +25,29 @@ public:
   std::string nameOf(const std::string &name) const;
   /// How many entries the bias `name` keeps; nothing if all.
   std::optional<int64_t> keptOfBias(const std::string &name) const;
-  /// The group whose channels are left out that map `number` is a producer or
-  /// the consumer of; null if there is none.
-  const ChannelGroup *producedGroup(size_t number) const;
+  /// Whether map `number` is a producer that loses outputs.
+  bool isProduced(size_t number) const;
+  /// The group whose channels are left out that map `number` is the consumer
+  /// of; null if there is none.
   const ChannelGroup *consumedGroup(size_t number) const;
 
   /// Changes sizes in a configuration, which `file` names. Errors: sizes that
   /// are not there.
   Status configure(Json &config, const std::string &file) const;
+  /// What other programs may not take of that configuration.
+  std::vector<std::string> notes(const Json &config) const;
 
 private:
   std::set<int64_t> dropped;
   int64_t layers = 0;
   /// What stands before a layer's number in names of its tensors.
   std::set<std::string> prefixes;
-  /// Groups that lose channels, which all had `width` and keep `kept`.
-  std::vector<ChannelGroup> narrowed;
-  int64_t width = 0, kept = 0;
+  /// Groups that lose channels, and what they keep; of a kind as many.
+  struct Narrowed {
+    ChannelGroup group;
+    KeptUnits kept;
+  };
+  std::vector<Narrowed> narrowed;
 };
 
 /// The rows or columns `kept` of a stored matrix [rows, columns] of elements of

@@ -63,7 +63,8 @@ Json writeReport(const CompressReport &report) {
                  {"of", all},
                  {"bytes", bytes},
                  {"bytes_before", bytesBefore},
-                 {"declined", report.declined}};
+                 {"declined", report.declined},
+                 {"notes", report.notes}};
   addMeasurements(result, report);
   if (report.speed.threads)
     result["speed"] = writeSpeed(report.speed);
@@ -104,10 +105,33 @@ Result<CheckpointWriter> CheckpointWriter::create(const std::string &path,
   return CheckpointWriter(directory.take());
 }
 
-Status CheckpointWriter::begin(const Archive &from,
+/// Whether the importer takes the result is known of its names and shapes: it
+/// reads the configuration and a file of zeros.
+Status CheckpointWriter::tryConfig(const std::vector<TensorSpec> &specs) {
+  if (Status status = writeConfig(); !status)
+    return status;
+  std::string path = directory.file(kWeightFile);
+  Result<SafetensorsLayout> file = layOutSafetensors(specs, {}, path);
+  if (!file)
+    return file.error();
+  if (Status status = writeFileAtomically(path, file->header); !status)
+    return status;
+  std::error_code code;
+  fs::resize_file(path, file->fileSize, code);
+  if (code)
+    return systemError("write", path, code.value());
+  if (Status status = readAgain(directory.path()); !status)
+    return status;
+  fs::remove(path, code);
+  return {};
+}
+
+Status CheckpointWriter::begin(const std::string &inputPath,
+                               const Archive &from,
                                const std::vector<LinearMap> &allMaps,
                                const std::vector<MapPlan> &allPlans,
                                const Layout &newLayout) {
+  input = &inputPath;
   archive = &from;
   maps = &allMaps;
   plans = &allPlans;
@@ -137,6 +161,9 @@ Status CheckpointWriter::begin(const Archive &from,
       copied.emplace_back(tensor, newName);
     }
   }
+  if (layout->isChanged())
+    if (Status status = tryConfig(specs); !status)
+      return status;
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(
       directory.file(kWeightFile), std::move(specs), {{"format", "pt"}});
   if (!writer)
@@ -178,20 +205,26 @@ Status CheckpointWriter::appendGroup(const ChannelGroup &group, Stored consumer,
       sliceMap((*maps)[group.consumer], consumer[0], /*outputs=*/false, kept);
   if (Status status = append(group.consumer, consumer); !status)
     return status;
-  for (size_t producer : group.producers) {
-    Stored stored = std::move(waiting.at(producer));
-    waiting.erase(producer);
-    stored[0] = sliceMap((*maps)[producer], stored[0], /*outputs=*/true, kept);
-    if (Status status = append(producer, stored); !status)
+  for (const ChannelProducer &producer : group.producers) {
+    // What keeps all of its outputs is written already.
+    auto place = waiting.find(producer.map);
+    if (place == waiting.end())
+      continue;
+    std::vector<int64_t> outputs = group.outputsFor(producer, kept);
+    Stored stored = std::move(place->second);
+    waiting.erase(place);
+    stored[0] =
+        sliceMap((*maps)[producer.map], stored[0], /*outputs=*/true, outputs);
+    if (Status status = append(producer.map, stored); !status)
       return status;
-  }
-  for (const std::string &bias : group.biases) {
-    const Archive::Tensor *tensor = archive->find(bias);
+    if (producer.bias.empty())
+      continue;
+    const Archive::Tensor *tensor = archive->find(producer.bias);
     std::vector<std::byte> bytes(tensor->bytes);
     std::memcpy(bytes.data(), tensor->data, tensor->bytes);
-    bytes = sliceRows(bytes, 1, dataTypeSize(tensor->dtype), kept);
-    if (Status status =
-            tensors->append(layout->nameOf(bias), bytes.data(), bytes.size());
+    bytes = sliceRows(bytes, 1, dataTypeSize(tensor->dtype), outputs);
+    if (Status status = tensors->append(layout->nameOf(producer.bias),
+                                        bytes.data(), bytes.size());
         !status)
       return status;
   }
@@ -203,7 +236,7 @@ Status CheckpointWriter::take(size_t number, FittedMap &fitted) {
   Result<Stored> stored = fitted.store(map);
   if (!stored)
     return nameMap(map, stored.error());
-  if (layout->producedGroup(number)) {
+  if (layout->isProduced(number)) {
     waiting[number] = stored.take();
     return {};
   }
@@ -212,8 +245,8 @@ Status CheckpointWriter::take(size_t number, FittedMap &fitted) {
   return append(number, *stored);
 }
 
-Status CheckpointWriter::writeConfig(const std::string &input) {
-  std::string file = input + "/" + kConfigFile;
+Status CheckpointWriter::writeConfig() {
+  std::string file = *input + "/" + kConfigFile;
   Result<Json> config = readJsonFile(file);
   if (!config)
     return config.error();
@@ -273,14 +306,12 @@ Status copyOtherFiles(const std::string &input,
   return {};
 }
 
-Status CheckpointWriter::finishModel(const std::string &input) {
+Status CheckpointWriter::finishModel() {
   if (Status status = tensors->commit(); !status)
     return status;
-  if (Status status = writeConfig(input); !status)
+  if (Status status = writeConfig(); !status)
     return status;
-  if (Status status = copyOtherFiles(input, directory); !status)
-    return status;
-  return layout->isChanged() ? readAgain(directory.path()) : Status();
+  return copyOtherFiles(*input, directory);
 }
 
 Status CheckpointWriter::finish(const Json &analysis,

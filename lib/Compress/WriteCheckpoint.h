@@ -36,17 +36,19 @@ public:
   /// by linnet-compress.
   static Result<CheckpointWriter> create(const std::string &path, bool force);
 
-  /// Writes all tensors that are no maps and makes room for what the maps
-  /// become. Tensors keep their types. `archive`, `maps`, `plans` and `layout`
-  /// outlive the writer.
-  Status begin(const Archive &archive, const std::vector<LinearMap> &maps,
+  /// Writes all tensors of the checkpoint in `input` that are no maps and makes
+  /// room for what the maps become. Tensors keep their types. The arguments
+  /// outlive the writer. Errors also: a narrower model that its configuration
+  /// cannot say.
+  Status begin(const std::string &input, const Archive &archive,
+               const std::vector<LinearMap> &maps,
                const std::vector<MapPlan> &plans, const Layout &layout);
   /// Rounds `fitted`, which replaces map `number`, as it is stored and writes
   /// it; of channels that may be left out, once all their maps are there.
   Status take(size_t number, FittedMap &fitted);
   /// Writes configuration and the other files of `input`: the model is whole in
-  /// path(). Errors also: a narrower model that cannot be read.
-  Status finishModel(const std::string &input);
+  /// path().
+  Status finishModel();
   /// Where it stands until finish().
   const std::string &path() const { return directory.path(); }
   /// Writes plan and report; `analysis` may be null. The directory appears.
@@ -59,7 +61,8 @@ private:
 
   using Stored = std::vector<std::vector<std::byte>>;
 
-  Status writeConfig(const std::string &input);
+  Status writeConfig();
+  Status tryConfig(const std::vector<TensorSpec> &specs);
   /// The factors of map `number`.
   Status append(size_t number, const Stored &stored);
   /// What `group` keeps, with the consumer in hand.
@@ -69,6 +72,7 @@ private:
 
   AtomicDirectory directory;
   std::optional<SafetensorsWriter> tensors;
+  const std::string *input = nullptr;
   const Archive *archive = nullptr;
   const std::vector<LinearMap> *maps = nullptr;
   const std::vector<MapPlan> *plans = nullptr;

@@ -11,13 +11,20 @@
 namespace linnet {
 namespace {
 
-Status checkUnits(int64_t channels, int64_t count, int64_t unit) {
+Status checkUnits(int64_t channels, int64_t count, ChannelUnits units) {
+  auto [unit, sets] = units;
   if (unit < 1 || channels % unit != 0)
     return makeError("expected a unit that divides ", channels,
                      " channels, but got ", unit);
+  if (sets < 1 || channels / unit % sets != 0)
+    return makeError("expected sets that divide ", channels / unit,
+                     " units, but got ", sets);
   if (count < 0 || count > channels / unit)
     return makeError("expected to keep 0 to ", channels / unit,
                      " units, but got ", count);
+  if (count % sets != 0)
+    return makeError("expected to keep as many units of each of ", sets,
+                     " sets, but got ", count);
   return Status();
 }
 
@@ -72,10 +79,14 @@ std::vector<T> gather(const std::vector<T> &from,
 /// moment. The last unit takes the place of one that is dropped.
 class RemainingUnits {
 public:
-  RemainingUnits(Matrix weights, Matrix inverse, int64_t unit)
-      : weights(std::move(weights)), inverse(std::move(inverse)), unit(unit),
-        units(this->weights.columns() / unit) {
-    std::iota(units.begin(), units.end(), 0);
+  /// `count` of them are to be kept.
+  RemainingUnits(Matrix weights, Matrix inverse, int64_t count,
+                 ChannelUnits units)
+      : weights(std::move(weights)), inverse(std::move(inverse)),
+        unit(units.unit), units(this->weights.columns() / unit),
+        setSize(int64_t(this->units.size()) / units.sets),
+        spare(size_t(units.sets), setSize - count / units.sets) {
+    std::iota(this->units.begin(), this->units.end(), 0);
   }
 
   int64_t count() const { return int64_t(units.size()); }
@@ -85,6 +96,8 @@ public:
     int64_t best = -1;
     double least = 0;
     for (int64_t u = 0; u < count(); ++u) {
+      if (spareOf(u) == 0)
+        continue;
       auto loss = lossOf(u);
       if (!loss)
         return loss.error();
@@ -98,6 +111,9 @@ public:
   }
 
 private:
+  /// How many more units may go of the set of this one.
+  int64_t &spareOf(int64_t u) { return spare[size_t(units[u] / setSize)]; }
+
   Matrix blockOf(int64_t u) const {
     return inverse.rowRange(u * unit, unit).columnRange(u * unit, unit);
   }
@@ -126,6 +142,7 @@ private:
                 last * unit);
     weights = weights.takeColumns(left);
     inverse = inverse.takeColumns(left).takeRows(left);
+    --spareOf(u);
     units[u] = units[last];
     units.pop_back();
     return Status();
@@ -134,10 +151,12 @@ private:
   Matrix weights, inverse;
   int64_t unit;
   std::vector<int64_t> units;
+  int64_t setSize;
+  std::vector<int64_t> spare;
 };
 
-/// The same for units of one channel: in place, where dropped channels are
-/// zeros.
+/// The same for units of one channel in one set: in place, where dropped
+/// channels are zeros.
 std::vector<int64_t> keepChannels(Matrix weights, Matrix inverse,
                                   int64_t count) {
   int64_t m = weights.rows(), n = weights.columns();
@@ -199,37 +218,41 @@ Result<std::vector<double>> scoreFluctuation(const Matrix &weights,
 }
 
 Result<std::vector<int64_t>> keepLargest(const std::vector<double> &scores,
-                                         int64_t count, int64_t unit) {
+                                         int64_t count, ChannelUnits units) {
   int64_t channels = int64_t(scores.size());
-  if (Status status = checkUnits(channels, count, unit); !status)
+  if (Status status = checkUnits(channels, count, units); !status)
     return status.error();
-  std::vector<double> sums(channels / unit);
+  std::vector<double> sums(channels / units.unit);
   for (int64_t j = 0; j < channels; ++j) {
     if (std::isnan(scores[j]))
       return makeError("expected scores that are numbers, but got NaN at ", j);
-    sums[j / unit] += scores[j];
+    sums[j / units.unit] += scores[j];
   }
-  return expandUnits(findLargest(sums.data(), int64_t(sums.size()), count),
-                     unit);
+  std::vector<int64_t> kept;
+  int64_t setSize = int64_t(sums.size()) / units.sets;
+  for (int64_t set = 0; set < units.sets; ++set)
+    for (int64_t u :
+         findLargest(sums.data() + set * setSize, setSize, count / units.sets))
+      kept.push_back(set * setSize + u);
+  return expandUnits(std::move(kept), units.unit);
 }
 
-Result<std::vector<int64_t>> keepByBrainSurgeon(const Matrix &weights,
-                                                const Matrix &moment,
-                                                int64_t count, int64_t unit,
-                                                double damping) {
+Result<std::vector<int64_t>>
+keepByBrainSurgeon(const Matrix &weights, const Matrix &moment, int64_t count,
+                   ChannelUnits units, double damping) {
   for (Status status :
        {checkSparseOperands(weights, moment), checkDamping(damping),
-        checkUnits(weights.columns(), count, unit)})
+        checkUnits(weights.columns(), count, units)})
     if (!status)
       return status.error();
   auto inverse = invertPositive(dampMoment(moment, damping));
   if (!inverse)
     return inverse.error();
-  if (unit == 1)
+  if (units.unit == 1 && units.sets == 1)
     return keepChannels(clearDeadInputs(weights, moment), inverse.take(),
                         count);
   RemainingUnits remaining(clearDeadInputs(weights, moment), inverse.take(),
-                           unit);
+                           count, units);
   while (remaining.count() > count)
     if (Status status = remaining.dropCheapest(); !status)
       return status.error();
@@ -254,7 +277,8 @@ Result<PrunedInputs> refitKept(const Matrix &weights, const Matrix &moment,
   double added = n ? damping * trace(moment) / double(n) : 0;
   auto solved = solvePositive(
       ofKept.takeColumns(kept) + added * Matrix::identity(int64_t(kept.size())),
-      multiply(ofKept, weights, Side::AsIs, Side::Transposed));
+      multiply(ofKept, weights, Side::AsIs, Side::Transposed) +
+          added * weights.takeColumns(kept).transposed());
   if (!solved)
     return solved.error();
   PrunedInputs pruned{solved->transposed(), {}};

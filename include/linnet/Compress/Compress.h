@@ -102,11 +102,13 @@ struct CompressOptions {
   /// block_sparse, low_rank_sparse: outputs (a multiple of 16) and inputs of a
   /// block.
   int64_t blockHeight = 16, blockWidth = 1;
-  /// Leave out channels between maps (of MLPs), this share of which is kept in
-  /// each layer, and so many layers: those whose absence costs least. The
-  /// result is a plain checkpoint of the same kind; needs a calibration, and
-  /// neither a budget nor a plan.
-  double keepChannels = 1;
+  /// Leave out channels between maps (of MLPs), query heads of each key head,
+  /// and key heads with all of their query heads (where each query head has its
+  /// own, either share says how many), this share of which is kept in each
+  /// layer, and so many layers: those whose absence costs least. The result is
+  /// a plain checkpoint of the same kind; needs a calibration, and neither a
+  /// budget nor a plan.
+  double keepChannels = 1, keepHeads = 1, keepKvGroups = 1;
   int64_t dropLayers = 0;
   /// nm_sparse: so many of each group of inputs are kept.
   int64_t patternKept = 2, patternSize = 4;
@@ -205,7 +207,8 @@ struct CompressReport {
   SpeedComparison speed;
   /// Maps left alone and why, one line each.
   std::vector<std::string> declined;
-  /// What else was done, one line each.
+  /// What else was done, and what other programs may not take of it, one line
+  /// each.
   std::vector<std::string> notes;
   /// Called before a calibration with its tokens and about how many bytes its
   /// hidden states, weights and moments take.

@@ -133,6 +133,16 @@ public:
                  llvm::cl::desc("Keep this share of the channels of each "
                                 "layer's MLP; others make up for the rest. "
                                 "The result is a plain checkpoint")),
+        heads("keep-heads", llvm::cl::value_desc("F"), llvm::cl::cat(category),
+              llvm::cl::location(options.keepHeads), llvm::cl::init(1),
+              llvm::cl::desc("Keep this share of the query heads of each key "
+                             "head; the others make up for the rest. With a "
+                             "key head for each they go together")),
+        kvGroups("keep-kv-groups", llvm::cl::value_desc("F"),
+                 llvm::cl::cat(category),
+                 llvm::cl::location(options.keepKvGroups), llvm::cl::init(1),
+                 llvm::cl::desc("Keep this share of the key heads, with their "
+                                "values and all of their query heads")),
         layers("drop-layers", llvm::cl::value_desc("N"),
                llvm::cl::cat(category), llvm::cl::location(options.dropLayers),
                llvm::cl::init(0),
@@ -214,7 +224,7 @@ private:
   Option<std::string> fitTo;
   Option<bool> refit;
   Option<int64_t> group, blocks;
-  Option<double> channels;
+  Option<double> channels, heads, kvGroups;
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple, kinds;

@@ -4,6 +4,8 @@
 
 #include "SparseCases.h"
 
+#include <bit>
+#include <limits>
 #include <numeric>
 
 using namespace linnet;
@@ -98,10 +100,96 @@ TEST(ChannelPruningTest, DropsWhatARefitWouldMissLeast) {
         }
       }
       kept = best;
-      EXPECT_EQ(taken(keepByBrainSurgeon(w, g, left, unit, 0)), kept)
+      EXPECT_EQ(taken(keepByBrainSurgeon(w, g, left, {unit}, 0)), kept)
           << left << " units of " << unit;
     }
   }
+}
+
+/// The loss of W refitted to the kept channels.
+double refitLoss(const Matrix &w, const Matrix &g, const Channels &kept) {
+  Matrix dense(w.rows(), w.columns());
+  Matrix refit = taken(refitKept(w, g, kept, {}, 0)).weights;
+  for (int64_t r = 0; r < w.rows(); ++r)
+    for (size_t c = 0; c < kept.size(); ++c)
+      dense.at(r, kept[c]) = refit.at(r, int64_t(c));
+  return lossOf(dense, w, g);
+}
+
+/// The units, a bit each, as channels.
+Channels channelsOf(unsigned units, int64_t count, int64_t unit) {
+  Channels channels;
+  for (int64_t u = 0; u < count; ++u)
+    for (int64_t c = 0; c < unit && (units >> u & 1); ++c)
+      channels.push_back(u * unit + c);
+  return channels;
+}
+
+/// How many of the units are of set `set`.
+int countIn(unsigned units, int64_t set, int64_t setSize) {
+  return std::popcount(units >> (set * setSize) & ((1u << setSize) - 1));
+}
+
+/// Exhaustive search: what goes first is the best unit that may go, and where
+/// one unit goes of a single set it is the best choice of all.
+TEST(ChannelPruningTest, KeepsAsManyOfEachSet) {
+  struct {
+    int64_t units, sets, unit;
+  } cases[] = {{6, 2, 1}, {6, 3, 2}, {6, 2, 3},
+               {8, 2, 2}, {4, 4, 3}, {5, 1, 2}};
+  for (auto [units, sets, unit] : cases)
+    for (unsigned seed = 0; seed < 4; ++seed) {
+      int64_t n = units * unit, setSize = units / sets;
+      Matrix w = randomMatrix(5, n, seed), g = correlatedMoment(n, 50 + seed);
+      auto lossFor = [&](unsigned kept) {
+        return refitLoss(w, g, channelsOf(kept, units, unit));
+      };
+      for (int64_t perSet = setSize - 1; perSet >= 1; --perSet) {
+        unsigned kept = (1u << units) - 1;
+        for (int64_t left = units; left > perSet * sets; --left) {
+          unsigned best = 0;
+          for (int64_t u = 0; u < units; ++u)
+            if (unsigned without = kept & ~(1u << u);
+                without != kept &&
+                countIn(without, u / setSize, setSize) >= perSet &&
+                (!best || lossFor(without) < lossFor(best)))
+              best = without;
+          kept = best;
+        }
+        Channels chosen =
+            taken(keepByBrainSurgeon(w, g, perSet * sets, {unit, sets}, 0));
+        EXPECT_EQ(chosen, channelsOf(kept, units, unit))
+            << units << " units of " << unit << " in " << sets << ", kept "
+            << perSet;
+        // Where one step is all, that is the best of all choices.
+        double least = std::numeric_limits<double>::infinity();
+        for (unsigned all = 0; all < 1u << units; ++all) {
+          bool isEven = true;
+          for (int64_t set = 0; set < sets; ++set)
+            isEven &= countIn(all, set, setSize) == perSet;
+          if (isEven)
+            least = std::min(least, lossFor(all));
+        }
+        EXPECT_GE(lossFor(kept), least * (1 - 1e-12));
+        if (sets == 1 && perSet == setSize - 1)
+          EXPECT_NEAR(lossFor(kept) / least, 1, 1e-12);
+      }
+    }
+}
+
+/// Inputs that do not depend on each other: the loss of a unit is its own
+/// energy, whatever else goes.
+TEST(ChannelPruningTest, KeepsTheHeaviestOfIndependentSets) {
+  Matrix w = randomMatrix(3, 12, 7), g(12, 12);
+  std::vector<double> energies(12);
+  for (int64_t j = 0; j < 12; ++j) {
+    g.at(j, j) = double(1 + j * 5 % 12);
+    for (int64_t r = 0; r < 3; ++r)
+      energies[size_t(j)] += w.at(r, j) * w.at(r, j) * g.at(j, j);
+  }
+  for (ChannelUnits units : {ChannelUnits{2, 2}, {1, 3}, {2, 3}, {3, 1}})
+    EXPECT_EQ(taken(keepByBrainSurgeon(w, g, units.sets, units, 0)),
+              taken(keepLargest(energies, units.sets, units)));
 }
 
 TEST(ChannelPruningTest, ChoosesBetterThanScores) {
@@ -153,11 +241,14 @@ TEST(ChannelPruningTest, ScoresTheLossOfOneChannel) {
 
 TEST(ChannelPruningTest, KeepsWholeUnits) {
   std::vector<double> scores = {1, 1, 0, 9, 4, 4, 1, 1};
-  EXPECT_EQ(taken(keepLargest(scores, 2, 2)), (Channels{2, 3, 4, 5}));
-  EXPECT_EQ(taken(keepLargest(scores, 3, 2)), (Channels{0, 1, 2, 3, 4, 5}));
-  EXPECT_EQ(taken(keepLargest(scores, 1, 4)), (Channels{0, 1, 2, 3}));
-  EXPECT_EQ(taken(keepLargest(scores, 0, 4)), Channels());
+  EXPECT_EQ(taken(keepLargest(scores, 2, {2})), (Channels{2, 3, 4, 5}));
+  EXPECT_EQ(taken(keepLargest(scores, 3, {2})), (Channels{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(taken(keepLargest(scores, 1, {4})), (Channels{0, 1, 2, 3}));
+  EXPECT_EQ(taken(keepLargest(scores, 0, {4})), Channels());
   EXPECT_EQ(taken(keepLargest({}, 0)), Channels());
+  // The heaviest two are of one set.
+  EXPECT_EQ(taken(keepLargest(scores, 2, {2, 2})), (Channels{2, 3, 4, 5}));
+  EXPECT_EQ(taken(keepLargest({9, 8, 1, 2}, 2, {1, 2})), (Channels{0, 3}));
 }
 
 TEST(ChannelPruningTest, DropsDeadChannelsFirst) {
@@ -174,6 +265,23 @@ TEST(ChannelPruningTest, KeepsNothing) {
   PrunedInputs pruned = taken(refitKept(w, momentOf(x), {}, means));
   EXPECT_EQ(pruned.weights.columns(), 0);
   expectNear(pruned.bias, taken(shiftDropped(w, {}, means)).bias, 1e-12);
+}
+
+/// Channels of which W makes nothing: the others stay as they are.
+TEST(ChannelPruningTest, DampingLeavesWhatIsRight) {
+  Matrix w = randomMatrix(4, 9, 1), x = shiftedInputs(9, 40, 2);
+  Channels kept = {0, 1, 3, 5, 8};
+  for (int64_t dropped : {2, 4, 6, 7})
+    for (int64_t r = 0; r < 4; ++r)
+      w.at(r, dropped) = 0;
+  for (double damping : {0.0, 1e-3, 0.5}) {
+    Matrix refit = taken(refitKept(w, momentOf(x), kept, {}, damping)).weights;
+    EXPECT_LE(largestDifference(refit, w.takeColumns(kept)), 1e-10);
+    PrunedInputs affine =
+        taken(refitKept(w, momentOf(x), kept, meansOf(x), damping));
+    EXPECT_LE(largestDifference(affine.weights, w.takeColumns(kept)), 1e-10);
+    expectNear(affine.bias, {0, 0, 0, 0}, 1e-10);
+  }
 }
 
 TEST(ChannelPruningTest, DampingTakesDependentChannels) {
@@ -195,15 +303,21 @@ TEST(ChannelPruningTest, Refuses) {
     return scoreFluctuation(w, g, {0, 0, 0, 0});
   });
   Matrix w = randomMatrix(3, 4, 1), g = Matrix::identity(4);
-  EXPECT_EQ(keepLargest({1, 2, 3}, 1, 2).error().str(),
+  EXPECT_EQ(keepLargest({1, 2, 3}, 1, {2}).error().str(),
             "expected a unit that divides 3 channels, but got 2");
-  EXPECT_EQ(keepByBrainSurgeon(w, g, 1, 0).error().str(),
+  EXPECT_EQ(keepByBrainSurgeon(w, g, 1, {0}).error().str(),
             "expected a unit that divides 4 channels, but got 0");
-  EXPECT_EQ(keepByBrainSurgeon(w, g, 3, 2).error().str(),
+  EXPECT_EQ(keepByBrainSurgeon(w, g, 3, {2}).error().str(),
             "expected to keep 0 to 2 units, but got 3");
+  EXPECT_EQ(keepByBrainSurgeon(w, g, 2, {1, 3}).error().str(),
+            "expected sets that divide 4 units, but got 3");
+  EXPECT_EQ(keepLargest({1, 2, 3, 4}, 2, {1, 0}).error().str(),
+            "expected sets that divide 4 units, but got 0");
+  EXPECT_EQ(keepByBrainSurgeon(w, g, 3, {1, 2}).error().str(),
+            "expected to keep as many units of each of 2 sets, but got 3");
   EXPECT_EQ(keepLargest({1, kNaN}, 1).error().str(),
             "expected scores that are numbers, but got NaN at 1");
-  EXPECT_EQ(keepByBrainSurgeon(w, g, 1, 1, -1).error().str(),
+  EXPECT_EQ(keepByBrainSurgeon(w, g, 1, {}, -1).error().str(),
             "expected a damping of at least 0, but got -1");
   for (const Channels &kept : {Channels{4}, {-1}, {2, 2}, {2, 1}})
     EXPECT_EQ(refitKept(w, g, kept).error().str(),
