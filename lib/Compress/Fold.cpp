@@ -4,7 +4,6 @@
 
 #include "DeadChannels.h"
 #include "FoldNorms.h"
-#include "Layout.h"
 #include "WriteCheckpoint.h"
 
 #include "linnet/Driver/Input.h"
