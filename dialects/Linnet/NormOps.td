@@ -122,7 +122,8 @@ def Linnet_ThresholdOp : Linnet_InferredOp<"threshold", [
     Shapes: `x`, `y` `[..., D]`; `thresholds` `[D]`.
 
     Corner cases: a threshold of 0 changes nothing, nor does one that is
-    negative or NaN. NaN stays NaN.
+    negative or NaN. NaN stays NaN. It is a step: entries that rounding moves
+    across their threshold differ by as much.
 
     Constraints: C1: x's last dimension has the thresholds' size.
 

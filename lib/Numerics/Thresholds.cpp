@@ -40,10 +40,23 @@ static std::vector<double> sortedAmounts(const Matrix &inputs,
   return amounts;
 }
 
-/// The least t that leaves out this share of entries.
+/// A t that leaves out this share of entries and up to a 256th more: in the
+/// middle of the widest gap there, because where it were an entry's, or one of
+/// many that are equal but for roundings, roundings would decide what counts.
 static double amountOfShare(const std::vector<double> &amounts, double share) {
-  auto count = int64_t(std::ceil(share * double(amounts.size())));
-  return count > 0 ? amounts[size_t(count) - 1] : 0;
+  auto count = size_t(std::ceil(share * double(amounts.size())));
+  if (count == 0 || amounts[count - 1] == 0)
+    return 0;
+  size_t most = std::min(amounts.size(), count + amounts.size() / 256),
+         best = count;
+  auto gapBehind = [&](size_t number) {
+    return number < amounts.size() ? amounts[number] / amounts[number - 1] : 1;
+  };
+  for (size_t number = count + 1; number <= most; ++number)
+    if (gapBehind(number) > gapBehind(best))
+      best = number;
+  return best < amounts.size() ? (amounts[best - 1] + amounts[best]) / 2
+                               : amounts[best - 1];
 }
 
 Result<double> chooseThreshold(const Matrix &w, const Matrix &inputs,

@@ -247,10 +247,13 @@ Status compressCheckpoint(const CompressOptions &options,
 ///
 /// x_j is left out where |x_j| |W[:, j]| <= t. t is chosen for each map on the
 /// calibration's fitted windows as the original model runs on them:
-/// `options.thresholds` is "share:F" for the least t that makes a share F of
-/// inputs zero (those that are zero anyway count), "error:E" for the largest,
-/// in steps of a 64th of the inputs, with |W x - W x'| <= E |W x|, root mean
-/// square. Maps that need none, or allow none, are left alone.
+/// `options.thresholds` is "share:F" for a t that makes a share F of inputs
+/// zero and hardly more (those that are zero anyway count), "error:E" for the
+/// largest, in steps of a 64th of the inputs, with |W x - W x'| <= E |W x|,
+/// root mean square. Maps that need none, or allow none, are left alone.
+///
+/// A threshold is a step: an input that rounding moves across it counts in one
+/// phase, or on one machine, and not in another.
 ///
 /// Approximate: report.json states for each map what it does on the held-out
 /// windows, and what all of them do to the hidden states and the outputs.

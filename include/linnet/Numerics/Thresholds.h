@@ -19,8 +19,8 @@ namespace linnet {
 /// The largest t that is wanted of inputs x, the rows of `inputs`.
 struct ThresholdGoal {
   enum Kind {
-    /// At least this share of all x_j counts as zero, those that are zero
-    /// included.
+    /// This share of all x_j counts as zero, those that are zero included, or a
+    /// little more, so that no x_j is very near to t.
     Share,
     /// |W x - W x'| is at most this, root mean square relative to |W x|, with
     /// x' what is left of x. Of shares in steps of a 64th, the largest.
