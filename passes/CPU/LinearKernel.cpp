@@ -22,6 +22,7 @@
 #include "passes/CPU/RowLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Remarks.h"
 
 using namespace mlir;
@@ -269,9 +270,9 @@ void LinearEmitter::storeTile(const TileAccumulators &sums, unsigned rows,
       SmallVector<Value> place =
           placeOfRow(batch, k.add(firstRow, k.cst(r)), rowsAreBatch, column);
       Value valid = validLanes(panel, column), sum = sums[r * vectors + v];
-      if (isWhole && addend)
+      for (unsigned i = 0; isWhole && i < addends; ++i)
         sum = arith::AddFOp::create(
-            k, sum, k.loadColumns(k.argument(*addend), place, valid));
+            k, sum, k.loadColumns(k.argument(addend + i), place, valid));
       k.storeColumns(sum, k.argument(Y), place, valid);
     }
 }
@@ -332,7 +333,7 @@ void LinearEmitter::emitPanel(const Panel &panel, Value batch, Value lower,
   int64_t whole = in / part * part;
   // A part that is unlike those in the loop: it is shorter, or adds.
   int64_t rest = in - whole;
-  if (addend && rest == 0)
+  if (addends && rest == 0)
     rest = part;
   if (in - rest > part)
     k.loop(k.cst(part), k.cst(in - rest), k.cst(part), [&](Value begin) {
@@ -524,7 +525,7 @@ void LinearEmitter::emitParts(const Panel &panel, int64_t rows,
                    in % kFewRowsPart ? k.minimum(k.add(begin, part), end)
                                      : k.add(begin, part));
   });
-  for (int64_t row = 0; addend && row < rows; ++row)
+  for (int64_t row = 0; addends && row < rows; ++row)
     storeTile(partial(1, k.cst(0), k.cst(row), rowsAreBatch, panel), 1,
               k.cst(0), k.cst(row), rowsAreBatch, panel, true);
 }
@@ -628,20 +629,72 @@ static std::optional<PanelForm> panelFormOf(StructureAttrInterface structure) {
   return std::nullopt;
 }
 
-arith::AddFOp linnet::findFusedSum(LinearOp op) {
+/// Whether the scalars that `body` computes are the sum of the first `terms` of
+/// its arguments, each once.
+static bool isSumOfArguments(Block &body, unsigned terms) {
+  auto arguments = body.getArguments();
+  if (!llvm::all_of(arguments.take_front(terms),
+                    [](Value term) { return term.hasOneUse(); }) ||
+      !llvm::all_of(arguments.drop_front(terms),
+                    [](Value old) { return old.use_empty(); }))
+    return false;
+  unsigned sums = 0;
+  for (Operation &inner : body.without_terminator()) {
+    if (!isa<arith::AddFOp>(inner) || !inner.getResult(0).hasOneUse())
+      return false;
+    ++sums;
+  }
+  return sums + 1 == terms;
+}
+
+/// The terms of `op` if it is a sum of tensors of one shape, as such or after
+/// it became a loop; none otherwise.
+static SmallVector<Value> termsOf(Operation *op) {
+  if (auto sum = dyn_cast<arith::AddFOp>(op))
+    return {sum.getLhs(), sum.getRhs()};
+  auto loop = dyn_cast<linalg::GenericOp>(op);
+  if (!loop || loop.getNumResults() != 1 || !loop.hasPureTensorSemantics() ||
+      loop.getNumParallelLoops() != loop.getNumLoops() ||
+      !llvm::all_of(loop.getIndexingMapsArray(),
+                    [](AffineMap map) { return map.isIdentity(); }) ||
+      !isSumOfArguments(*loop.getBlock(), loop.getNumDpsInputs()))
+    return {};
+  return loop.getDpsInputs();
+}
+
+FusedSum linnet::findFusedSum(LinearOp op) {
   Value result = op.getResult();
-  if (!result.hasOneUse() || !panelFormOf(op.getStructure()))
+  if (result.use_empty() || !panelFormOf(op.getStructure()))
     return {};
-  auto sum = dyn_cast<arith::AddFOp>(*result.user_begin());
-  if (!sum || sum->getBlock() != op->getBlock())
+  Operation *sum = *result.user_begin();
+  SmallVector<Value> terms = termsOf(sum);
+  // Loops also name a tensor whose entries they overwrite.
+  if (llvm::count(terms, result) != 1 || sum->getBlock() != op->getBlock() ||
+      !llvm::all_of(result.getUsers(),
+                    [&](Operation *user) { return user == sum; }))
     return {};
-  Value other = sum.getLhs() == result ? sum.getRhs() : sum.getLhs();
-  Operation *source = other.getDefiningOp();
-  bool isThere = source ? !isa<arith::ConstantOp>(source) &&
-                              source->getBlock() == op->getBlock() &&
-                              source->isBeforeInBlock(op)
-                        : other.getParentBlock() == op->getBlock();
-  return isThere ? sum : arith::AddFOp();
+  FusedSum found;
+  for (Value other : terms) {
+    if (other == result)
+      continue;
+    Operation *source = other.getDefiningOp();
+    bool isThere = source ? !isa<arith::ConstantOp>(source) &&
+                                source->getBlock() == op->getBlock() &&
+                                source->isBeforeInBlock(op)
+                          : other.getParentBlock() == op->getBlock();
+    if (!isThere || other.getType() != result.getType())
+      return {};
+    found.others.push_back(other);
+  }
+  found.result = sum->getResult(0);
+  return found;
+}
+
+bool linnet::isFusedSum(Operation *sum) {
+  return llvm::any_of(termsOf(sum), [&](Value term) {
+    auto map = term.getDefiningOp<LinearOp>();
+    return map && findFusedSum(map).result == sum->getResult(0);
+  });
 }
 
 static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
@@ -677,8 +730,8 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   if (form->kept)
     table = wholeFactor(f, op, op.getFactors()[1]);
   Buffer x = f.buffer(op.getInput());
-  arith::AddFOp sum = findFusedSum(op);
-  Buffer y = f.buffer(sum ? sum.getResult() : op.getResult());
+  FusedSum sum = findFusedSum(op);
+  Buffer y = f.buffer(sum.result ? sum.result : op.getResult());
   int64_t rank = x.type.getRank();
   if (rank < 1 || rank > 4)
     return op.emitOpError("expected an input of rank 1 to 4, but got ") << rank;
@@ -689,20 +742,19 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
   if (table)
     arguments.push_back(KernelArgument::read(*table));
-  if (sum) {
-    Value other = sum.getLhs() == op.getResult() ? sum.getRhs() : sum.getLhs();
+  for (Value other : sum.others)
     arguments.push_back(KernelArgument::read(denseRows(f, op, other)));
+  if (sum.result)
     remark::passed(
         op.getLoc(),
         remark::RemarkOpts::name("sum fused").category("linnet-lower-cpu"));
-  }
   bool manyRows =
       rank == 4 || (rank == 3 && (x.dynamicTokens || x.type.getDimSize(1) > 1));
   bool exact = op->getParentOfType<ModuleOp>()->hasAttr(kExactDecodeAttr);
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
          [&](KernelBuilder &k) {
-           LinearEmitter emitter(k, shape, bool(op.getBias()), bool(sum), *form,
-                                 exact);
+           LinearEmitter emitter(k, shape, bool(op.getBias()),
+                                 unsigned(sum.others.size()), *form, exact);
            if (manyRows)
              return emitter.emitManyRows();
            int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);
