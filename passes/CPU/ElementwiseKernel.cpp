@@ -36,6 +36,8 @@ static LogicalResult lowerElementwise(FunctionLowering &f, Operation *op) {
                   : RankedTensorType();
   if (!type)
     return op->emitOpError("expected a tensor as the result");
+  if (isFusedSum(op))
+    return success();
   Pointwise pointwise;
   pointwise.op = op;
   pointwise.rank = type.getRank();
@@ -50,15 +52,6 @@ static LogicalResult lowerElementwise(FunctionLowering &f, Operation *op) {
   return pointwise.lower(f);
 }
 
-/// What a linear map adds to its result is there already.
-static LogicalResult lowerAddF(FunctionLowering &f, Operation *op) {
-  for (Value operand : op->getOperands())
-    if (auto map = operand.getDefiningOp<LinearOp>())
-      if (findFusedSum(map) == op)
-        return success();
-  return lowerElementwise(f, op);
-}
-
 /// Weights reach kernels as f32: there is nothing left to widen.
 static LogicalResult lowerExtF(FunctionLowering &f, Operation *op) {
   if (op->getOperand(0).getDefiningOp<WeightOp>())
@@ -70,6 +63,8 @@ static LogicalResult lowerStructured(FunctionLowering &f, Operation *source) {
   auto op = cast<linalg::LinalgOp>(source);
   if (!op.hasPureTensorSemantics())
     return source->emitOpError("expected tensors");
+  if (isFusedSum(source))
+    return success();
   Pointwise pointwise;
   pointwise.op = source;
   pointwise.body = op.getBlock();
@@ -161,8 +156,7 @@ static void add(OpLoweringMap &map, OpLowering lowering) {
 }
 
 void linnet::addElementwiseLowering(OpLoweringMap &map) {
-  add<arith::AddFOp>(map, lowerAddF);
-  add<arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp,
+  add<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp,
       arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp,
       arith::RemFOp, arith::TruncFOp, arith::SelectOp, arith::CmpFOp,
       arith::CmpIOp, arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::AndIOp,

@@ -8,7 +8,6 @@
 #include "passes/CPU/RegisterTile.h"
 
 #include <numeric>
-#include <optional>
 
 namespace mlir::linnet {
 
@@ -36,7 +35,7 @@ struct PanelForm {
   }
 };
 
-/// Emits y = W x + bias for packed W, and adds a tensor to that.
+/// Emits y = W x + bias for packed W, and adds tensors to that.
 class LinearEmitter {
 public:
   enum Argument { X, W, Y, Bias };
@@ -45,14 +44,13 @@ public:
   /// added last, if there are such.
   /// Unless `exact`, few rows add in another order than many.
   LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias,
-                bool addend, const PanelForm &form, bool exact)
+                unsigned addends, const PanelForm &form, bool exact)
       : k(k), exact(exact), blocks(shape.blocks), in(shape.blockIn()),
         out(shape.blockOut()), bias(bias), codes(form.codes), kept(form.kept),
         pattern(form.pattern), shifted(form.shifted),
-        table(bias ? Bias + 1 : Bias),
-        addend(addend ? std::optional(table + form.hasTable()) : std::nullopt),
-        vectors(k.target.panelVectors()), width(k.target.panelWidth()),
-        blockPanels((out + width - 1) / width) {}
+        table(bias ? Bias + 1 : Bias), addends(addends),
+        addend(table + form.hasTable()), vectors(k.target.panelVectors()),
+        width(k.target.panelWidth()), blockPanels((out + width - 1) / width) {}
 
   /// Rows along dimension 1 (tokens) of each batch row.
   void emitManyRows();
@@ -124,7 +122,7 @@ private:
     return rowsAreBatch ? place(number, k.cst(0), column)
                         : place(batch, number, column);
   }
-  /// Sums of all inputs (`isWhole`) get the addend.
+  /// Sums of all inputs (`isWhole`) get the addends.
   void storeTile(const TileAccumulators &sums, unsigned rows, Value batch,
                  Value firstRow, bool rowsAreBatch, const Panel &panel,
                  bool isWhole);
@@ -161,7 +159,8 @@ private:
   NmSparseStructureAttr pattern;
   bool shifted;
   unsigned table;
-  std::optional<unsigned> addend;
+  /// How many tensors are added, and the first's argument.
+  unsigned addends, addend;
   int64_t vectors, width, blockPanels;
   /// A narrow panel block as f32, in scratch.
   Value wide;

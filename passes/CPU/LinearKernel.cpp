@@ -23,6 +23,7 @@
 #include "passes/CPU/SkippingKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Remarks.h"
 
 using namespace mlir;
@@ -270,9 +271,9 @@ void LinearEmitter::storeTile(const TileAccumulators &sums, unsigned rows,
       SmallVector<Value> place =
           placeOfRow(batch, k.add(firstRow, k.cst(r)), rowsAreBatch, column);
       Value valid = validLanes(panel, column), sum = sums[r * vectors + v];
-      if (isWhole && addend)
+      for (unsigned i = 0; isWhole && i < addends; ++i)
         sum = arith::AddFOp::create(
-            k, sum, k.loadColumns(k.argument(*addend), place, valid));
+            k, sum, k.loadColumns(k.argument(addend + i), place, valid));
       k.storeColumns(sum, k.argument(Y), place, valid);
     }
 }
@@ -333,7 +334,7 @@ void LinearEmitter::emitPanel(const Panel &panel, Value batch, Value lower,
   int64_t whole = in / part * part;
   // A part that is unlike those in the loop: it is shorter, or adds.
   int64_t rest = in - whole;
-  if (addend && rest == 0)
+  if (addends && rest == 0)
     rest = part;
   if (in - rest > part)
     k.loop(k.cst(part), k.cst(in - rest), k.cst(part), [&](Value begin) {
@@ -525,7 +526,7 @@ void LinearEmitter::emitParts(const Panel &panel, int64_t rows,
                    in % kFewRowsPart ? k.minimum(k.add(begin, part), end)
                                      : k.add(begin, part));
   });
-  for (int64_t row = 0; addend && row < rows; ++row)
+  for (int64_t row = 0; addends && row < rows; ++row)
     storeTile(partial(1, k.cst(0), k.cst(row), rowsAreBatch, panel), 1,
               k.cst(0), k.cst(row), rowsAreBatch, panel, true);
 }
@@ -629,32 +630,85 @@ static std::optional<PanelForm> panelFormOf(StructureAttrInterface structure) {
   return std::nullopt;
 }
 
-arith::AddFOp linnet::findFusedSum(LinearOp op) {
+/// Whether the scalars that `body` computes are the sum of the first `terms` of
+/// its arguments, each once.
+static bool isSumOfArguments(Block &body, unsigned terms) {
+  auto arguments = body.getArguments();
+  if (!llvm::all_of(arguments.take_front(terms),
+                    [](Value term) { return term.hasOneUse(); }) ||
+      !llvm::all_of(arguments.drop_front(terms),
+                    [](Value old) { return old.use_empty(); }))
+    return false;
+  unsigned sums = 0;
+  for (Operation &inner : body.without_terminator()) {
+    if (!isa<arith::AddFOp>(inner) || !inner.getResult(0).hasOneUse())
+      return false;
+    ++sums;
+  }
+  return sums + 1 == terms;
+}
+
+/// The terms of `op` if it is a sum of tensors of one shape, as such or after
+/// it became a loop; none otherwise.
+static SmallVector<Value> termsOf(Operation *op) {
+  if (auto sum = dyn_cast<arith::AddFOp>(op))
+    return {sum.getLhs(), sum.getRhs()};
+  auto loop = dyn_cast<linalg::GenericOp>(op);
+  if (!loop || loop.getNumResults() != 1 || !loop.hasPureTensorSemantics() ||
+      loop.getNumParallelLoops() != loop.getNumLoops() ||
+      !llvm::all_of(loop.getIndexingMapsArray(),
+                    [](AffineMap map) { return map.isIdentity(); }) ||
+      !isSumOfArguments(*loop.getBlock(), loop.getNumDpsInputs()))
+    return {};
+  return loop.getDpsInputs();
+}
+
+FusedSum linnet::findFusedSum(LinearOp op) {
   Value result = op.getResult();
-  if (!result.hasOneUse() || !panelFormOf(op.getStructure()))
+  if (result.use_empty() || !panelFormOf(op.getStructure()))
     return {};
-  auto sum = dyn_cast<arith::AddFOp>(*result.user_begin());
-  if (!sum || sum->getBlock() != op->getBlock())
+  Operation *sum = *result.user_begin();
+  SmallVector<Value> terms = termsOf(sum);
+  // Loops also name a tensor whose entries they overwrite.
+  if (llvm::count(terms, result) != 1 || sum->getBlock() != op->getBlock() ||
+      !llvm::all_of(result.getUsers(),
+                    [&](Operation *user) { return user == sum; }))
     return {};
-  Value other = sum.getLhs() == result ? sum.getRhs() : sum.getLhs();
-  Operation *source = other.getDefiningOp();
-  bool isThere = source ? !isa<arith::ConstantOp>(source) &&
-                              source->getBlock() == op->getBlock() &&
-                              source->isBeforeInBlock(op)
-                        : other.getParentBlock() == op->getBlock();
-  return isThere ? sum : arith::AddFOp();
+  FusedSum found;
+  for (Value other : terms) {
+    if (other == result)
+      continue;
+    Operation *source = other.getDefiningOp();
+    bool isThere = source ? !isa<arith::ConstantOp>(source) &&
+                                source->getBlock() == op->getBlock() &&
+                                source->isBeforeInBlock(op)
+                          : other.getParentBlock() == op->getBlock();
+    if (!isThere || other.getType() != result.getType())
+      return {};
+    found.others.push_back(other);
+  }
+  found.result = sum->getResult(0);
+  return found;
+}
+
+bool linnet::isFusedSum(Operation *sum) {
+  return llvm::any_of(termsOf(sum), [&](Value term) {
+    auto map = term.getDefiningOp<LinearOp>();
+    return map && findFusedSum(map).result == sum->getResult(0);
+  });
 }
 
 LinearResult linnet::resultOf(FunctionLowering &f, LinearOp op) {
-  arith::AddFOp sum = findFusedSum(op);
-  if (!sum)
-    return {f.buffer(op.getResult()), std::nullopt};
-  Value other = sum.getLhs() == op.getResult() ? sum.getRhs() : sum.getLhs();
+  FusedSum sum = findFusedSum(op);
+  if (!sum.result)
+    return {f.buffer(op.getResult()), {}};
   remark::passed(
       op.getLoc(),
       remark::RemarkOpts::name("sum fused").category("linnet-lower-cpu"));
-  Buffer addend = denseRows(f, op, other);
-  return {f.buffer(sum.getResult()), addend};
+  LinearResult result{f.buffer(sum.result), {}};
+  for (Value other : sum.others)
+    result.addends.push_back(denseRows(f, op, other));
+  return result;
 }
 
 static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
@@ -692,7 +746,7 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   if (form->kept)
     table = wholeFactor(f, op, op.getFactors()[1]);
   Buffer x = f.buffer(op.getInput());
-  auto [y, addend] = resultOf(f, op);
+  auto [y, addends] = resultOf(f, op);
   int64_t rank = x.type.getRank();
   if (rank < 1 || rank > 4)
     return op.emitOpError("expected an input of rank 1 to 4, but got ") << rank;
@@ -703,13 +757,13 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
   if (table)
     arguments.push_back(KernelArgument::read(*table));
-  if (addend)
-    arguments.push_back(KernelArgument::read(*addend));
+  for (const Buffer &addend : addends)
+    arguments.push_back(KernelArgument::read(addend));
   bool manyRows = hasManyRows(x);
   bool exact = op->getParentOfType<ModuleOp>()->hasAttr(kExactDecodeAttr);
   f.call(op, manyRows ? "linear" : "linear_row", arguments,
-         [&, hasAddend = addend.has_value()](KernelBuilder &k) {
-           LinearEmitter emitter(k, shape, bool(op.getBias()), hasAddend, *form,
+         [&, count = unsigned(addends.size())](KernelBuilder &k) {
+           LinearEmitter emitter(k, shape, bool(op.getBias()), count, *form,
                                  exact);
            if (manyRows)
              return emitter.emitManyRows();

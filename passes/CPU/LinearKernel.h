@@ -6,20 +6,26 @@
 #include "dialects/Linnet/Linnet.h"
 #include "passes/CPU/FunctionLowering.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-
 namespace mlir::linnet {
 
-/// The sum of `op`'s result, which nothing else uses, and a tensor that is
-/// there before `op`: its kernel writes that instead of the result. Null if
-/// there is none.
-arith::AddFOp findFusedSum(LinearOp op);
+/// A tensor that is the sum of a map's result and others.
+struct FusedSum {
+  /// Null if there is none.
+  Value result;
+  SmallVector<Value> others;
+};
+
+/// The sum of `op`'s result, which nothing else uses, and tensors that are
+/// there before `op`: its kernel writes that instead of the result.
+FusedSum findFusedSum(LinearOp op);
+/// Whether a map's kernel writes what `sum` computes.
+bool isFusedSum(Operation *sum);
 
 /// Where the kernel of `op` writes, and what it adds to each row if that is a
 /// sum, which a remark says.
 struct LinearResult {
   Buffer y;
-  std::optional<Buffer> addend;
+  SmallVector<Buffer> addends;
 };
 LinearResult resultOf(FunctionLowering &f, LinearOp op);
 

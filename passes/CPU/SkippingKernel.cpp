@@ -33,11 +33,10 @@ public:
   enum Argument { X, W, Y, Bias };
 
   SkippingEmitter(KernelBuilder &k, const LinearShape &shape, int64_t rows,
-                  bool bias, bool hasAddend)
+                  bool bias, unsigned addends)
       : k(k), in(shape.in), out(shape.out), rows(rows), bias(bias),
-        addend(hasAddend ? std::optional<unsigned>(bias ? Bias + 1 : Bias)
-                         : std::nullopt),
-        vectors(k.target.panelVectors()), width(k.target.panelWidth()) {}
+        addends(addends), vectors(k.target.panelVectors()),
+        width(k.target.panelWidth()) {}
 
   void emit();
 
@@ -63,8 +62,8 @@ private:
   KernelBuilder &k;
   int64_t in, out, rows;
   bool bias;
-  /// What the sums are added to.
-  std::optional<unsigned> addend;
+  /// What the sums are added to: so many of the last arguments.
+  unsigned addends;
   int64_t vectors, width;
   /// The list [in] of i32, how many it has, and whether these are so many that
   /// all inputs are read.
@@ -192,9 +191,9 @@ void SkippingEmitter::emitPanels(Value first, Value distance, int64_t streams) {
     for (int64_t c = 0; c < columns; ++c) {
       SmallVector<Value> at = place(r, columnOf(c));
       Value valid = validLanes(columnOf(c)), sum = sums[r * columns + c];
-      if (addend)
+      for (unsigned i = 0; i < addends; ++i)
         sum = arith::AddFOp::create(
-            k, sum, k.loadColumns(k.argument(*addend), at, valid));
+            k, sum, k.loadColumns(k.argument(Bias + bias + i), at, valid));
       k.storeColumns(sum, k.argument(Y), at, valid);
     }
 }
@@ -239,7 +238,7 @@ LogicalResult linnet::lowerSkippingLinear(FunctionLowering &f, LinearOp op) {
   LinearShape shape = *structure.inferShape(op.getFactors().getTypes(),
                                             [&] { return op.emitOpError(); });
   Buffer x = f.buffer(op.getInput());
-  auto [y, addend] = resultOf(f, op);
+  auto [y, addends] = resultOf(f, op);
   SmallVector<KernelArgument> arguments{
       KernelArgument::read(x),
       KernelArgument::read(
@@ -247,12 +246,12 @@ LogicalResult linnet::lowerSkippingLinear(FunctionLowering &f, LinearOp op) {
       KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
-  if (addend)
-    arguments.push_back(KernelArgument::read(*addend));
+  for (const Buffer &addend : addends)
+    arguments.push_back(KernelArgument::read(addend));
   int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);
-  bool hasAddend = addend.has_value();
+  unsigned count = addends.size();
   f.call(op, "linear_skipping", arguments, [&](KernelBuilder &k) {
-    SkippingEmitter(k, shape, rows, bool(op.getBias()), hasAddend).emit();
+    SkippingEmitter(k, shape, rows, bool(op.getBias()), count).emit();
   });
   return success();
 }

@@ -167,6 +167,62 @@ func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x40xf32> attribu
 
 // -----
 
+// So it does where glue became one loop, which names a tensor to overwrite.
+// PASSED: [Passed] sum fused
+
+// CHECK: func.func @linnet_function
+// CHECK-COUNT-2: call @kernel_linear_row_{{[0-9]+}}(
+// CHECK-NOT: call @kernel_
+// CHECK: return
+#map = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x40xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %w = linnet.weight "w" : tensor<40x40xf32>
+  %v = linnet.weight "v" : tensor<40x40xf32>
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %z = linnet.linear #linnet.dense %x, %v : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %s = linalg.generic {indexing_maps = [#map, #map, #map, #map], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%y, %z, %x : tensor<1x1x40xf32>, tensor<1x1x40xf32>, tensor<1x1x40xf32>) outs(%z : tensor<1x1x40xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32, %old: f32):
+    %ab = arith.addf %a, %b : f32
+    %abc = arith.addf %c, %ab : f32
+    linalg.yield %abc : f32
+  } -> tensor<1x1x40xf32>
+  return %s : tensor<1x1x40xf32>
+}
+
+// -----
+
+// Declined: a loop that adds a term twice, or more than adds.
+
+// CHECK: func.func @linnet_function
+// CHECK: call @kernel_linear_row_{{[0-9]+}}(
+// CHECK: call @kernel_generic_
+// CHECK: call @kernel_linear_row_{{[0-9]+}}(
+// CHECK: call @kernel_generic_
+// CHECK: return
+#map = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+func.func @linnet_function(%x: tensor<1x1x40xf32>) -> (tensor<1x1x40xf32>, tensor<1x1x40xf32>) attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %w = linnet.weight "w" : tensor<40x40xf32>
+  %y = linnet.linear #linnet.dense %x, %w : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %s = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%y, %x : tensor<1x1x40xf32>, tensor<1x1x40xf32>) outs(%x : tensor<1x1x40xf32>) {
+  ^bb0(%a: f32, %b: f32, %old: f32):
+    %aa = arith.addf %a, %a : f32
+    %ab = arith.addf %aa, %b : f32
+    linalg.yield %ab : f32
+  } -> tensor<1x1x40xf32>
+  %z = linnet.linear #linnet.dense %x, %w : (tensor<1x1x40xf32>, tensor<40x40xf32>) -> tensor<1x1x40xf32>
+  %t = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%z, %x : tensor<1x1x40xf32>, tensor<1x1x40xf32>) outs(%x : tensor<1x1x40xf32>) {
+  ^bb0(%a: f32, %b: f32, %old: f32):
+    %m = arith.mulf %a, %b : f32
+    linalg.yield %m : f32
+  } -> tensor<1x1x40xf32>
+  return %s, %t : tensor<1x1x40xf32>, tensor<1x1x40xf32>
+}
+
+// -----
+
 // Declined: a result that others use too, and what comes after the map.
 
 // CHECK: func.func @linnet_function

@@ -86,8 +86,10 @@ public:
           linear.getFactors()[0].getDefiningOp<mlir::linnet::WeightOp>();
       if (weight.getLayer())
         found.maps.push_back(
-            {mlir::linnet::resolveWeightKey(weight.getKey(), 3),
-             type.getDimSize(0), type.getDimSize(1)});
+            {.name = mlir::linnet::resolveWeightKey(weight.getKey(), 3),
+             .rows = type.getDimSize(0),
+             .columns = type.getDimSize(1),
+             .function = "layer"});
     });
     auto layer = module->lookupSymbol<mlir::func::FuncOp>("layer");
     attentionHeads().find(LayerMaps(layer, 3, found), heads);
