@@ -208,7 +208,7 @@ private:
                                            tieNothing(found.maps.size()));
     if (!planned)
       return planned.error();
-    analysis["damage"] = planned->damage;
+    report.plannedDamage = report.freeDamage = planned->damage;
     if (budget.times)
       analysis["times"] = budget.times->describe();
     // With a free choice it is known which layers are near each other.
@@ -220,7 +220,7 @@ private:
                        tieLayers(found.maps, costs, options.layerKinds));
     if (!planned)
       return planned.error();
-    analysis["tied_damage"] = planned->damage;
+    report.plannedDamage = planned->damage;
     plans = std::move(planned->plans);
     return {};
   }

@@ -65,6 +65,10 @@ Json writeReport(const CompressReport &report) {
                  {"bytes_before", bytesBefore},
                  {"declined", report.declined},
                  {"notes", report.notes}};
+  if (report.freeDamage > 0) {
+    result["planned_damage"] = report.plannedDamage;
+    result["free_damage"] = report.freeDamage;
+  }
   addMeasurements(result, report);
   if (report.speed.threads)
     result["speed"] = writeSpeed(report.speed);

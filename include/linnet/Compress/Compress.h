@@ -196,6 +196,10 @@ struct SpeedComparison {
 struct CompressReport {
   std::vector<CompressedMap> maps;
   std::vector<ThresholdedMap> thresholds;
+  /// With a budget, what the analysis expects the model to lose by the plan,
+  /// and by one in which all layers may differ: relative losses of matrices, or
+  /// nats (cosines of an encoder) where sensitivities were measured.
+  double plannedDamage = 0, freeDamage = 0;
   /// How far the hidden state behind each layer is from the original's on the
   /// held-out windows, root mean square relative to it; without a calibration
   /// empty.
