@@ -118,30 +118,15 @@ private:
   }
 
   Status write() {
-    std::vector<TensorSpec> specs = {
-        {kProjection, DataType::F32, {kept, width}}};
-    for (const std::string &name : archive.names())
-      specs.push_back(
-          {name, archive.find(name)->dtype, archive.find(name)->shape});
-    Result<SafetensorsWriter> writer =
-        SafetensorsWriter::create(directory.file("model.safetensors"),
-                                  std::move(specs), {{"format", "pt"}});
-    if (!writer)
-      return writer.error();
     Result<std::vector<std::byte>> bytes =
         roundMatrix(projection, DataType::F32);
     if (!bytes)
       return bytes.error();
-    if (Status status =
-            writer->append(kProjection, bytes->data(), bytes->size());
+    if (Status status = writeTensorsBeside(
+            archive,
+            {{{kProjection, DataType::F32, {kept, width}}, bytes.take()}},
+            directory.file("model.safetensors"));
         !status)
-      return status;
-    for (const std::string &name : archive.names())
-      if (Status status = writer->append(name, archive.find(name)->data,
-                                         archive.find(name)->bytes);
-          !status)
-        return status;
-    if (Status status = writer->commit(); !status)
       return status;
     config["linnet"]["output_projection"] = kProjection;
     if (Status status = writeFileAtomically(directory.file("config.json"),
@@ -165,18 +150,12 @@ private:
 } // namespace
 
 Status cutEmbeddings(const CompressOptions &options, CompressReport &report) {
-  Result<AtomicDirectory> directory = AtomicDirectory::create(options.output);
-  if (!directory)
-    return directory.error();
-  Result<Archive> archive = Archive::open(options.input);
-  if (!archive)
-    return archive.error();
-  if (Status status = EmbeddingCut(options, report, *directory, *archive).run();
-      !status)
-    return status;
-  if (Status status = readAgain(directory->path()); !status)
-    return status;
-  return directory->commit();
+  return rewriteCheckpoint(
+      options.input, options.output, "",
+      [&](const Archive &archive, AtomicDirectory &directory) {
+        Status status = EmbeddingCut(options, report, directory, archive).run();
+        return status ? readAgain(directory.path()) : status;
+      });
 }
 
 } // namespace linnet

@@ -135,15 +135,8 @@ Status writeTensors(const std::string &file, const Archive &archive,
   return writer->commit();
 }
 
-} // namespace
-
-Status exportDense(const std::string &input, const std::string &output) {
-  Result<AtomicDirectory> directory = AtomicDirectory::create(output);
-  if (!directory)
-    return directory.error();
-  Result<Archive> archive = Archive::open(input);
-  if (!archive)
-    return archive.error();
+Status multiplyOut(const std::string &input, const Archive &archive,
+                   const AtomicDirectory &directory) {
   std::unique_ptr<mlir::MLIRContext> context = makeContext();
   std::string detected;
   auto module = loadModel(*context, input, std::nullopt, detected);
@@ -164,7 +157,7 @@ Status exportDense(const std::string &input, const std::string &output) {
                                        "matrices that follow from factors, but "
                                        "there are none");
   if (Status status =
-          writeTensors(directory->file("model.safetensors"), *archive, stored);
+          writeTensors(directory.file("model.safetensors"), archive, stored);
       !status)
     return status;
   own.erase("structures");
@@ -175,13 +168,21 @@ Status exportDense(const std::string &input, const std::string &output) {
   for (const char *key : {"torch_dtype", "dtype"})
     if (config->contains(key))
       (*config)[key] = "float32";
-  if (Status status = writeFileAtomically(directory->file("config.json"),
+  if (Status status = writeFileAtomically(directory.file("config.json"),
                                           formatJson(*config) + "\n");
       !status)
     return status;
-  if (Status status = copyOtherFiles(input, *directory); !status)
-    return status;
-  return directory->commit();
+  return copyOtherFiles(input, directory);
+}
+
+} // namespace
+
+Status exportDense(const std::string &input, const std::string &output) {
+  return rewriteCheckpoint(
+      input, output, "",
+      [&](const Archive &archive, AtomicDirectory &directory) {
+        return multiplyOut(input, archive, directory);
+      });
 }
 
 } // namespace linnet

@@ -216,18 +216,12 @@ private:
 } // namespace
 
 Status foldCheckpoint(const CompressOptions &options, CompressReport &report) {
-  Result<AtomicDirectory> directory = AtomicDirectory::create(options.output);
-  if (!directory)
-    return directory.error();
-  Result<Archive> archive = Archive::open(options.input);
-  if (!archive)
-    return archive.error();
-  if (Status status = Folding(options, report, *directory, *archive).run();
-      !status)
-    return status;
-  if (Status status = readAgain(directory->path()); !status)
-    return status;
-  return directory->commit();
+  return rewriteCheckpoint(
+      options.input, options.output, "",
+      [&](const Archive &archive, AtomicDirectory &directory) {
+        Status status = Folding(options, report, directory, archive).run();
+        return status ? readAgain(directory.path()) : status;
+      });
 }
 
 } // namespace linnet

@@ -228,4 +228,22 @@ Result<std::unique_ptr<Judge>> Judge::create(TapRunner &runner) {
       std::make_unique<LanguageJudge>(runner, end.take()));
 }
 
+Status compareModels(TapRunner &runner, const HiddenStates &original,
+                     const HiddenStates &result, const Windows &windows,
+                     CompressReport &report) {
+  Result<std::unique_ptr<Judge>> judge = Judge::create(runner);
+  if (!judge)
+    return judge.error();
+  for (auto [part, comparison] :
+       {std::pair(Part::HeldOut, &report.heldOut),
+        std::pair(Part::Evaluated, &report.evaluated)}) {
+    Result<CompressComparison> compared =
+        (*judge)->compare(original, result, windows, part);
+    if (!compared)
+      return compared.error();
+    *comparison = *compared;
+  }
+  return {};
+}
+
 } // namespace linnet::compress

@@ -54,6 +54,11 @@ protected:
 double hiddenError(const TapRunner &runner, const HiddenStates &original,
                    const HiddenStates &result, const Windows &windows);
 
+/// Fills in the report's comparisons, from the states behind the last layer.
+Status compareModels(TapRunner &runner, const HiddenStates &original,
+                     const HiddenStates &result, const Windows &windows,
+                     CompressReport &report);
+
 } // namespace linnet::compress
 
 #endif // LIB_COMPRESS_JUDGE_H

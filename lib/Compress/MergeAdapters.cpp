@@ -224,40 +224,41 @@ Status writeSums(const std::string &file, const Archive &base,
   return writer->commit();
 }
 
-} // namespace
-
-Status mergeAdapters(const std::string &input,
-                     const std::vector<std::string> &addends,
-                     const std::string &output) {
-  Result<AtomicDirectory> directory = AtomicDirectory::create(output);
-  if (!directory)
-    return directory.error();
-  Result<Archive> base = Archive::open(input);
-  if (!base)
-    return base.error();
+Status addTo(const std::string &input, const Archive &base,
+             const std::vector<std::string> &addends,
+             const AtomicDirectory &directory) {
   std::vector<Addend> opened;
   for (const std::string &text : addends) {
     Result<Addend> addend = openAddend(text);
     if (!addend)
       return addend.error();
-    if (Status status = checkFits(*addend, *base); !status)
+    if (Status status = checkFits(*addend, base); !status)
       return status;
     opened.push_back(addend.take());
   }
   if (Status status =
-          writeSums(directory->file("model.safetensors"), *base, opened);
+          writeSums(directory.file("model.safetensors"), base, opened);
       !status)
     return status;
   Result<std::string> config = readFile(input + "/config.json");
   if (!config)
     return config.error();
   if (Status status =
-          writeFileAtomically(directory->file("config.json"), *config);
+          writeFileAtomically(directory.file("config.json"), *config);
       !status)
     return status;
-  if (Status status = copyOtherFiles(input, *directory); !status)
-    return status;
-  return directory->commit();
+  return copyOtherFiles(input, directory);
+}
+
+} // namespace
+
+Status mergeAdapters(const std::string &input,
+                     const std::vector<std::string> &addends,
+                     const std::string &output) {
+  return rewriteCheckpoint(
+      input, output, "", [&](const Archive &base, AtomicDirectory &directory) {
+        return addTo(input, base, addends, directory);
+      });
 }
 
 } // namespace linnet

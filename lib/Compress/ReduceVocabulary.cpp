@@ -342,20 +342,13 @@ private:
 
 Status reduceVocabulary(const CompressOptions &options,
                         CompressReport &report) {
-  Result<AtomicDirectory> directory =
-      AtomicDirectory::create(options.output, options.force ? kKeptFile : "");
-  if (!directory)
-    return directory.error();
-  Result<Archive> archive = Archive::open(options.input);
-  if (!archive)
-    return archive.error();
-  if (Status status =
-          VocabularyReduction(options, report, *directory, *archive).run();
-      !status)
-    return status;
-  if (Status status = readAgain(directory->path()); !status)
-    return status;
-  return directory->commit();
+  return rewriteCheckpoint(
+      options.input, options.output, options.force ? kKeptFile : "",
+      [&](const Archive &archive, AtomicDirectory &directory) {
+        Status status =
+            VocabularyReduction(options, report, directory, archive).run();
+        return status ? readAgain(directory.path()) : status;
+      });
 }
 
 } // namespace linnet

@@ -31,7 +31,7 @@ public:
     for (size_t layer = 0; layer < runner.layers(); ++layer)
       if (Status status = refitLayer(layer); !status)
         return status;
-    return compare();
+    return compareModels(runner, original, result, windows, report);
   }
 
 private:
@@ -187,22 +187,6 @@ private:
                  StepValues &values) const {
     values.carried = runner.inputsOf(states, step);
     return tap.run(values.carried, values.shown);
-  }
-
-  Status compare() {
-    Result<std::unique_ptr<Judge>> judge = Judge::create(runner);
-    if (!judge)
-      return judge.error();
-    for (auto [part, comparison] :
-         {std::pair(Part::HeldOut, &report.heldOut),
-          std::pair(Part::Evaluated, &report.evaluated)}) {
-      Result<CompressComparison> compared =
-          (*judge)->compare(original, result, windows, part);
-      if (!compared)
-        return compared.error();
-      *comparison = *compared;
-    }
-    return {};
   }
 
   TapRunner &runner;

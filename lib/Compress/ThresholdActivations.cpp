@@ -105,9 +105,7 @@ public:
       return status;
     if (Status status = measure(); !status)
       return status;
-    if (Status status = writeReport(); !status)
-      return status;
-    return directory.commit();
+    return writeReport();
   }
 
 private:
@@ -236,29 +234,13 @@ private:
   }
 
   Status write() {
-    std::vector<TensorSpec> specs;
-    for (const std::string &name : archive.names())
-      specs.push_back(
-          {name, archive.find(name)->dtype, archive.find(name)->shape});
+    std::vector<AddedTensor> added;
     for (const auto &[name, thresholds] : stored)
-      specs.push_back({name, DataType::F32, {int64_t(thresholds.size())}});
-    Result<SafetensorsWriter> writer =
-        SafetensorsWriter::create(directory.file("model.safetensors"),
-                                  std::move(specs), {{"format", "pt"}});
-    if (!writer)
-      return writer.error();
-    for (const std::string &name : archive.names()) {
-      const Archive::Tensor &tensor = *archive.find(name);
-      if (Status status = writer->append(name, tensor.data, tensor.bytes);
-          !status)
-        return status;
-    }
-    for (const auto &[name, thresholds] : stored)
-      if (Status status = writer->append(name, thresholds.data(),
-                                         thresholds.size() * sizeof(float));
-          !status)
-        return status;
-    if (Status status = writer->commit(); !status)
+      added.push_back({{name, DataType::F32, {int64_t(thresholds.size())}},
+                       bytesOf(thresholds)});
+    if (Status status = writeTensorsBeside(archive, added,
+                                           directory.file("model.safetensors"));
+        !status)
       return status;
     Json names = Json::array();
     for (const ThresholdedMap &map : report.thresholds)
@@ -300,19 +282,7 @@ private:
       report.layerErrors.push_back(
           hiddenError(*model->runner, *x, *y, windows));
     }
-    Result<std::unique_ptr<Judge>> judge = Judge::create(*model->runner);
-    if (!judge)
-      return judge.error();
-    for (auto [part, comparison] :
-         {std::pair(Part::HeldOut, &report.heldOut),
-          std::pair(Part::Evaluated, &report.evaluated)}) {
-      Result<CompressComparison> compared =
-          (*judge)->compare(*x, *y, windows, part);
-      if (!compared)
-        return compared.error();
-      *comparison = *compared;
-    }
-    return {};
+    return compareModels(*model->runner, *x, *y, windows, report);
   }
 
   Status writeReport() {
@@ -346,14 +316,11 @@ private:
 
 Status thresholdActivations(const CompressOptions &options,
                             CompressReport &report) {
-  Result<AtomicDirectory> directory =
-      AtomicDirectory::create(options.output, options.force ? kReportFile : "");
-  if (!directory)
-    return directory.error();
-  Result<Archive> archive = Archive::open(options.input);
-  if (!archive)
-    return archive.error();
-  return Thresholding(options, report, *archive, *directory).run();
+  return rewriteCheckpoint(
+      options.input, options.output, options.force ? kReportFile : "",
+      [&](const Archive &archive, AtomicDirectory &directory) {
+        return Thresholding(options, report, archive, directory).run();
+      });
 }
 
 } // namespace linnet

@@ -310,6 +310,47 @@ Status copyOtherFiles(const std::string &input,
   return {};
 }
 
+Status rewriteCheckpoint(
+    const std::string &input, const std::string &output,
+    const std::string &marker,
+    llvm::function_ref<Status(const Archive &, AtomicDirectory &)> rewrite) {
+  Result<AtomicDirectory> directory = AtomicDirectory::create(output, marker);
+  if (!directory)
+    return directory.error();
+  Result<Archive> archive = Archive::open(input);
+  if (!archive)
+    return archive.error();
+  if (Status status = rewrite(*archive, *directory); !status)
+    return status;
+  return directory->commit();
+}
+
+Status writeTensorsBeside(const Archive &archive,
+                          const std::vector<AddedTensor> &added,
+                          const std::string &file) {
+  std::vector<TensorSpec> specs;
+  for (const std::string &name : archive.names())
+    specs.push_back(
+        {name, archive.find(name)->dtype, archive.find(name)->shape});
+  for (const AddedTensor &tensor : added)
+    specs.push_back(tensor.spec);
+  Result<SafetensorsWriter> writer =
+      SafetensorsWriter::create(file, std::move(specs), {{"format", "pt"}});
+  if (!writer)
+    return writer.error();
+  for (const std::string &name : archive.names())
+    if (Status status = writer->append(name, archive.find(name)->data,
+                                       archive.find(name)->bytes);
+        !status)
+      return status;
+  for (const AddedTensor &tensor : added)
+    if (Status status = writer->append(tensor.spec.name, tensor.bytes.data(),
+                                       tensor.bytes.size());
+        !status)
+      return status;
+  return writer->commit();
+}
+
 Status CheckpointWriter::finishModel() {
   if (Status status = tensors->commit(); !status)
     return status;

@@ -25,6 +25,23 @@ Status copyOtherFiles(const std::string &input,
                       const AtomicDirectory &directory,
                       const std::set<std::string> &leftOut = {});
 
+/// Makes one checkpoint of another: opens `input` and hands its tensors to
+/// `rewrite` with a directory that appears as `output` once all went well.
+/// Errors: an output that exists, unless it is empty or holds a file `marker`.
+Status rewriteCheckpoint(
+    const std::string &input, const std::string &output,
+    const std::string &marker,
+    llvm::function_ref<Status(const Archive &, AtomicDirectory &)> rewrite);
+
+struct AddedTensor {
+  TensorSpec spec;
+  std::vector<std::byte> bytes;
+};
+/// Writes all tensors of `archive` as they are, and others, to `file`.
+Status writeTensorsBeside(const Archive &archive,
+                          const std::vector<AddedTensor> &added,
+                          const std::string &file);
+
 /// Errors: the checkpoint in `path` cannot be imported.
 Status readAgain(const std::string &path);
 
