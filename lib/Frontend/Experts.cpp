@@ -24,8 +24,8 @@ Value ModelBuilder::stackedWeight(StringRef name, int64_t count,
   bool ofLayer = StringRef(key).contains("{}");
   return ir::WeightOp::create(
       b, NameLoc::get(b.getStringAttr(key)),
-      RankedTensorType::get(stacked, elementType(dtype)), key,
-      ofLayer ? layer : Value());
+      RankedTensorType::get(stacked, weightElementType(b.getContext(), dtype)),
+      key, ofLayer ? layer : Value());
 }
 
 Choice ModelBuilder::route(Value x, StringRef name, int64_t experts,

@@ -19,6 +19,7 @@
 #include "dialects/Linnet/Linnet.h"
 #include "linnet/Checkpoint/Archive.h"
 #include "linnet/Frontend/HuggingFace.h"
+#include "linnet/Frontend/StoredStructures.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -368,14 +369,6 @@ private:
     std::string function;
     int64_t first;
   };
-  /// How a matrix follows from factors, which are tensors of its name, a dot
-  /// and theirs.
-  struct StoredStructure {
-    ir::StructureAttrInterface structure;
-    /// The attribute as the configuration writes it.
-    std::string text;
-    std::vector<std::string> factors;
-  };
 
   /// Reads `linnet.structures` of the configuration (Structured.cpp).
   void readStructures();
@@ -396,10 +389,6 @@ private:
   /// The tensor at `key`, which may hold `{}`, as stored.
   mlir::Value weightAt(const std::string &key, llvm::ArrayRef<int64_t> shape,
                        bool integers = false);
-  /// Why factor `number` of `stored`, the tensor at `key`, may not hold what it
-  /// holds; empty if it may.
-  std::string checkIntegers(const StoredStructure &stored, unsigned number,
-                            llvm::StringRef key, mlir::Type type) const;
 
   void writeLayers(
       llvm::StringRef prefix, const std::vector<std::string> &kinds,
@@ -420,7 +409,6 @@ private:
   /// one, or with `integers` perhaps I32, I16 or I8.
   DataType use(const std::string &key, llvm::ArrayRef<int64_t> shape,
                bool integers = false);
-  mlir::Type elementType(DataType dtype);
   mlir::RankedTensorType activationType(llvm::ArrayRef<int64_t> feature);
   mlir::RankedTensorType tokensType();
   mlir::Location named(llvm::StringRef name);
@@ -450,8 +438,7 @@ private:
 
   std::vector<std::pair<std::string, std::string>> aliases;
   std::vector<std::string> ignored;
-  /// By the name of the matrix.
-  std::map<std::string, StoredStructure> structures;
+  StoredStructures structures;
   /// Matrices whose inputs have thresholds.
   std::set<std::string> thresholds;
   std::string layerPrefix;

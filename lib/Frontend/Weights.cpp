@@ -72,29 +72,6 @@ std::string ModelBuilder::locate(StringRef name) const {
   return key;
 }
 
-Type ModelBuilder::elementType(DataType dtype) {
-  switch (dtype) {
-  case DataType::F64:
-    return b.getF64Type();
-  case DataType::F16:
-    return b.getF16Type();
-  case DataType::BF16:
-    return b.getBF16Type();
-  case DataType::F8E4M3:
-    return Float8E4M3FNType::get(b.getContext());
-  case DataType::F8E5M2:
-    return Float8E5M2Type::get(b.getContext());
-  case DataType::I32:
-    return b.getI32Type();
-  case DataType::I16:
-    return b.getI16Type();
-  case DataType::I8:
-    return b.getI8Type();
-  default:
-    return b.getF32Type();
-  }
-}
-
 DataType ModelBuilder::use(const std::string &key, ArrayRef<int64_t> shape,
                            bool integers) {
   used.insert({StringRef(key).contains("{}") ? group : -1, key});
@@ -123,9 +100,10 @@ Value ModelBuilder::weightAt(const std::string &key, ArrayRef<int64_t> shape,
                              bool integers) {
   DataType dtype = use(key, shape, integers);
   bool ofLayer = StringRef(key).contains("{}");
-  return ir::WeightOp::create(b, NameLoc::get(b.getStringAttr(key)),
-                              RankedTensorType::get(shape, elementType(dtype)),
-                              key, ofLayer ? layer : Value());
+  return ir::WeightOp::create(
+      b, NameLoc::get(b.getStringAttr(key)),
+      RankedTensorType::get(shape, weightElementType(b.getContext(), dtype)),
+      key, ofLayer ? layer : Value());
 }
 
 Value ModelBuilder::wideWeight(StringRef name, ArrayRef<int64_t> shape) {
