@@ -71,9 +71,18 @@ Json writeMapAnalysis(const LinearMap &map, const MapAnalysis &analysis);
 Result<MapAnalysis> readMapAnalysis(const Json &entry, const char *measure,
                                     const std::string &what);
 
+/// With the options that say what matrices may become.
 Json writeAnalysis(const std::vector<LinearMap> &maps,
                    const ModelAnalysis &analysis,
-                   const std::string &fingerprint);
+                   const std::string &fingerprint,
+                   const CompressOptions &options);
+/// What `file`, the analysis at `path`, says of `maps` and what it was made
+/// with, which `options` then say too. Errors: what writeAnalysis() did not
+/// write of these maps, or was edited to what cannot be.
+Result<ModelAnalysis> readAnalysis(const Json &file, const std::string &path,
+                                   const std::vector<LinearMap> &maps,
+                                   const std::string &fingerprint,
+                                   CompressOptions &options);
 
 } // namespace linnet::compress
 

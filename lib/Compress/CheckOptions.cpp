@@ -123,7 +123,7 @@ static Status checkThresholdOptions(const CompressOptions &options) {
   return {};
 }
 
-/// Numbers of the texts, and the input.
+/// Numbers of the texts.
 static Status checkTexts(const CompressOptions &options) {
   if ((options.window != 0 && options.window < 2) ||
       options.calibrationTokens < 1 || options.sensitivityTokens < 0)
@@ -141,10 +141,49 @@ static Status checkTexts(const CompressOptions &options) {
     return makeError("--resume: expected --calibration with it");
   if (options.calibration.empty() && !options.evaluation.empty())
     return makeError("--evaluation: expected --calibration with it");
+  return {};
+}
+
+static Status checkInput(const CompressOptions &options) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(options.input, ignored))
     return makeError(quoteName(options.input),
                      ": expected a checkpoint directory");
+  return checkTexts(options);
+}
+
+/// Numbers that go with structures and plans.
+static Status checkNumbers(const CompressOptions &options) {
+  if (options.group < 0)
+    return makeError("--group: expected at least 0, but got ", options.group);
+  if (options.blocks < 1)
+    return makeError("--blocks: expected at least 1, but got ", options.blocks);
+  if (options.rankMultiple < 1)
+    return makeError("--rank-multiple: expected at least 1, but got ",
+                     options.rankMultiple);
+  if (options.layerKinds < 0)
+    return makeError("--layer-kinds: expected at least 0, but got ",
+                     options.layerKinds);
+  return {};
+}
+
+/// An analysis says itself what matrices may become.
+static Status checkAnalysis(const CompressOptions &options) {
+  if (options.analysis.empty())
+    return {};
+  if (options.budget.empty())
+    return makeError("--analysis: expected --budget with it");
+  if (options.structures != CompressOptions().structures)
+    return makeError("--analysis: expected no --structure with it (the "
+                     "analysis says which)");
+  return {};
+}
+
+Status compress::checkStageOptions(const CompressOptions &options) {
+  for (Status (*check)(const CompressOptions &) :
+       {checkStructures, checkAnalysis, checkNumbers, checkTexts})
+    if (Status status = check(options); !status)
+      return status;
   return {};
 }
 
@@ -157,7 +196,7 @@ Status compress::checkOptions(const CompressOptions &options) {
                      "channels or layers");
   if (!options.thresholds.empty()) {
     Status status = checkThresholdOptions(options);
-    return status ? checkTexts(options) : status;
+    return status ? checkInput(options) : status;
   }
   if (*isOther)
     return checkFolds(options);
@@ -172,17 +211,10 @@ Status compress::checkOptions(const CompressOptions &options) {
                      options.budget.empty() ? "neither" : "both");
   if (!options.budget.empty() && !options.plan.empty())
     return makeError("expected --budget or --plan, but got both");
-  if (options.group < 0)
-    return makeError("--group: expected at least 0, but got ", options.group);
-  if (options.blocks < 1)
-    return makeError("--blocks: expected at least 1, but got ", options.blocks);
-  if (options.rankMultiple < 1)
-    return makeError("--rank-multiple: expected at least 1, but got ",
-                     options.rankMultiple);
-  if (options.layerKinds < 0)
-    return makeError("--layer-kinds: expected at least 0, but got ",
-                     options.layerKinds);
-  return checkTexts(options);
+  for (Status (*check)(const CompressOptions &) : {checkAnalysis, checkNumbers})
+    if (Status status = check(options); !status)
+      return status;
+  return checkInput(options);
 }
 
 } // namespace linnet

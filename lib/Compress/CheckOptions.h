@@ -16,6 +16,8 @@ inline bool isNarrowed(const CompressOptions &options) {
 /// Errors: numbers out of range, structures that there are not, options that
 /// exclude each other, an input that is no directory.
 Status checkOptions(const CompressOptions &options);
+/// The same for one stage of a plan, on a model that need not be a directory.
+Status checkStageOptions(const CompressOptions &options);
 
 } // namespace linnet::compress
 

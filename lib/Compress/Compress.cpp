@@ -13,6 +13,7 @@
 #include "Refit.h"
 #include "WriteCheckpoint.h"
 
+#include "linnet/Compress/Stages.h"
 #include "linnet/Driver/Input.h"
 #include "linnet/Frontend/HuggingFace.h"
 #include "linnet/Support/Hash.h"
@@ -27,38 +28,65 @@ namespace {
 /// One run of linnet-compress.
 class Compression {
 public:
+  /// `module` is the model whose weights are `archive`.
   Compression(const CompressOptions &options, CompressReport &report,
-              CheckpointWriter &writer, const Archive &archive)
-      : options(options), report(report), writer(writer), archive(archive),
+              mlir::ModuleOp module, const Archive &archive)
+      : options(options), report(report), module(module), archive(archive),
         fingerprint(fingerprintOf(archive)) {}
 
-  Status run() {
+  /// The stage before plans.
+  Result<Json> analyse() {
+    if (Status status = findMaps(); !status)
+      return status.error();
+    if (Status status = openRunner(); !status)
+      return status.error();
+    if (Result<ModelAnalysis> analysed = analyseMaps(); !analysed)
+      return analysed.error();
+    return analysis;
+  }
+
+  /// The stage before fits, by an analysis that was made before.
+  Result<Json> planOnly() {
+    if (Status status = findMaps(); !status)
+      return status.error();
+    Result<Budget> budget = openBudget();
+    if (!budget)
+      return budget.error();
+    if (Status status = planWithin(*budget); !status)
+      return status.error();
+    reportPlans();
+    return writePlan(report.maps, fingerprint);
+  }
+
+  /// What the plan says, of structures alone: the model keeps its sizes.
+  Status fitOnly(CheckpointWriter &into) {
+    mayNarrow = false;
+    return run(into);
+  }
+
+  /// All of them.
+  Status run(CheckpointWriter &into) {
+    writer = &into;
     if (Status status = findMaps(); !status)
       return status;
     if (Status status = plan(); !status)
       return status;
     if (Status status =
-            writer.begin(options.input, archive, found.maps, plans, layout);
+            writer->begin(options.input, archive, found.maps, plans, layout);
         !status)
       return status;
     if (Status status = runner ? refit() : fitMatrices(); !status)
       return status;
-    if (Status status = writer.finishModel(); !status)
+    if (Status status = writer->finishModel(); !status)
       return status;
     if (Status status = timeModels(); !status)
       return status;
-    return writer.finish(analysis, fingerprint, report);
+    return writer->finish(analysis, fingerprint, report);
   }
 
 private:
   Status findMaps() {
-    std::string detected;
-    context = makeContext();
-    auto loaded = loadModel(*context, options.input, std::nullopt, detected);
-    if (!loaded)
-      return loaded.error();
-    module = loaded.take();
-    found = findLinearMaps(*module, archive);
+    found = findLinearMaps(module, archive);
     report.declined = found.declined;
     if (found.maps.empty())
       return makeError(
@@ -71,15 +99,15 @@ private:
   Status openRunner() {
     if (options.calibration.empty())
       return {};
-    Result<Windows> read = readWindowsFor(*module, options);
+    Result<Windows> read = readWindowsFor(module, options);
     if (!read)
       return read.error();
     windows = read.take();
     if (report.announce)
       report.announce((windows.counts[0] + windows.counts[1]) * windows.length,
-                      estimateMemory(hiddenSizeOf(*module)));
+                      estimateMemory(hiddenSizeOf(module)));
     Result<TapRunner> created = TapRunner::create(
-        *module, archive, found, windows.batch, windows.length);
+        module, archive, found, windows.batch, windows.length);
     if (!created)
       return makeError(quoteName(options.input), ": ", created.error().str());
     runner.emplace(created.take());
@@ -104,11 +132,11 @@ private:
   Status plan() {
     // What cannot be carried out is said before the work.
     std::optional<Budget> budget;
-    groups = findChannelGroups(*module, found);
+    groups = findChannelGroups(module, found);
     if (isNarrowed(options)) {
       plans.resize(found.maps.size());
     } else if (!options.budget.empty()) {
-      Result<Budget> read = readBudget(found.maps, options, report);
+      Result<Budget> read = openBudget();
       if (!read)
         return read.error();
       budget = *read;
@@ -124,13 +152,18 @@ private:
     if (Status status = openRunner(); !status)
       return status;
     if (budget)
-      if (Status status = analyse(*budget); !status)
+      if (Status status = planWithin(*budget); !status)
         return status;
     if (isNarrowed(options))
       if (Status status = planNarrowing(); !status)
         return status;
     if (Status status = narrow(); !status)
       return status;
+    reportPlans();
+    return {};
+  }
+
+  void reportPlans() {
     for (size_t i = 0; i < plans.size(); ++i) {
       const LinearMap &map = found.maps[i];
       const auto &[structure, numbers] = plans[i];
@@ -139,7 +172,22 @@ private:
            numbers, structure->parameters(map, numbers),
            structure->bytes(map, numbers), denseStructure().bytes(map, {})});
     }
-    return {};
+  }
+
+  /// Reads the analysis too, if there is one: it says what matrices may become.
+  Result<Budget> openBudget() {
+    if (!options.analysis.empty()) {
+      Result<Json> file = readJsonFile(options.analysis);
+      if (!file)
+        return file.error();
+      Result<ModelAnalysis> read = readAnalysis(
+          *file, options.analysis, found.maps, fingerprint, options);
+      if (!read)
+        return read.error();
+      analysis = file.take();
+      known = read.take();
+    }
+    return readBudget(found.maps, options, report);
   }
 
   /// Which channels and layers are left.
@@ -178,9 +226,13 @@ private:
     if (Status status = resolveNarrowing(found.maps, plans, groups.groups);
         !status)
       return status;
-    layout = Layout(*module, found.maps, plans, groups.groups);
+    layout = Layout(module, found.maps, plans, groups.groups);
     if (!layout.isChanged())
       return {};
+    if (!mayNarrow)
+      return makeError(options.plan,
+                       ": expected a plan of structures, but got one that "
+                       "leaves out channels or layers");
     Result<Json> config = readJsonFile(options.input + "/config.json");
     if (!config)
       return config.error();
@@ -197,19 +249,27 @@ private:
     return {};
   }
 
-  Status analyse(const Budget &budget) {
+  Result<ModelAnalysis> analyseMaps() {
+    if (known)
+      return *known;
     Result<ModelAnalysis> analysed =
         runner ? analyseOnText()
                : analyseMatrices(found.maps, archive, options, report);
+    if (analysed)
+      analysis = writeAnalysis(found.maps, *analysed, fingerprint, options);
+    return analysed;
+  }
+
+  Status planWithin(const Budget &budget) {
+    Result<ModelAnalysis> analysed = analyseMaps();
     if (!analysed)
       return analysed.error();
-    analysis = writeAnalysis(found.maps, *analysed, fingerprint);
     Result<PlannedMaps> planned = planMaps(found.maps, analysed->maps, budget,
                                            tieNothing(found.maps.size()));
     if (!planned)
       return planned.error();
     report.plannedDamage = report.freeDamage = planned->damage;
-    if (budget.times)
+    if (budget.times && !analysis.is_null())
       analysis["times"] = budget.times->describe();
     // With a free choice it is known which layers are near each other.
     std::vector<double> costs;
@@ -276,7 +336,7 @@ private:
     if (report.progress)
       report.progress("measuring", "speed");
     runner.reset();
-    Result<SpeedComparison> speed = measureSpeed(options.input, writer.path());
+    Result<SpeedComparison> speed = measureSpeed(options.input, writer->path());
     if (!speed)
       return speed.error();
     report.speed = *speed;
@@ -286,7 +346,7 @@ private:
   TakeFit taker() {
     return [this](size_t number, FittedMap &fitted,
                   const MeasureError &measure) -> Status {
-      if (Status status = writer.take(number, fitted); !status)
+      if (Status status = writer->take(number, fitted); !status)
         return status;
       CompressedMap &map = report.maps[number];
       map.isRefit = fitted.isRefit;
@@ -319,17 +379,19 @@ private:
     return {};
   }
 
-  const CompressOptions &options;
+  CompressOptions options;
   CompressReport &report;
-  CheckpointWriter &writer;
+  CheckpointWriter *writer = nullptr;
+  bool mayNarrow = true;
+  mlir::ModuleOp module;
   const Archive &archive;
   std::string fingerprint;
-  std::unique_ptr<mlir::MLIRContext> context;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
   LinearMaps found;
   Windows windows;
   std::optional<TapRunner> runner;
+  /// As it is written, and one that was made before.
   Json analysis;
+  std::optional<ModelAnalysis> known;
   std::vector<MapPlan> plans;
   ChannelGroups groups;
   Layout layout;
@@ -361,7 +423,63 @@ Status compressCheckpoint(const CompressOptions &options,
   Result<Archive> archive = Archive::open(options.input);
   if (!archive)
     return archive.error();
-  return Compression(options, report, *writer, *archive).run();
+  std::unique_ptr<mlir::MLIRContext> context = makeContext();
+  std::string detected;
+  auto module = loadModel(*context, options.input, std::nullopt, detected);
+  if (!module)
+    return module.error();
+  return Compression(options, report, **module, *archive).run(*writer);
+}
+
+/// Hands a stage of the model in `module` what it needs.
+static Status runStage(mlir::ModuleOp module, const CompressOptions &options,
+                       CompressReport &report,
+                       llvm::function_ref<Status(Compression &)> stage) {
+  if (Status status = checkStageOptions(options); !status)
+    return status;
+  Result<Archive> archive = Archive::open(options.input);
+  if (!archive)
+    return archive.error();
+  if (!hasConfig(options.input))
+    nameMapsAfterWeights(module);
+  Compression compression(options, report, module, *archive);
+  return stage(compression);
+}
+
+/// Writes what a stage found to the file that the options name.
+static Status writeFound(const Result<Json> &found,
+                         const CompressOptions &options) {
+  return found ? writeFileAtomically(options.output, formatJson(*found) + "\n")
+               : found.error();
+}
+
+Status analyseLinearMaps(mlir::ModuleOp module, const CompressOptions &options,
+                         CompressReport &report) {
+  return runStage(module, options, report, [&](Compression &compression) {
+    return writeFound(compression.analyse(), options);
+  });
+}
+
+Status planLinearMaps(mlir::ModuleOp module, const CompressOptions &options,
+                      CompressReport &report) {
+  if (options.analysis.empty() || options.budget.empty())
+    return makeError("expected an analysis and a budget, but got ",
+                     options.analysis.empty() ? "no analysis" : "no budget");
+  return runStage(module, options, report, [&](Compression &compression) {
+    return writeFound(compression.planOnly(), options);
+  });
+}
+
+Status fitLinearMaps(mlir::ModuleOp module, const CompressOptions &options,
+                     CompressReport &report) {
+  if (options.plan.empty())
+    return makeError("expected a plan, but got none");
+  return runStage(
+      module, options, report, [&](Compression &compression) -> Status {
+        Result<CheckpointWriter> writer =
+            CheckpointWriter::create(options.output, options.force);
+        return writer ? compression.fitOnly(*writer) : writer.error();
+      });
 }
 
 } // namespace linnet

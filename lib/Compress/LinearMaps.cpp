@@ -27,11 +27,20 @@ ir::LinearOp findMap(ir::WeightOp weight, std::string &obstacle) {
   // Importers that read a matrix by its name name the map after it; only those
   // look for factors in its place (ModelBuilder::linear).
   auto name = mlir::dyn_cast<mlir::NameLoc>(linear.getLoc());
-  if (!name || name.getName().str() + ".weight" != weight.getKey()) {
+  if (!name || (name.getName() != weight.getKey() &&
+                name.getName().str() + ".weight" != weight.getKey())) {
     obstacle = "its importer does not read factors in its place";
     return {};
   }
   return linear;
+}
+
+void nameMapsAfterWeights(mlir::ModuleOp module) {
+  module.walk([](ir::LinearOp linear) {
+    for (mlir::Value factor : linear.getFactors())
+      if (auto weight = factor.getDefiningOp<ir::WeightOp>())
+        linear->setLoc(mlir::NameLoc::get(weight.getKeyAttr()));
+  });
 }
 
 bool isElementwise(mlir::Operation *op) {

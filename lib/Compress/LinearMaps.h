@@ -44,6 +44,10 @@ struct LinearMaps {
 mlir::linnet::LinearOp findMap(mlir::linnet::WeightOp weight,
                                std::string &obstacle);
 
+/// Lets findMap() take all dense maps of a model whose weights stand beside IR:
+/// no importer has to read factors in their place.
+void nameMapsAfterWeights(mlir::ModuleOp module);
+
 /// Whether entry i of the result of `op` depends on entries i of its operands.
 bool isElementwise(mlir::Operation *op);
 

@@ -91,6 +91,11 @@ bool isReplaced(const std::string &name) {
 
 } // namespace
 
+bool hasConfig(const std::string &input) {
+  std::error_code ignored;
+  return fs::exists(input + "/" + kConfigFile, ignored);
+}
+
 void addMeasurements(Json &content, const CompressReport &report) {
   for (double error : report.layerErrors)
     content["layers"].push_back({{"error", error}});
@@ -251,7 +256,10 @@ Status CheckpointWriter::take(size_t number, FittedMap &fitted) {
 
 Status CheckpointWriter::writeConfig() {
   std::string file = *input + "/" + kConfigFile;
-  Result<Json> config = readJsonFile(file);
+  // Of weights beside IR there is none, and the IR says what the model is.
+  Result<Json> config = Json(Json::object());
+  if (hasConfig(*input))
+    config = readJsonFile(file);
   if (!config)
     return config.error();
   if (Status status = layout->configure(*config, file); !status)
@@ -293,6 +301,9 @@ Status copyOtherFiles(const std::string &input,
                       const AtomicDirectory &directory,
                       const std::set<std::string> &leftOut) {
   std::error_code code;
+  // A weight file beside IR has no others.
+  if (!fs::is_directory(input, code))
+    return {};
   for (const fs::directory_entry &entry : fs::directory_iterator(input, code)) {
     std::string name = entry.path().filename().string();
     if (!entry.is_regular_file(code) || isReplaced(name) ||

@@ -14,6 +14,9 @@
 
 namespace linnet::compress {
 
+/// Whether `input` says what model its weights are, rather than IR beside it.
+bool hasConfig(const std::string &input);
+
 /// Adds to what report.json says how far layers and outputs are from the
 /// original's.
 void addMeasurements(Json &content, const CompressReport &report);

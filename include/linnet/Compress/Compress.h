@@ -57,6 +57,9 @@ struct CompressOptions {
   std::string budget;
   /// A plan file instead of a budget.
   std::string plan;
+  /// An analysis.json of this model to plan from: then nothing is analysed, and
+  /// `structures` and their numbers are those that it was made with.
+  std::string analysis;
   /// Call thresholdActivations() instead; then only a calibration and an
   /// evaluation with it. "share:F" or "error:E", see there.
   std::string thresholds;

@@ -58,6 +58,10 @@ public:
              llvm::cl::location(options.plan),
              llvm::cl::desc(
                  "Carry out this plan.json, as written before and edited")),
+        analysis("analysis", llvm::cl::value_desc("FILE"),
+                 llvm::cl::cat(category), llvm::cl::location(options.analysis),
+                 llvm::cl::desc("Plan by this analysis.json, as written before "
+                                "and edited: nothing is analysed")),
         calibration(
             "calibration", llvm::cl::value_desc("FILE"),
             llvm::cl::cat(category), llvm::cl::location(options.calibration),
@@ -218,7 +222,8 @@ public:
             llvm::cl::desc("Replace a directory that linnet-compress wrote")) {}
 
 private:
-  Option<std::string> input, output, budget, plan, calibration, evaluation;
+  Option<std::string> input, output, budget, plan, analysis, calibration,
+      evaluation;
   Option<int64_t> tokens, window, sensitivity;
   llvm::cl::list<std::string> structure;
   Option<std::string> fitTo;
