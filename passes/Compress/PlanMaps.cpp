@@ -1,0 +1,34 @@
+//===- PlanMaps.cpp - one budget over all maps ----------------------------===//
+
+#include "linnet/Compress/Stages.h"
+#include "passes/Compress/Passes.h"
+#include "passes/Compress/Stage.h"
+
+namespace mlir::linnet {
+#define GEN_PASS_DEF_PLANMAPS
+#include "passes/Compress/Passes.h.inc"
+} // namespace mlir::linnet
+
+using namespace mlir;
+using namespace mlir::linnet;
+
+namespace {
+struct PlanMaps : mlir::linnet::impl::PlanMapsBase<PlanMaps> {
+  using PlanMapsBase::PlanMapsBase;
+
+  void runOnOperation() override {
+    CompressOptions options;
+    options.output = output;
+    options.analysis = analysis;
+    options.budget = budget;
+    options.layerKinds = layerKinds;
+    CompressReport report;
+    if (failed(runStage(getOperation(), std::move(options),
+                        ::linnet::planLinearMaps, report)))
+      return signalPassFailure();
+    remarkMaps(getOperation(), report, "linnet-plan-maps");
+    for (const ::linnet::CompressedMap &map : report.maps)
+      planned += map.structure != "dense";
+  }
+};
+} // namespace

@@ -1,0 +1,47 @@
+//===- ThresholdActivations.cpp - small inputs count as zero --------------===//
+
+#include "passes/Compress/Passes.h"
+#include "passes/Compress/Stage.h"
+
+#include "dialects/Linnet/Linnet.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::linnet {
+#define GEN_PASS_DEF_THRESHOLDACTIVATIONS
+#include "passes/Compress/Passes.h.inc"
+} // namespace mlir::linnet
+
+using namespace mlir;
+using namespace mlir::linnet;
+
+namespace {
+struct ThresholdActivations
+    : mlir::linnet::impl::ThresholdActivationsBase<ThresholdActivations> {
+  using ThresholdActivationsBase::ThresholdActivationsBase;
+
+  void runOnOperation() override {
+    if (thresholds.empty()) {
+      emitError(getOperation().getLoc(),
+                "expected thresholds, share:F or error:E");
+      return signalPassFailure();
+    }
+    CompressOptions options;
+    options.output = output;
+    options.thresholds = thresholds;
+    options.evaluation = evaluation;
+    options.calibration = calibration;
+    options.calibrationTokens = calibrationTokens;
+    options.window = window;
+    CompressReport report;
+    if (failed(rewriteImported(getOperation(), std::move(options), report)))
+      return signalPassFailure();
+    remarkMaps(getOperation(), report, "linnet-threshold-activations");
+    thresholded += unsigned(report.thresholds.size());
+  }
+};
+} // namespace
