@@ -265,8 +265,8 @@ private:
   static FitResult fitBlocks(const Matrix &w, const FitInputs &inputs,
                              const PlanNumbers &numbers, int64_t sweeps) {
     Result<BlockLowRank> fitted =
-        fitBlockLowRank(w, inputs.areIndependent() ? nullptr : &inputs.moment(),
-                        numbers.at(kBlocks), numbers.at(kRank), sweeps);
+        fitBlockLowRank(w, inputs.knownMoment(), numbers.at(kBlocks),
+                        numbers.at(kRank), sweeps);
     if (!fitted)
       return fitted.error();
     return std::unique_ptr<FittedMap>(

@@ -29,7 +29,7 @@ Matrix targetMoment(const Matrix &w, const MapMoments &moments) {
 double lossOn(const Matrix &w, const Matrix &w1, const MapMoments &moments,
               const MetricRoots &metric) {
   Matrix weighed = metric.weigh(w1);
-  return dot(multiply(weighed, moments.own()), weighed) -
+  return congruenceTrace(weighed, moments.own()) -
          2 * dot(weighed, metric.weigh(targetMoment(w, moments)));
 }
 
