@@ -39,22 +39,17 @@ private:
     bool isDropped = layout.isDropped(int64_t(layer));
     Replacements replaced;
     metrics.reset();
+    LayerPass before(runner, layer, original), after(runner, layer, result);
     for (size_t stage = 0;
          !isDropped && stage < runner.layer(layer).stages.size(); ++stage)
-      if (Status status = refitStage(layer, stage, replaced); !status)
-        return status;
-    for (bool isResult : {false, true}) {
-      if (isResult && isDropped)
-        continue;
-      Result<OpenTap> whole =
-          runner.openWhole(layer, isResult ? replaced : Replacements());
-      if (!whole)
-        return whole.error();
-      if (Status status =
-              runner.advance(layer, *whole, isResult ? result : original);
+      if (Status status = refitStage(layer, stage, replaced, before, after);
           !status)
         return status;
-    }
+    if (Status status = before.finish({}); !status)
+      return status;
+    if (!isDropped)
+      if (Status status = after.finish(replaced); !status)
+        return status;
     report.layerErrors.push_back(
         hiddenError(runner, original, result, windows));
     return {};
@@ -101,7 +96,8 @@ private:
     return {};
   }
 
-  Status refitStage(size_t layer, size_t stage, Replacements &replaced) {
+  Status refitStage(size_t layer, size_t stage, Replacements &replaced,
+                    LayerPass &before, LayerPass &after) {
     Result<bool> isKept = takeKept(layer, stage, replaced);
     if (!isKept)
       return isKept.error();
@@ -112,7 +108,11 @@ private:
       return status;
     StageMoments fitted(runner, maps, layer, stage, /*twoModels=*/true);
     StageMoments heldOut = fitted;
-    if (Status status = sum(layer, stage, replaced, fitted, heldOut); !status)
+    if (Status status = before.open(stage, {}); !status)
+      return status;
+    if (Status status = after.open(stage, replaced); !status)
+      return status;
+    if (Status status = sum(before, after, fitted, heldOut); !status)
       return status;
     const std::vector<TapSite> &sites = tapped.sites;
     InputsOf fittedInputs, heldOutInputs;
@@ -158,35 +158,21 @@ private:
         moments.cross(i), moments.residual(i)};
   }
 
-  /// Runs both models up to a stage.
-  Status sum(size_t layer, size_t stage, const Replacements &replaced,
-             StageMoments &fitted, StageMoments &heldOut) {
-    Result<OpenTap> before = runner.openStage(layer, stage, {});
-    if (!before)
-      return before.error();
-    Result<OpenTap> after = runner.openStage(layer, stage, replaced);
-    if (!after)
-      return after.error();
+  /// Runs a stage of both models.
+  Status sum(LayerPass &before, LayerPass &after, StageMoments &fitted,
+             StageMoments &heldOut) const {
     StepValues x, y;
     for (int64_t step = 0; step < windows.batches(); ++step) {
       std::vector<TokenRange> seen = windows.tokensOf(Part::Fitted, step),
                               unseen = windows.tokensOf(Part::HeldOut, step);
-      if (seen.empty() && unseen.empty())
-        continue;
-      if (Status status = runStep(*before, original, step, x); !status)
+      if (Status status = before.run(x); !status)
         return status;
-      if (Status status = runStep(*after, result, step, y); !status)
+      if (Status status = after.run(y); !status)
         return status;
       fitted.add(&x, y, seen);
       heldOut.add(&x, y, unseen);
     }
     return {};
-  }
-
-  Status runStep(const OpenTap &tap, const HiddenStates &states, int64_t step,
-                 StepValues &values) const {
-    values.carried = runner.inputsOf(states, step);
-    return tap.run(values.carried, values.shown);
   }
 
   TapRunner &runner;

@@ -11,9 +11,7 @@ StageMoments::StageMoments(const TapRunner &runner,
   for (const TapSite &site : this->stage->sites) {
     const LinearMap &map = maps[runner.mapOf(layer, site)];
     size_t number = 0;
-    while (number < inputs.size() &&
-           (inputs[number].value.isCarried != site.input.isCarried ||
-            inputs[number].value.number != site.input.number))
+    while (number < inputs.size() && inputs[number].value != site.input)
       ++number;
     if (number == inputs.size()) {
       int64_t width = map.columns;

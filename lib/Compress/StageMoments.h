@@ -3,22 +3,11 @@
 #ifndef LIB_COMPRESS_STAGEMOMENTS_H
 #define LIB_COMPRESS_STAGEMOMENTS_H
 
-#include "TapRunner.h"
+#include "LayerPass.h"
 
 #include "linnet/Numerics/Moments.h"
 
 namespace linnet::compress {
-
-/// What a tap shows in one step.
-struct StepValues {
-  std::vector<const void *> carried;
-  std::vector<Activations> shown;
-
-  const float *of(TapValue value) const {
-    return value.isCarried ? static_cast<const float *>(carried[value.number])
-                           : shown[value.number].data();
-  }
-};
 
 /// The rows of `values` in `ranges`, one behind the other; in `copy` unless
 /// they are already.

@@ -75,10 +75,10 @@ public:
 
 private:
   Matrix inputs(size_t stage, const TapSite &site) {
-    Result<OpenTap> tap = runner->openStage(0, stage, {});
-    EXPECT_TRUE(bool(tap));
-    StepValues values{runner->inputsOf(states, 0), {}};
-    EXPECT_TRUE(bool(tap->run(values.carried, values.shown)));
+    LayerPass pass(*runner, 0, states);
+    EXPECT_TRUE(bool(pass.open(stage, {})));
+    StepValues values;
+    EXPECT_TRUE(bool(pass.run(values)));
     int64_t width = fixture.maps.maps[runner->mapOf(0, site)].columns;
     std::vector<TokenRange> ranges = fixture.windows.tokensOf(Part::Fitted, 0);
     tokens = countTokens(ranges);

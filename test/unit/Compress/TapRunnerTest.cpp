@@ -75,6 +75,60 @@ TEST_P(EveryModel, HasTheLogitsOfTheFixture) {
   EXPECT_LT(distance(*logits, fixture.logits), 2e-5);
 }
 
+/// `states` through `layer`, all of whose stages are opened on the way, or
+/// some.
+void passStages(TapRunner &runner, size_t layer, HiddenStates &states,
+                size_t every, const Replacements &instead = {}) {
+  LayerPass pass(runner, layer, states);
+  StepValues values;
+  for (size_t s = 0; s < runner.layer(layer).stages.size(); s += every) {
+    ASSERT_TRUE(bool(pass.open(s, instead)));
+    // The rest of the steps is left to the pass.
+    ASSERT_TRUE(bool(pass.run(values)));
+  }
+  Status finished = pass.finish(instead);
+  ASSERT_TRUE(bool(finished)) << finished.error().str();
+}
+
+/// Stages that go on from each other are the layer, with its own matrices and
+/// with others, on all steps.
+TEST_P(EveryModel, StagesAreTheLayer) {
+  Fixture fixture(GetParam());
+  Windows &windows = fixture.windows;
+  // Two steps, the second with the windows the other way round.
+  for (int64_t w = windows.batch; w-- > 0;)
+    windows.ids.insert(windows.ids.end(),
+                       windows.ids.begin() + w * windows.length,
+                       windows.ids.begin() + (w + 1) * windows.length);
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner)) << runner.error().str();
+  Replacements changed;
+  for (const LinearMap &map : fixture.maps.maps)
+    changed[map.name] = 0.5 * *readMatrix(map, *fixture.archive);
+  Result<HiddenStates> begin = runner->begin(windows);
+  ASSERT_TRUE(bool(begin));
+  ASSERT_EQ(begin->steps, 2);
+  for (const Replacements &instead : {Replacements(), changed}) {
+    HiddenStates whole = *begin;
+    for (size_t layer = 0; layer < runner->layers(); ++layer) {
+      HiddenStates all = whole, some = whole, none = whole;
+      passStages(*runner, layer, all, 1, instead);
+      passStages(*runner, layer, some, 2, instead);
+      ASSERT_TRUE(bool(LayerPass(*runner, layer, none).finish(instead)));
+      Result<OpenTap> tap = runner->openWhole(layer, instead);
+      ASSERT_TRUE(tap && runner->advance(layer, *tap, whole));
+      EXPECT_EQ(all.carried, some.carried);
+      EXPECT_EQ(none.carried, whole.carried);
+      for (size_t i = 0; i < whole.carried.size(); ++i)
+        EXPECT_LT(distance(all.carried[i],
+                           std::vector<double>(whole.carried[i].begin(),
+                                               whole.carried[i].end())),
+                  1e-6)
+            << layer << " " << i;
+    }
+  }
+}
+
 /// Every map is a site of one stage, every stage runs, and its inputs are as
 /// wide as the maps say.
 TEST_P(EveryStage, ShowsTheInputsOfItsMaps) {
@@ -85,24 +139,28 @@ TEST_P(EveryStage, ShowsTheInputsOfItsMaps) {
   ASSERT_TRUE(bool(states));
   std::vector<int> seen(fixture.maps.maps.size());
   int64_t tokens = runner->stepTokens();
-  for (size_t layer = 0; layer < runner->layers(); ++layer)
+  for (size_t layer = 0; layer < runner->layers(); ++layer) {
+    LayerPass pass(*runner, layer, *states);
     for (size_t s = 0; s < runner->layer(layer).stages.size(); ++s) {
-      Result<OpenTap> tap = runner->openStage(layer, s, {});
-      ASSERT_TRUE(bool(tap)) << tap.error().str();
-      StepValues values{runner->inputsOf(*states, 0), {}};
-      Status ran = tap->run(values.carried, values.shown);
+      Status opened = pass.open(s, {});
+      ASSERT_TRUE(bool(opened)) << opened.error().str();
+      StepValues values;
+      Status ran = pass.run(values);
       ASSERT_TRUE(bool(ran)) << ran.error().str();
       for (const TapSite &site : runner->layer(layer).stages[s].sites) {
         const LinearMap &map = fixture.maps.maps[runner->mapOf(layer, site)];
         ++seen[runner->mapOf(layer, site)];
-        if (!site.input.isCarried)
+        if (!site.input.isCarried())
           EXPECT_EQ(int64_t(values.shown[site.input.number].size()),
                     tokens * map.columns);
-        if (site.residual && !site.residual->isCarried)
+        if (site.residual && site.residual->place == TapPlace::Shown)
           EXPECT_EQ(int64_t(values.shown[site.residual->number].size()),
                     tokens * map.rows);
+        if (site.residual)
+          EXPECT_TRUE(values.of(*site.residual));
       }
     }
+  }
   for (size_t i = 0; i < seen.size(); ++i)
     EXPECT_EQ(seen[i], 1) << fixture.maps.maps[i].name;
 }
@@ -141,6 +199,30 @@ TEST(TapRunner, StagesOfALlama) {
                       {"mlp.down_proj.weight"}}));
   EXPECT_EQ(residuals, (std::vector<std::string>{"self_attn.o_proj.weight",
                                                  "mlp.down_proj.weight"}));
+  // Held: both norms' outputs, attention's, what it was added to and, since it
+  // is not much wider, the MLP's middle.
+  auto holdsOf = [](const TapStage &stage) {
+    std::vector<size_t> numbers;
+    for (const TapStage::Held &held : stage.holds)
+      numbers.push_back(held.number);
+    return numbers;
+  };
+  using Numbers = std::vector<size_t>;
+  auto inputsOf = [&](size_t stage) {
+    return fixture.maps.maps[runner->mapOf(0, layer.stages[stage].sites[0])]
+        .columns;
+  };
+  int64_t h = inputsOf(0), heads = inputsOf(1), middle = inputsOf(3);
+  ASSERT_LE(middle, 2 * h);
+  EXPECT_EQ(layer.heldWidths, (std::vector<int64_t>{h, heads, h, h, middle}));
+  EXPECT_EQ(holdsOf(layer.stages[0]), Numbers{0});
+  EXPECT_EQ(layer.stages[1].takes, Numbers{0});
+  EXPECT_EQ(holdsOf(layer.stages[1]), Numbers{1});
+  EXPECT_EQ(layer.stages[2].takes, Numbers{1});
+  EXPECT_EQ(holdsOf(layer.stages[2]), (Numbers{2, 3}));
+  EXPECT_EQ(layer.stages[3].takes, Numbers{3});
+  EXPECT_EQ(layer.rest.takes, (Numbers{2, 4}));
+  EXPECT_EQ(runner->heldNumbers(), 2 * h + middle);
   // One input for queries, keys and values.
   StageMoments moments(*runner, fixture.maps.maps, 0, 0, true);
   EXPECT_EQ(moments.inputNumber(0), moments.inputNumber(2));
@@ -175,10 +257,10 @@ TEST(TapRunner, SumsMoments) {
   Result<HiddenStates> states = runner->begin(fixture.windows);
   ASSERT_TRUE(bool(states));
   // Stage 1 with a residual: the output projection.
-  Result<OpenTap> tap = runner->openStage(0, 1, {});
-  ASSERT_TRUE(bool(tap));
-  StepValues x{runner->inputsOf(*states, 0), {}};
-  ASSERT_TRUE(bool(tap->run(x.carried, x.shown)));
+  LayerPass pass(*runner, 0, *states);
+  ASSERT_TRUE(bool(pass.open(1, {})));
+  StepValues x;
+  ASSERT_TRUE(bool(pass.run(x)));
   StepValues y = x;
   std::vector<float> moved(states->carried[0]);
   for (float &value : moved)
@@ -186,7 +268,7 @@ TEST(TapRunner, SumsMoments) {
   y.carried = {moved.data()};
   const TapSite &site = runner->layer(0).stages[1].sites[0];
   const LinearMap &map = fixture.maps.maps[runner->mapOf(0, site)];
-  ASSERT_TRUE(site.residual && site.residual->isCarried);
+  ASSERT_TRUE(site.residual && site.residual->isCarried());
   for (float &value : y.shown[site.input.number])
     value *= 2;
   StageMoments moments(*runner, fixture.maps.maps, 0, 1, true);
