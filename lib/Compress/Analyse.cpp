@@ -252,13 +252,14 @@ private:
   Status analyseStage(size_t layer, size_t stage, LayerPass &pass) {
     if (Status status = pass.open(stage, {}); !status)
       return status;
-    StageMoments moments(runner, maps, layer, stage, /*twoModels=*/false);
+    StageMoments moments(runner, maps, layer, stage);
     StepValues values;
     for (int64_t step = 0; step < windows.batches(); ++step) {
       if (Status status = pass.run(values); !status)
         return status;
       moments.add(nullptr, values, windows.tokensOf(Part::Fitted, step));
     }
+    moments.finish();
     const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
     std::map<size_t, FitInputs> inputs;
     for (size_t i = 0; i < sites.size(); ++i) {
@@ -267,7 +268,7 @@ private:
         report.progress("analysing", maps[number].name);
       auto [known, fresh] = inputs.try_emplace(moments.inputNumber(i));
       if (fresh)
-        known->second = FitInputs(moments.own(i)).seenBy(goal);
+        known->second = moments.inputsOf(i).seenBy(goal);
       if (Status status = analyseMap(
               layer, number, known->second.withMetric(metrics.lookup(number)));
           !status)

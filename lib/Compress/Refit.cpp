@@ -106,7 +106,15 @@ private:
     const TapStage &tapped = runner.layer(layer).stages[stage];
     if (Status status = findMetrics(layer, tapped); !status)
       return status;
-    StageMoments fitted(runner, maps, layer, stage, /*twoModels=*/true);
+    const std::vector<TapSite> &sites = tapped.sites;
+    std::vector<Matrix> weights;
+    for (const TapSite &site : sites) {
+      Result<Matrix> w = readMatrix(maps[runner.mapOf(layer, site)], archive);
+      if (!w)
+        return w.error();
+      weights.push_back(w.take());
+    }
+    StageMoments fitted(runner, maps, layer, stage, weights);
     StageMoments heldOut = fitted;
     if (Status status = before.open(stage, {}); !status)
       return status;
@@ -114,26 +122,21 @@ private:
       return status;
     if (Status status = sum(before, after, fitted, heldOut); !status)
       return status;
-    const std::vector<TapSite> &sites = tapped.sites;
-    InputsOf fittedInputs, heldOutInputs;
     for (size_t i = 0; i < sites.size(); ++i) {
       size_t number = runner.mapOf(layer, sites[i]);
       if (report.progress)
         report.progress("fitting", maps[number].name);
-      Result<Matrix> w = readMatrix(maps[number], archive);
-      if (!w)
-        return w.error();
-      MapMoments judge = momentsOf(heldOut, i, number, heldOutInputs);
+      const Matrix &w = weights[i];
+      MapMoments judge = momentsOf(heldOut, i, number);
       FitResult fit =
-          fitMap(*w, plans[number], momentsOf(fitted, i, number, fittedInputs),
-                 judge, method);
+          fitMap(w, plans[number], momentsOf(fitted, i, number), judge, method);
       if (!fit)
         return nameMap(maps[number], fit.error());
       double error = 0;
       if (Status status = take(number, **fit,
                                [&](const Matrix &dense) {
                                  return error =
-                                            outputError(*w, dense, judge.own());
+                                            outputError(w, dense, judge.own());
                                });
           !status)
         return status;
@@ -145,17 +148,10 @@ private:
     return {};
   }
 
-  /// The inputs of a stage, by their number.
-  using InputsOf = std::map<size_t, FitInputs>;
-
-  MapMoments momentsOf(const StageMoments &moments, size_t i, size_t number,
-                       InputsOf &known) const {
-    auto [inputs, fresh] = known.try_emplace(moments.inputNumber(i));
-    if (fresh)
-      inputs->second = FitInputs(moments.own(i));
-    return {
-        inputs->second.withMetric(metrics ? metrics->lookup(number) : nullptr),
-        moments.cross(i), moments.residual(i)};
+  MapMoments momentsOf(StageMoments &moments, size_t i, size_t number) const {
+    return {moments.inputsOf(i).withMetric(metrics ? metrics->lookup(number)
+                                                   : nullptr),
+            moments.takeTarget(i)};
   }
 
   /// Runs a stage of both models.
@@ -172,6 +168,8 @@ private:
       fitted.add(&x, y, seen);
       heldOut.add(&x, y, unseen);
     }
+    fitted.finish();
+    heldOut.finish();
     return {};
   }
 
