@@ -239,11 +239,7 @@ private:
     for (const ThresholdedMap &map : report.thresholds)
       names.push_back(map.name);
     config["linnet"]["thresholds"] = names;
-    if (Status status = writeFileAtomically(directory.file(kConfigFile),
-                                            formatJson(config) + "\n");
-        !status)
-      return status;
-    return copyOtherFiles(options.input, directory);
+    return finishRewrite(options.input, formatJson(config) + "\n", directory);
   }
 
   /// Runs the original and what was written.
