@@ -58,12 +58,12 @@ FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
 
 double relativeError(const Matrix &w, const Matrix &w1) {
   double all = norm(w);
-  return all > 0 ? norm(w - w1) / all : 0;
+  return all == 0 ? 0 : norm(w - w1) / all;
 }
 
 double outputError(const Matrix &w, const Matrix &w1, const Matrix &moment) {
   double all = outputLoss(w, moment);
-  return all > 0 ? std::sqrt(outputLoss(w - w1, moment) / all) : 0;
+  return all == 0 ? 0 : std::sqrt(outputLoss(w - w1, moment) / all);
 }
 
 } // namespace linnet::compress

@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <limits>
 
 namespace linnet::compress {
 namespace {
@@ -726,6 +727,17 @@ TEST(FitMap, NumbersAreChecked) {
   options.blockWidth = 2;
   EXPECT_TRUE(lowRankSparseStructure().candidates(map, options).empty());
   EXPECT_TRUE(blockSparseStructure().candidates(map, options).empty());
+}
+
+TEST(FitMap, ErrorsHideNoNaN) {
+  Matrix w = randomMatrix(4, 6, 14), moment = randomMoment(6, 15), bad = w;
+  bad.at(1, 2) = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(relativeError(w, bad)));
+  EXPECT_TRUE(std::isnan(relativeError(bad, w)));
+  EXPECT_TRUE(std::isnan(outputError(w, bad, moment)));
+  moment.at(3, 3) = bad.at(1, 2);
+  EXPECT_TRUE(std::isnan(outputError(w, 0.5 * w, moment)));
+  EXPECT_EQ(relativeError(Matrix(2, 2), Matrix(2, 2)), 0);
 }
 
 TEST(FitMap, InputsOfZeros) {

@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <limits>
 
 namespace linnet::compress {
 namespace {
@@ -508,6 +509,51 @@ TEST(Judge, ComparesEncoders) {
   EXPECT_EQ(
       (*judge)->compare(original, changed, windows, Part::HeldOut)->sequences,
       0);
+}
+
+/// What is no number is the worst, whatever comes before and after it, and is
+/// nothing that a report compares.
+TEST(Judge, HidesNoNaN) {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  for (const char *name : {"hf/bert", "hf/llama"}) {
+    Fixture fixture(name);
+    ASSERT_EQ(fixture.windows.batch, 2);
+    Result<TapRunner> runner = fixture.runner();
+    ASSERT_TRUE(bool(runner));
+    Windows &windows = fixture.windows;
+    HiddenStates states = statesBehind(*runner, windows);
+    Result<std::unique_ptr<Judge>> judge = Judge::create(*runner);
+    ASSERT_TRUE(bool(judge));
+    size_t stride = states.carried[0].size() / 2;
+    for (size_t window : {0, 1}) {
+      HiddenStates broken = states;
+      broken.carried[0][window * stride + 3] = kNaN;
+      Result<CompressComparison> compared =
+          (*judge)->compare(states, broken, windows, Part::Fitted);
+      ASSERT_TRUE(bool(compared));
+      if (runner->isEncoder()) {
+        EXPECT_TRUE(std::isnan(compared->cosine));
+        EXPECT_TRUE(std::isnan(compared->worstCosine)) << window;
+        EXPECT_TRUE(std::isnan(compared->outputError));
+      } else {
+        EXPECT_TRUE(std::isnan(compared->natsAfter));
+        EXPECT_TRUE(std::isnan(compared->worstToken)) << window;
+        EXPECT_LT(compared->agreement, 1);
+      }
+      Windows heldOut = windows;
+      heldOut.counts = {0, 2, 0};
+      EXPECT_TRUE(std::isnan(hiddenError(*runner, states, broken, heldOut)));
+      EXPECT_EQ(hiddenError(*runner, states, states, heldOut), 0);
+      CompressReport report;
+      Status status = compareModels(*runner, states, broken, heldOut, report);
+      ASSERT_FALSE(bool(status));
+      EXPECT_EQ(status.error().str(),
+                "expected finite outputs on the held-out windows, but got NaN "
+                "or infinity");
+      EXPECT_TRUE(
+          bool(compareModels(*runner, states, states, heldOut, report)));
+    }
+  }
 }
 
 TEST(TapLayers, RefusesOtherModels) {
