@@ -203,15 +203,18 @@ private:
 
   Status analyseLayer(size_t layer, HiddenStates &states) {
     bool isKept = work.has(fileOf(layer));
-    if (Status status = isKept ? readLayer(layer) : analyseMaps(layer, states);
+    LayerPass pass(runner, layer, states);
+    if (Status status =
+            isKept ? readLayer(layer) : analyseMaps(layer, states, pass);
         !status)
       return status;
-    if (Status status = advance(layer, states); !status)
+    if (Status status = advance(layer, states, pass); !status)
       return status;
     return isKept ? Status() : keepLayer(layer);
   }
 
-  Status analyseMaps(size_t layer, const HiddenStates &states) {
+  Status analyseMaps(size_t layer, const HiddenStates &states,
+                     LayerPass &pass) {
     if (goal == FitTo::Outputs) {
       Result<OutputMetrics> measuredMetrics =
           measureMetrics(runner, layer, maps, archive, states, windows);
@@ -220,26 +223,19 @@ private:
       metrics = measuredMetrics.take();
     }
     for (size_t stage = 0; stage < runner.layer(layer).stages.size(); ++stage)
-      if (Status status = analyseStage(layer, stage, states); !status)
+      if (Status status = analyseStage(layer, stage, pass); !status)
         return status;
     return {};
   }
 
-  /// On to the next layer, with the sample on which sensitivities are measured.
-  Status advance(size_t layer, HiddenStates &states) {
-    if (sample) {
+  /// On to the next layer, with the sample on which sensitivities are measured
+  /// and a look at what this one does.
+  Status advance(size_t layer, HiddenStates &states, LayerPass &pass) {
+    if (sample)
       if (Status status = sample->advance(); !status)
         return status;
-      return advance(layer, sample->layer(layer), states);
-    }
-    Result<OpenTap> whole = runner.openWhole(layer, {});
-    return whole ? advance(layer, *whole, states) : whole.error();
-  }
-
-  /// On to the next layer, with a look at what this one does.
-  Status advance(size_t layer, const OpenTap &whole, HiddenStates &states) {
     HiddenStates before = states;
-    if (Status status = runner.advance(layer, whole, states); !status)
+    if (Status status = pass.finish({}); !status)
       return status;
     LayerStatistics statistics(int64_t(states.stepOf(0, 0).size()) /
                                runner.stepTokens());
@@ -253,21 +249,17 @@ private:
     return {};
   }
 
-  Status analyseStage(size_t layer, size_t stage, const HiddenStates &states) {
-    Result<OpenTap> tap = runner.openStage(layer, stage, {});
-    if (!tap)
-      return tap.error();
-    StageMoments moments(runner, maps, layer, stage, /*twoModels=*/false);
+  Status analyseStage(size_t layer, size_t stage, LayerPass &pass) {
+    if (Status status = pass.open(stage, {}); !status)
+      return status;
+    StageMoments moments(runner, maps, layer, stage);
     StepValues values;
     for (int64_t step = 0; step < windows.batches(); ++step) {
-      std::vector<TokenRange> tokens = windows.tokensOf(Part::Fitted, step);
-      if (tokens.empty())
-        continue;
-      values.carried = runner.inputsOf(states, step);
-      if (Status status = tap->run(values.carried, values.shown); !status)
+      if (Status status = pass.run(values); !status)
         return status;
-      moments.add(nullptr, values, tokens);
+      moments.add(nullptr, values, windows.tokensOf(Part::Fitted, step));
     }
+    moments.finish();
     const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
     std::map<size_t, FitInputs> inputs;
     for (size_t i = 0; i < sites.size(); ++i) {
@@ -276,7 +268,7 @@ private:
         report.progress("analysing", maps[number].name);
       auto [known, fresh] = inputs.try_emplace(moments.inputNumber(i));
       if (fresh)
-        known->second = FitInputs(moments.own(i)).seenBy(goal);
+        known->second = moments.inputsOf(i).seenBy(goal);
       if (Status status = analyseMap(
               layer, number, known->second.withMetric(metrics.lookup(number)));
           !status)

@@ -42,7 +42,20 @@ std::vector<int32_t> shuffle(int64_t outer, int64_t inner, int64_t width) {
 /// So many blocks along each side of a matrix, and a rank.
 class BlockStructure : public MapStructure {
 public:
+  /// Fits go over the blocks so many times, or `trialRounds` where only a loss
+  /// is asked for.
+  BlockStructure(int64_t rounds, int64_t trialRounds)
+      : rounds(rounds), trialRounds(trialRounds) {}
+
   std::vector<std::string> keys() const override { return {kBlocks, kRank}; }
+  FitResult fit(const Matrix &target, const FitInputs &inputs,
+                const PlanNumbers &numbers) const override {
+    return fitIn(rounds, target, inputs, numbers);
+  }
+  FitResult tryFit(const Matrix &target, const FitInputs &inputs,
+                   const PlanNumbers &numbers) const override {
+    return fitIn(trialRounds, target, inputs, numbers);
+  }
   bool needsBudget() const override { return true; }
   Status check(const LinearMap &map,
                const PlanNumbers &numbers) const override {
@@ -76,6 +89,9 @@ public:
   }
 
 private:
+  virtual FitResult fitIn(int64_t rounds, const Matrix &w,
+                          const FitInputs &inputs,
+                          const PlanNumbers &numbers) const = 0;
   virtual Status checkRank(const LinearMap &map,
                            const PlanNumbers &numbers) const = 0;
   /// Planned ranks are multiples of it.
@@ -83,14 +99,13 @@ private:
   virtual int64_t mostRank(const LinearMap &map, int64_t blocks) const = 0;
   /// What one more of the rank stores.
   virtual int64_t numbersOfRank(const LinearMap &map, int64_t blocks) const = 0;
+
+  int64_t rounds, trialRounds;
 };
 
 //===----------------------------------------------------------------------===//
 // BLAST
 //===----------------------------------------------------------------------===//
-
-/// Rounds of a fit, and of one that only measures a loss.
-constexpr int64_t kRounds = 60, kTrialRounds = 8;
 
 class BlastMap : public FittedMap {
 public:
@@ -119,15 +134,9 @@ private:
 
 class BlastStructure : public BlockStructure {
 public:
+  BlastStructure() : BlockStructure(60, 8) {}
+
   std::string_view name() const override { return "blast"; }
-  FitResult fit(const Matrix &target, const FitInputs &inputs,
-                const PlanNumbers &numbers) const override {
-    return factor(target, inputs, numbers, kRounds);
-  }
-  FitResult tryFit(const Matrix &target, const FitInputs &inputs,
-                   const PlanNumbers &numbers) const override {
-    return factor(target, inputs, numbers, kTrialRounds);
-  }
   std::vector<TensorSpec> factors(const LinearMap &map,
                                   const PlanNumbers &numbers) const override {
     int64_t b = numbers.at(kBlocks), rank = numbers.at(kRank);
@@ -160,8 +169,8 @@ private:
 
   /// Inputs count as they are large: the fit is of W diag(s), s their root mean
   /// squares, and right is divided by s again.
-  static FitResult factor(const Matrix &w, const FitInputs &inputs,
-                          const PlanNumbers &numbers, int64_t rounds) {
+  FitResult fitIn(int64_t rounds, const Matrix &w, const FitInputs &inputs,
+                  const PlanNumbers &numbers) const override {
     std::vector<double> scales(size_t(w.columns()), 1.0);
     if (!inputs.areIndependent()) {
       double mean = trace(inputs.moment()) / double(w.columns());
@@ -199,9 +208,6 @@ private:
 // Monarch
 //===----------------------------------------------------------------------===//
 
-/// Sweeps of a fit, and of one that only measures a loss.
-constexpr int64_t kSweeps = 6, kTrialSweeps = 1;
-
 class MonarchMap : public FittedMap {
 public:
   explicit MonarchMap(BlockLowRank fitted) : fitted(std::move(fitted)) {}
@@ -223,15 +229,9 @@ private:
 
 class MonarchStructure : public BlockStructure {
 public:
+  MonarchStructure() : BlockStructure(6, 1) {}
+
   std::string_view name() const override { return "monarch"; }
-  FitResult fit(const Matrix &target, const FitInputs &inputs,
-                const PlanNumbers &numbers) const override {
-    return fitBlocks(target, inputs, numbers, kSweeps);
-  }
-  FitResult tryFit(const Matrix &target, const FitInputs &inputs,
-                   const PlanNumbers &numbers) const override {
-    return fitBlocks(target, inputs, numbers, kTrialSweeps);
-  }
   std::vector<TensorSpec> factors(const LinearMap &map,
                                   const PlanNumbers &numbers) const override {
     int64_t b = numbers.at(kBlocks), middle = b * numbers.at(kRank);
@@ -262,11 +262,11 @@ private:
     return blocks * (map.rows + map.columns);
   }
 
-  static FitResult fitBlocks(const Matrix &w, const FitInputs &inputs,
-                             const PlanNumbers &numbers, int64_t sweeps) {
+  FitResult fitIn(int64_t rounds, const Matrix &w, const FitInputs &inputs,
+                  const PlanNumbers &numbers) const override {
     Result<BlockLowRank> fitted =
-        fitBlockLowRank(w, inputs.areIndependent() ? nullptr : &inputs.moment(),
-                        numbers.at(kBlocks), numbers.at(kRank), sweeps);
+        fitBlockLowRank(w, inputs.knownMoment(), numbers.at(kBlocks),
+                        numbers.at(kRank), rounds);
     if (!fitted)
       return fitted.error();
     return std::unique_ptr<FittedMap>(

@@ -129,11 +129,7 @@ private:
         !status)
       return status;
     config["linnet"]["output_projection"] = kProjection;
-    if (Status status = writeFileAtomically(directory.file("config.json"),
-                                            formatJson(config) + "\n");
-        !status)
-      return status;
-    return copyOtherFiles(options.input, directory);
+    return finishRewrite(options.input, formatJson(config) + "\n", directory);
   }
 
   const CompressOptions &options;

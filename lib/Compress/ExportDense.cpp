@@ -168,11 +168,7 @@ Status multiplyOut(const std::string &input, const Archive &archive,
   for (const char *key : {"torch_dtype", "dtype"})
     if (config->contains(key))
       (*config)[key] = "float32";
-  if (Status status = writeFileAtomically(directory.file("config.json"),
-                                          formatJson(*config) + "\n");
-      !status)
-    return status;
-  return copyOtherFiles(input, directory);
+  return finishRewrite(input, formatJson(*config) + "\n", directory);
 }
 
 } // namespace

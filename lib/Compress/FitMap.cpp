@@ -18,19 +18,13 @@ constexpr double kRidge = 1e-3;
 /// What a refit gains at least, as a share: less is rounding.
 constexpr double kLeastGain = 1e-9;
 
-/// E[t x'^T] for the targets t = W x + (r - r').
-Matrix targetMoment(const Matrix &w, const MapMoments &moments) {
-  Matrix targets = multiply(w, moments.cross);
-  return moments.residual.size() ? targets + moments.residual : targets;
-}
-
 /// E|t - W1 x'|^2 less E|t|^2, which is the same for all W1, as `metric` weighs
 /// it.
-double lossOn(const Matrix &w, const Matrix &w1, const MapMoments &moments,
+double lossOn(const Matrix &w1, const MapMoments &moments,
               const MetricRoots &metric) {
   Matrix weighed = metric.weigh(w1);
-  return dot(multiply(weighed, moments.own()), weighed) -
-         2 * dot(weighed, metric.weigh(targetMoment(w, moments)));
+  return congruenceTrace(weighed, moments.own()) -
+         2 * dot(weighed, metric.weigh(moments.target));
 }
 
 } // namespace
@@ -45,7 +39,7 @@ FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
   if (!plain || !method.refits)
     return plain;
   Result<Matrix> target =
-      refitTarget(w, targetMoment(w, fitted), fitted.own(), kTrust, kRidge);
+      refitTarget(w, fitted.target, fitted.own(), kTrust, kRidge);
   if (!target)
     return target.error();
   FitResult refit = plan.structure->fit(*target, seen, plan.numbers);
@@ -55,8 +49,8 @@ FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
   MetricRoots metric;
   if (plan.structure->weighsOutputs() && method.goal == FitTo::Outputs)
     metric = heldOut.inputs.metric();
-  double before = lossOn(w, (*plain)->toDense(), heldOut, metric);
-  bool better = lossOn(w, (*refit)->toDense(), heldOut, metric) <
+  double before = lossOn((*plain)->toDense(), heldOut, metric);
+  bool better = lossOn((*refit)->toDense(), heldOut, metric) <
                 before - kLeastGain * std::abs(before);
   (*refit)->isRefit = true;
   return better ? std::move(refit) : std::move(plain);
@@ -64,12 +58,12 @@ FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
 
 double relativeError(const Matrix &w, const Matrix &w1) {
   double all = norm(w);
-  return all > 0 ? norm(w - w1) / all : 0;
+  return all == 0 ? 0 : norm(w - w1) / all;
 }
 
 double outputError(const Matrix &w, const Matrix &w1, const Matrix &moment) {
   double all = outputLoss(w, moment);
-  return all > 0 ? std::sqrt(outputLoss(w - w1, moment) / all) : 0;
+  return all == 0 ? 0 : std::sqrt(outputLoss(w - w1, moment) / all);
 }
 
 } // namespace linnet::compress

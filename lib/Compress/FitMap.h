@@ -12,8 +12,8 @@ namespace linnet::compress {
 struct MapMoments {
   /// Of x'.
   FitInputs inputs;
-  /// E[x x'^T], E[(r - r') x'^T]; the last may be empty.
-  Matrix cross, residual;
+  /// E[t x'^T] for the targets t = W x + (r - r').
+  Matrix target;
 
   const Matrix &own() const { return inputs.moment(); }
 };

@@ -78,11 +78,7 @@ public:
                        llvm::join(declined, "; "));
     if (Status status = writeTensors(); !status)
       return status;
-    if (Status status = writeFileAtomically(directory.file("config.json"),
-                                            formatJson(config) + "\n");
-        !status)
-      return status;
-    return copyOtherFiles(options.input, directory);
+    return finishRewrite(options.input, formatJson(config) + "\n", directory);
   }
 
 private:

@@ -14,6 +14,9 @@ namespace {
 // Causal language models
 //===----------------------------------------------------------------------===//
 
+/// The larger one; a loss that is no number is the worst.
+double worse(double a, double b) { return std::isnan(b) || b > a ? b : a; }
+
 /// log(sum of exp) of one row.
 double logSumExp(const float *row, int64_t size) {
   float largest = *std::max_element(row, row + size);
@@ -90,12 +93,13 @@ private:
     sums.natsBefore += ofP - double(p[next]);
     double nats = ofQ - double(q[next]);
     sums.natsAfter += nats;
-    sums.worstToken = std::max(sums.worstToken, nats);
+    sums.worstToken = worse(sums.worstToken, nats);
     for (int64_t v = 0; v < size; ++v) {
       double logP = double(p[v]) - ofP;
       sums.divergence += std::exp(logP) * (logP - (double(q[v]) - ofQ));
     }
     sums.agreement +=
+        !std::isnan(ofP) && !std::isnan(ofQ) &&
         std::max_element(p, p + size) - p == std::max_element(q, q + size) - q;
     ++sums.tokens;
   }
@@ -171,7 +175,7 @@ private:
     double cosine = product(a, b) / std::sqrt(product(a, a) * product(b, b));
     sums.cosine += cosine;
     sums.worstCosine =
-        sums.sequences ? std::min(sums.worstCosine, cosine) : cosine;
+        sums.sequences ? -worse(-sums.worstCosine, -cosine) : cosine;
     ++sums.sequences;
     sums.tokens += length;
   }
@@ -241,6 +245,13 @@ Status compareModels(TapRunner &runner, const HiddenStates &original,
         (*judge)->compare(original, result, windows, part);
     if (!compared)
       return compared.error();
+    // What is no number compares with nothing: such a result is none.
+    for (double value : {compared->natsBefore, compared->natsAfter,
+                         compared->cosine, compared->outputError})
+      if (!std::isfinite(value))
+        return makeError("expected finite outputs on the ",
+                         part == Part::HeldOut ? "held-out" : "evaluation",
+                         " windows, but got NaN or infinity");
     *comparison = *compared;
   }
   return {};

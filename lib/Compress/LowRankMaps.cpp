@@ -149,11 +149,7 @@ public:
 
 Result<LowRankFactors> factorLowRank(const Matrix &target,
                                      const FitInputs &inputs, int64_t rank) {
-  if (inputs.areIndependent())
-    return truncateSingularValues(target, rank);
-  Result<const Matrix *> root = inputs.root();
-  return root ? fitLowRankToRoot(target, **root, rank, inputs.metric())
-              : Result<LowRankFactors>(root.error());
+  return fitLowRank(target, inputs.knownMoment(), rank, inputs.metric());
 }
 
 const MapStructure &lowRankStructure() {

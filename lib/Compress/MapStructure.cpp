@@ -18,16 +18,6 @@ std::optional<FitTo> findFitTo(std::string_view name) {
   return std::nullopt;
 }
 
-Result<const Matrix *> FitInputs::root() const {
-  if (!shared->root) {
-    Result<Matrix> taken = takeRoot(shared->moment);
-    if (!taken)
-      return taken.error();
-    shared->root = taken.take();
-  }
-  return &*shared->root;
-}
-
 FitInputs
 FitInputs::withMetric(std::shared_ptr<const MetricRoots> metric) const {
   FitInputs inputs = *this;
@@ -54,22 +44,7 @@ const MetricRoots &FitInputs::metric() const {
 }
 
 Result<std::vector<double>> FitInputs::spectrum(const Matrix &w) const {
-  Matrix scaled = metric().weigh(w);
-  if (!areIndependent()) {
-    Result<const Matrix *> factor = root();
-    if (!factor)
-      return factor.error();
-    scaled = multiply(scaled, **factor);
-  }
-  bool wide = scaled.columns() > scaled.rows();
-  Result<SymmetricEigen> eigen = symmetricEigen(
-      multiply(scaled, scaled, wide ? Side::AsIs : Side::Transposed,
-               wide ? Side::Transposed : Side::AsIs));
-  if (!eigen)
-    return eigen.error();
-  for (double &value : eigen->values)
-    value = std::max(value, 0.0);
-  return std::move(eigen->values);
+  return lossSpectrum(w, knownMoment(), metric());
 }
 
 double FitInputs::lossOf(const Matrix &difference) const {

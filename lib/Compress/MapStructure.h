@@ -43,8 +43,7 @@ public:
   /// Independent ones, of which nothing is known.
   FitInputs() = default;
   explicit FitInputs(Matrix moment)
-      : shared(std::make_shared<Shared>(Shared{std::move(moment), {}, false})) {
-  }
+      : shared(std::make_shared<Shared>(Shared{std::move(moment), false})) {}
   /// The same inputs of a map whose errors `metric` weighs.
   FitInputs withMetric(std::shared_ptr<const MetricRoots> metric) const;
   /// What a fit to `goal` knows of them; only that to outputs weighs outputs.
@@ -54,19 +53,19 @@ public:
   bool areUncorrelated() const { return !shared || shared->isDiagonal; }
   /// Not of independent ones.
   const Matrix &moment() const { return shared->moment; }
-  /// takeRoot() of it.
-  Result<const Matrix *> root() const;
+  /// The same, null of independent ones.
+  const Matrix *knownMoment() const {
+    return shared ? &shared->moment : nullptr;
+  }
   const MetricRoots &metric() const;
   /// What outputs lose by a difference of matrices, E|R^(1/2) D x|^2.
   double lossOf(const Matrix &difference) const;
-  /// The squared singular values of R^(1/2) W times the root, which descend: at
-  /// rank r outputs lose the sum of all but the first r.
+  /// lossSpectrum(): at rank r outputs lose the sum of all but the first r.
   Result<std::vector<double>> spectrum(const Matrix &w) const;
 
 private:
   struct Shared {
     Matrix moment;
-    std::optional<Matrix> root;
     bool isDiagonal = false;
   };
   std::shared_ptr<Shared> shared;

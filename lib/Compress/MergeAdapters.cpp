@@ -243,11 +243,7 @@ Status addTo(const std::string &input, const Archive &base,
   Result<std::string> config = readFile(input + "/config.json");
   if (!config)
     return config.error();
-  if (Status status =
-          writeFileAtomically(directory.file("config.json"), *config);
-      !status)
-    return status;
-  return copyOtherFiles(input, directory);
+  return finishRewrite(input, *config, directory);
 }
 
 } // namespace

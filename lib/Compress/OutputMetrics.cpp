@@ -9,8 +9,6 @@ namespace {
 
 /// Tokens that tell enough.
 constexpr int64_t kMetricTokens = 8192;
-/// Metrics of more outputs take longer than what they are for.
-constexpr int64_t kMostOutputs = 4096;
 
 /// Adds block `from` of `a` to block `to` of `sum`, each `size` wide.
 void addBlock(Matrix &sum, int64_t to, const Matrix &a, int64_t from,
@@ -25,16 +23,18 @@ class MetricMeasurer {
 public:
   MetricMeasurer(TapRunner &runner, size_t layer,
                  const std::vector<LinearMap> &maps, const Archive &archive,
-                 const HiddenStates &states, const Windows &windows)
+                 const HiddenStates &states, const Windows &windows,
+                 int64_t most)
       : runner(runner), layer(layer), maps(maps), archive(archive),
-        states(states), windows(windows) {}
+        states(states), windows(windows), most(most) {}
 
   Result<OutputMetrics> run() {
     OutputMetrics metrics;
     for (const TapStage &stage : runner.layer(layer).stages)
       for (const TapSite &site : stage.sites) {
         const LinearMap &map = maps[runner.mapOf(layer, site)];
-        if (!site.reach || map.rows > kMostOutputs || !fits(*site.reach, map))
+        if (!site.reach || !fits(*site.reach, map) ||
+            (isLarge(map) && site.reach->kind != ReachKind::Channels))
           continue;
         Result<Matrix> metric = measure(*site.reach, map);
         if (!metric)
@@ -49,6 +49,8 @@ public:
   }
 
 private:
+  bool isLarge(const LinearMap &map) const { return map.rows > most; }
+
   /// Whether the map's outputs are all of what the formula is about.
   bool fits(const TapReach &reach, const LinearMap &map) const {
     if (reach.kind == ReachKind::Channels)
@@ -65,7 +67,8 @@ private:
   Result<Matrix> measure(const TapReach &reach, const LinearMap &map) {
     switch (reach.kind) {
     case ReachKind::Channels:
-      return ofChannels(reach, map);
+      return isLarge(map) ? diagonalOfChannels(reach, map)
+                          : ofChannels(reach, map);
     case ReachKind::Values:
       return ofValues(reach, map);
     case ReachKind::Queries:
@@ -88,21 +91,58 @@ private:
     return &known->second;
   }
 
+  /// Calls `see(slopes d, count)` for some tokens, a row of `width` each.
+  template <typename Visitor>
+  Status visitSlopes(const TapReach &reach, int64_t width, Visitor see) {
+    Activations slopes, ofPlain, ofShifted;
+    return visit(reach, [&](const StepValues &values,
+                            llvm::ArrayRef<TokenRange> ranges) {
+      const float *z = gatherRows(values.of(reach.shown[0]), width, ranges,
+                                  ofPlain),
+                  *shifted = gatherRows(values.of(reach.shown[1]), width,
+                                        ranges, ofShifted);
+      slopes.resize(size_t(countTokens(ranges) * width));
+      for (size_t i = 0; i < slopes.size(); ++i)
+        slopes[i] = (shifted[i] - z[i]) / kTapShift;
+      see(slopes.data(), countTokens(ranges));
+    });
+  }
+
+  /// |W'_c|^2 E[d_c^2] of each channel c.
+  Result<Matrix> diagonalOfChannels(const TapReach &reach,
+                                    const LinearMap &map) {
+    Matrix metric(1, map.rows);
+    int64_t tokens = 0;
+    Status status =
+        visitSlopes(reach, map.rows, [&](const float *slopes, int64_t count) {
+          for (int64_t t = 0; t < count; ++t)
+            for (int64_t c = 0; c < map.rows; ++c)
+              metric.at(0, c) += double(slopes[t * map.rows + c]) *
+                                 double(slopes[t * map.rows + c]);
+          tokens += count;
+        });
+    if (!status)
+      return status.error();
+    Result<Matrix> w =
+        readMatrix(maps[runner.mapAt(layer, reach.consumer)], archive);
+    if (!w)
+      return w.error();
+    std::vector<double> squares(size_t(map.rows), 0.0);
+    for (int64_t r = 0; r < w->rows(); ++r)
+      for (int64_t c = 0; c < map.rows; ++c)
+        squares[size_t(c)] += w->at(r, c) * w->at(r, c);
+    for (int64_t c = 0; c < map.rows; ++c)
+      metric.at(0, c) *=
+          squares[size_t(c)] / double(std::max<int64_t>(1, tokens));
+    return metric;
+  }
+
   Result<Matrix> ofChannels(const TapReach &reach, const LinearMap &map) {
     MomentSum slopes(map.rows, map.rows);
-    Activations differences;
-    Activations ofPlain, ofShifted;
-    Status status = visit(reach, [&](const StepValues &values,
-                                     llvm::ArrayRef<TokenRange> ranges) {
-      const float *z = gatherRows(values.of(reach.shown[0]), map.rows, ranges,
-                                  ofPlain),
-                  *shifted = gatherRows(values.of(reach.shown[1]), map.rows,
-                                        ranges, ofShifted);
-      differences.resize(size_t(countTokens(ranges) * map.rows));
-      for (size_t i = 0; i < differences.size(); ++i)
-        differences[i] = (shifted[i] - z[i]) / kTapShift;
-      slopes.add(differences.data(), differences.data(), countTokens(ranges));
-    });
+    Status status =
+        visitSlopes(reach, map.rows, [&](const float *rows, int64_t count) {
+          slopes.add(rows, rows, count);
+        });
     if (!status)
       return status.error();
     Result<const Matrix *> product = consumerProduct(reach);
@@ -198,6 +238,7 @@ private:
   const Archive &archive;
   const HiddenStates &states;
   const Windows &windows;
+  int64_t most;
   /// By their taps.
   std::map<std::string, ScoreMoments> scores;
   /// By consumer.
@@ -210,8 +251,9 @@ Result<OutputMetrics> measureMetrics(TapRunner &runner, size_t number,
                                      const std::vector<LinearMap> &maps,
                                      const Archive &archive,
                                      const HiddenStates &states,
-                                     const Windows &windows) {
-  return MetricMeasurer(runner, number, maps, archive, states, windows).run();
+                                     const Windows &windows, int64_t most) {
+  return MetricMeasurer(runner, number, maps, archive, states, windows, most)
+      .run();
 }
 
 } // namespace linnet::compress

@@ -45,14 +45,19 @@ private:
   std::map<size_t, std::shared_ptr<const MetricRoots>> known;
 };
 
+/// Roots of metrics of more outputs take longer than what they are for.
+constexpr int64_t kMostMetricOutputs = 4096;
+
 /// Of layer `number`, before which the original model has `states` on
-/// `windows`; of these some fitted ones are looked at. Maps with more than 4096
-/// outputs have none.
+/// `windows`; of these some fitted ones are looked at. Of maps with more than
+/// `most` outputs those to channels have the diagonal of theirs, as a row, the
+/// others none.
 Result<OutputMetrics> measureMetrics(TapRunner &runner, size_t number,
                                      const std::vector<LinearMap> &maps,
                                      const Archive &archive,
                                      const HiddenStates &states,
-                                     const Windows &windows);
+                                     const Windows &windows,
+                                     int64_t most = kMostMetricOutputs);
 
 } // namespace linnet::compress
 

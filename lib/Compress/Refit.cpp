@@ -39,22 +39,17 @@ private:
     bool isDropped = layout.isDropped(int64_t(layer));
     Replacements replaced;
     metrics.reset();
+    LayerPass before(runner, layer, original), after(runner, layer, result);
     for (size_t stage = 0;
          !isDropped && stage < runner.layer(layer).stages.size(); ++stage)
-      if (Status status = refitStage(layer, stage, replaced); !status)
-        return status;
-    for (bool isResult : {false, true}) {
-      if (isResult && isDropped)
-        continue;
-      Result<OpenTap> whole =
-          runner.openWhole(layer, isResult ? replaced : Replacements());
-      if (!whole)
-        return whole.error();
-      if (Status status =
-              runner.advance(layer, *whole, isResult ? result : original);
+      if (Status status = refitStage(layer, stage, replaced, before, after);
           !status)
         return status;
-    }
+    if (Status status = before.finish({}); !status)
+      return status;
+    if (!isDropped)
+      if (Status status = after.finish(replaced); !status)
+        return status;
     report.layerErrors.push_back(
         hiddenError(runner, original, result, windows));
     return {};
@@ -101,7 +96,8 @@ private:
     return {};
   }
 
-  Status refitStage(size_t layer, size_t stage, Replacements &replaced) {
+  Status refitStage(size_t layer, size_t stage, Replacements &replaced,
+                    LayerPass &before, LayerPass &after) {
     Result<bool> isKept = takeKept(layer, stage, replaced);
     if (!isKept)
       return isKept.error();
@@ -110,30 +106,37 @@ private:
     const TapStage &tapped = runner.layer(layer).stages[stage];
     if (Status status = findMetrics(layer, tapped); !status)
       return status;
-    StageMoments fitted(runner, maps, layer, stage, /*twoModels=*/true);
-    StageMoments heldOut = fitted;
-    if (Status status = sum(layer, stage, replaced, fitted, heldOut); !status)
-      return status;
     const std::vector<TapSite> &sites = tapped.sites;
-    InputsOf fittedInputs, heldOutInputs;
+    std::vector<Matrix> weights;
+    for (const TapSite &site : sites) {
+      Result<Matrix> w = readMatrix(maps[runner.mapOf(layer, site)], archive);
+      if (!w)
+        return w.error();
+      weights.push_back(w.take());
+    }
+    StageMoments fitted(runner, maps, layer, stage, weights);
+    StageMoments heldOut = fitted;
+    if (Status status = before.open(stage, {}); !status)
+      return status;
+    if (Status status = after.open(stage, replaced); !status)
+      return status;
+    if (Status status = sum(before, after, fitted, heldOut); !status)
+      return status;
     for (size_t i = 0; i < sites.size(); ++i) {
       size_t number = runner.mapOf(layer, sites[i]);
       if (report.progress)
         report.progress("fitting", maps[number].name);
-      Result<Matrix> w = readMatrix(maps[number], archive);
-      if (!w)
-        return w.error();
-      MapMoments judge = momentsOf(heldOut, i, number, heldOutInputs);
+      const Matrix &w = weights[i];
+      MapMoments judge = momentsOf(heldOut, i, number);
       FitResult fit =
-          fitMap(*w, plans[number], momentsOf(fitted, i, number, fittedInputs),
-                 judge, method);
+          fitMap(w, plans[number], momentsOf(fitted, i, number), judge, method);
       if (!fit)
         return nameMap(maps[number], fit.error());
       double error = 0;
       if (Status status = take(number, **fit,
                                [&](const Matrix &dense) {
                                  return error =
-                                            outputError(*w, dense, judge.own());
+                                            outputError(w, dense, judge.own());
                                });
           !status)
         return status;
@@ -145,48 +148,29 @@ private:
     return {};
   }
 
-  /// The inputs of a stage, by their number.
-  using InputsOf = std::map<size_t, FitInputs>;
-
-  MapMoments momentsOf(const StageMoments &moments, size_t i, size_t number,
-                       InputsOf &known) const {
-    auto [inputs, fresh] = known.try_emplace(moments.inputNumber(i));
-    if (fresh)
-      inputs->second = FitInputs(moments.own(i));
-    return {
-        inputs->second.withMetric(metrics ? metrics->lookup(number) : nullptr),
-        moments.cross(i), moments.residual(i)};
+  MapMoments momentsOf(StageMoments &moments, size_t i, size_t number) const {
+    return {moments.inputsOf(i).withMetric(metrics ? metrics->lookup(number)
+                                                   : nullptr),
+            moments.takeTarget(i)};
   }
 
-  /// Runs both models up to a stage.
-  Status sum(size_t layer, size_t stage, const Replacements &replaced,
-             StageMoments &fitted, StageMoments &heldOut) {
-    Result<OpenTap> before = runner.openStage(layer, stage, {});
-    if (!before)
-      return before.error();
-    Result<OpenTap> after = runner.openStage(layer, stage, replaced);
-    if (!after)
-      return after.error();
+  /// Runs a stage of both models.
+  Status sum(LayerPass &before, LayerPass &after, StageMoments &fitted,
+             StageMoments &heldOut) const {
     StepValues x, y;
     for (int64_t step = 0; step < windows.batches(); ++step) {
       std::vector<TokenRange> seen = windows.tokensOf(Part::Fitted, step),
                               unseen = windows.tokensOf(Part::HeldOut, step);
-      if (seen.empty() && unseen.empty())
-        continue;
-      if (Status status = runStep(*before, original, step, x); !status)
+      if (Status status = before.run(x); !status)
         return status;
-      if (Status status = runStep(*after, result, step, y); !status)
+      if (Status status = after.run(y); !status)
         return status;
       fitted.add(&x, y, seen);
       heldOut.add(&x, y, unseen);
     }
+    fitted.finish();
+    heldOut.finish();
     return {};
-  }
-
-  Status runStep(const OpenTap &tap, const HiddenStates &states, int64_t step,
-                 StepValues &values) const {
-    values.carried = runner.inputsOf(states, step);
-    return tap.run(values.carried, values.shown);
   }
 
   TapRunner &runner;

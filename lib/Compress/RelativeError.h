@@ -20,8 +20,10 @@ public:
       all += double(original[i]) * double(original[i]);
     }
   }
-  /// 0 where the original is.
-  double value() const { return all > 0 ? std::sqrt(difference / all) : 0; }
+  /// 0 where both are; NaN where a number is none.
+  double value() const {
+    return difference == 0 && all == 0 ? 0 : std::sqrt(difference / all);
+  }
 
 private:
   double difference = 0, all = 0;

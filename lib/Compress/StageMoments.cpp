@@ -6,25 +6,32 @@ namespace linnet::compress {
 
 StageMoments::StageMoments(const TapRunner &runner,
                            const std::vector<LinearMap> &maps, size_t layer,
-                           size_t stage, bool twoModels)
-    : stage(&runner.layer(layer).stages[stage]) {
-  for (const TapSite &site : this->stage->sites) {
+                           size_t stage, llvm::ArrayRef<Matrix> weights) {
+  for (const TapSite &site : runner.layer(layer).stages[stage].sites) {
     const LinearMap &map = maps[runner.mapOf(layer, site)];
     size_t number = 0;
-    while (number < inputs.size() &&
-           (inputs[number].value.isCarried != site.input.isCarried ||
-            inputs[number].value.number != site.input.number))
+    while (number < inputs.size() && inputs[number].value != site.input)
       ++number;
-    if (number == inputs.size()) {
-      int64_t width = map.columns;
-      inputs.push_back({site.input, width, MomentSum(width, width),
-                        twoModels ? MomentSum(width, width) : MomentSum()});
-    }
-    inputOf.push_back(number);
-    rows.push_back(map.rows);
-    residuals.push_back(twoModels && site.residual
-                            ? MomentSum(map.rows, map.columns)
-                            : MomentSum());
+    if (number == inputs.size())
+      inputs.push_back(
+          {site.input, map.columns, 0, 0, MomentSum(map.columns, map.columns)});
+    inputs[number].outputs += map.rows;
+    sites.push_back({number, map.rows, site.residual});
+  }
+  if (weights.empty())
+    return;
+  for (size_t i = 0; i < sites.size(); ++i) {
+    Site &site = sites[i];
+    Input &input = inputs[site.input];
+    site.weight = &weights[i];
+    bool isDirect = input.outputs < input.width;
+    if (isDirect)
+      site.direct = std::make_shared<std::vector<float>>(
+          site.weight->data(), site.weight->data() + site.weight->size());
+    else if (input.waiting++ == 0)
+      input.cross = MomentSum(input.width, input.width);
+    if (isDirect || site.residual)
+      site.sum = MomentSum(site.rows, input.width);
   }
 }
 
@@ -56,22 +63,56 @@ void StageMoments::add(const StepValues *original, const StepValues &result,
         gatherRows(result.of(input.value), input.width, ranges, input.gathered);
     input.own.add(x, x, count);
     input.seen = x;
-    if (original)
-      input.cross.add(
-          gatherRows(original->of(input.value), input.width, ranges, gathered),
-          x, count);
-  }
-  for (size_t i = 0; i < residuals.size() && original; ++i) {
-    if (!stage->sites[i].residual)
+    if (!original)
       continue;
-    const float *r = original->of(*stage->sites[i].residual),
-                *s = result.of(*stage->sites[i].residual);
-    difference.clear();
-    for (const TokenRange &range : ranges)
-      for (int64_t at = range.first * rows[i]; at < range.last * rows[i]; ++at)
-        difference.push_back(r[at] - s[at]);
-    residuals[i].add(difference.data(), inputs[inputOf[i]].seen, count);
+    input.before = gatherRows(original->of(input.value), input.width, ranges,
+                              input.gatheredBefore);
+    if (input.waiting)
+      input.cross.add(input.before, x, count);
   }
+  for (Site &site : sites) {
+    if (!original || (!site.residual && !site.direct))
+      continue;
+    const Input &input = inputs[site.input];
+    difference.assign(size_t(count * site.rows), 0.0f);
+    if (site.direct)
+      mapTokens(site.direct->data(), site.rows, input.width, input.before,
+                count, difference.data());
+    if (site.residual) {
+      const float *r = original->of(*site.residual),
+                  *s = result.of(*site.residual);
+      float *at = difference.data();
+      for (const TokenRange &range : ranges)
+        for (int64_t e = range.first * site.rows; e < range.last * site.rows;
+             ++e)
+          *at++ += r[e] - s[e];
+    }
+    site.sum.add(difference.data(), input.seen, count);
+  }
+}
+
+void StageMoments::finish() {
+  for (Input &input : inputs) {
+    input.x = FitInputs(input.own.takeMean());
+    if (input.waiting)
+      input.meanCross = input.cross.takeMean();
+  }
+  for (Site &site : sites)
+    site.mean = site.sum.takeMean();
+}
+
+Matrix StageMoments::takeTarget(size_t i) {
+  Site &site = sites[i];
+  Input &input = inputs[site.input];
+  Matrix target = std::move(site.mean);
+  if (site.direct)
+    return target;
+  if (target.size() == 0)
+    target = Matrix(site.rows, input.width);
+  addProduct(target, *site.weight, input.meanCross);
+  if (--input.waiting == 0)
+    input.meanCross = Matrix();
+  return target;
 }
 
 } // namespace linnet::compress

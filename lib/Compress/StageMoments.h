@@ -3,22 +3,12 @@
 #ifndef LIB_COMPRESS_STAGEMOMENTS_H
 #define LIB_COMPRESS_STAGEMOMENTS_H
 
-#include "TapRunner.h"
+#include "LayerPass.h"
+#include "MapStructure.h"
 
 #include "linnet/Numerics/Moments.h"
 
 namespace linnet::compress {
-
-/// What a tap shows in one step.
-struct StepValues {
-  std::vector<const void *> carried;
-  std::vector<Activations> shown;
-
-  const float *of(TapValue value) const {
-    return value.isCarried ? static_cast<const float *>(carried[value.number])
-                           : shown[value.number].data();
-  }
-};
 
 /// The rows of `values` in `ranges`, one behind the other; in `copy` unless
 /// they are already.
@@ -31,39 +21,58 @@ int64_t countTokens(llvm::ArrayRef<TokenRange> ranges);
 /// inputs and residuals of the original model, x' and r' of the result.
 class StageMoments {
 public:
-  /// Without `twoModels`, only E[x' x'^T].
+  /// Of one model, only E[x' x'^T].
   StageMoments(const TapRunner &runner, const std::vector<LinearMap> &maps,
-               size_t layer, size_t stage, bool twoModels);
+               size_t layer, size_t stage)
+      : StageMoments(runner, maps, layer, stage, {}) {}
+  /// Of two: `weights` are the matrices of the sites, and outlive the sums.
+  StageMoments(const TapRunner &runner, const std::vector<LinearMap> &maps,
+               size_t layer, size_t stage, llvm::ArrayRef<Matrix> weights);
 
-  /// Adds some tokens of a step. `original` may be null without two models.
+  /// Adds some tokens of a step. `original` may be null of one model.
   void add(const StepValues *original, const StepValues &result,
            llvm::ArrayRef<TokenRange> ranges);
 
-  /// Of site `i`: E[x' x'^T], E[x x'^T], and E[(r - r') x'^T], which is empty
-  /// for a map without residual.
-  Matrix own(size_t i) const { return inputs[inputOf[i]].own.mean(); }
-  Matrix cross(size_t i) const { return inputs[inputOf[i]].cross.mean(); }
-  Matrix residual(size_t i) const { return residuals[i].mean(); }
+  /// Ends the sums, in whose place their means are.
+  void finish();
+  /// Of site `i`: the inputs x', which sites with the same input share, and
+  /// E[t x'^T] for the targets t = W x + (r - r'), which can be taken once.
+  const FitInputs &inputsOf(size_t i) const { return inputs[sites[i].input].x; }
+  Matrix takeTarget(size_t i);
   /// Sites with equal numbers have the same input.
-  size_t inputNumber(size_t i) const { return inputOf[i]; }
+  size_t inputNumber(size_t i) const { return sites[i].input; }
 
 private:
   struct Input {
     TapValue value;
     int64_t width;
-    MomentSum own, cross;
-    /// The rows of a step that count, of the result's, and where they stand if
-    /// they had to be brought together.
-    const float *seen = nullptr;
-    Activations gathered = {};
+    /// Outputs of all maps that have it, and those of which E[x x'^T] is still
+    /// to become a target.
+    int64_t outputs = 0, waiting = 0;
+    MomentSum own, cross = {};
+    FitInputs x = {};
+    Matrix meanCross = {};
+    /// The rows of a step that count, of the result's and the original's, and
+    /// where they stand if they had to be brought together.
+    const float *seen = nullptr, *before = nullptr;
+    Activations gathered = {}, gatheredBefore = {};
+  };
+  struct Site {
+    size_t input;
+    int64_t rows;
+    std::optional<TapValue> residual;
+    const Matrix *weight = nullptr;
+    /// W in f32 where targets are summed as such: there are fewer of them than
+    /// inputs.
+    std::shared_ptr<const std::vector<float>> direct = {};
+    /// Of r - r', or of targets.
+    MomentSum sum = {};
+    Matrix mean = {};
   };
 
-  const TapStage *stage;
   std::vector<Input> inputs;
-  std::vector<size_t> inputOf;
-  std::vector<MomentSum> residuals;
-  std::vector<int64_t> rows;
-  Activations difference, gathered;
+  std::vector<Site> sites;
+  Activations difference;
 };
 
 } // namespace linnet::compress

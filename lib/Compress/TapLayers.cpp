@@ -35,9 +35,12 @@ void eraseDead(FuncOp function) {
       op->erase();
 }
 
-/// A copy of `source` that returns `results`, values of it.
+/// A copy of `source` that returns `results`, values of it. Those of `given`
+/// that it needs become arguments behind the others; `taken` are their numbers.
 FuncOp cloneReturning(FuncOp source, const std::string &name,
-                      llvm::ArrayRef<Value> results) {
+                      llvm::ArrayRef<Value> results,
+                      llvm::ArrayRef<Value> given = {},
+                      std::vector<size_t> *taken = nullptr) {
   mlir::OpBuilder b(source);
   b.setInsertionPointAfter(source);
   mlir::IRMapping mapping;
@@ -50,10 +53,25 @@ FuncOp cloneReturning(FuncOp source, const std::string &name,
   mlir::Operation *end = copy.getBody().front().getTerminator();
   end->setOperands(mapped);
   copy.removeResAttrsAttr();
+  unsigned own = copy.getNumArguments();
+  for (Value value : given) {
+    (void)copy.insertArgument(copy.getNumArguments(), value.getType(), {},
+                              value.getLoc());
+    mapping.lookup(value).replaceAllUsesWith(
+        copy.getArgument(copy.getNumArguments() - 1));
+  }
   copy.setType(mlir::FunctionType::get(copy.getContext(),
                                        copy.getArgumentTypes(),
                                        mlir::ValueRange(mapped).getTypes()));
   eraseDead(copy);
+  llvm::BitVector unused(copy.getNumArguments());
+  for (size_t i = 0; i < given.size(); ++i)
+    if (copy.getArgument(own + unsigned(i)).use_empty())
+      unused.set(own + unsigned(i));
+    else
+      taken->push_back(i);
+  if (unused.any())
+    (void)copy.eraseArguments(unused);
   return copy;
 }
 
@@ -76,14 +94,15 @@ public:
 
   Result<TappedLayer> tap() {
     tapped.carried = carried;
-    int stages = 0;
     for (auto [linear, weight] : sites)
       stages = std::max(stages, depthOf(inputOf(linear)) + 1);
+    findHeld();
     for (int stage = 0; stage < stages; ++stage)
       tapped.stages.push_back(tapStage(stage));
     for (TapStage &stage : tapped.stages)
       for (TapSite &site : stage.sites)
         tapReach(site);
+    tapRest();
     shown.clear();
     for (Value result : layer.getBody().front().getTerminator()->getOperands())
       tapped.carriedResults.push_back(show(result));
@@ -109,13 +128,55 @@ private:
   void findDepths() {
     for (mlir::Operation &op : layer.getBody().front()) {
       int depth = 0;
-      for (Value operand : op.getOperands())
-        depth = std::max(depth, depthOf(operand));
+      op.walk([&](mlir::Operation *inner) {
+        for (Value operand : inner->getOperands())
+          depth = std::max(depth, depthOf(operand));
+      });
       if (sites.count(&op))
         ++depth;
       for (Value result : op.getResults())
         depths[result] = depth;
     }
+  }
+
+  /// The stage in which `op` of the layer, or the one that it is in, runs.
+  int stageOf(mlir::Operation *op) {
+    op = layer.getBody().front().findAncestorOpInBlock(*op);
+    return op->getNumResults() ? depthOf(op->getResult(0)) : stages;
+  }
+
+  /// The numbers of `value` for each token, if it has as many for all.
+  static std::optional<int64_t> widthOf(Value value) {
+    auto type = mlir::dyn_cast<mlir::RankedTensorType>(value.getType());
+    if (!type || !type.getElementType().isF32() || type.getRank() < 3 ||
+        !type.isDynamicDim(0) || !type.isDynamicDim(1))
+      return std::nullopt;
+    int64_t width = 1;
+    for (int64_t extent : type.getShape().drop_front(2)) {
+      if (mlir::ShapedType::isDynamic(extent))
+        return std::nullopt;
+      width *= extent;
+    }
+    return width;
+  }
+
+  /// What later stages than its own need of each value.
+  void findHeld() {
+    int64_t most = 0;
+    for (size_t i = 0; i < carried; ++i)
+      most += kMostHeld * widthOf(layer.getArgument(unsigned(i))).value_or(0);
+    for (mlir::Operation &op : layer.getBody().front().without_terminator())
+      for (Value value : op.getResults()) {
+        std::optional<int64_t> width = widthOf(value);
+        bool isNeeded =
+            llvm::any_of(value.getUsers(), [&](mlir::Operation *user) {
+              return stageOf(user) > depthOf(value);
+            });
+        if (!isNeeded || !width || *width > most)
+          continue;
+        held.push_back(value);
+        tapped.heldWidths.push_back(*width);
+      }
   }
 
   /// What the result of `linear` is added to, or null.
@@ -133,9 +194,42 @@ private:
   TapValue show(Value value) {
     auto argument = mlir::dyn_cast<mlir::BlockArgument>(value);
     if (argument && argument.getArgNumber() < carried)
-      return {true, argument.getArgNumber()};
+      return {TapPlace::Carried, argument.getArgNumber()};
     shown.insert(value);
-    return {false, size_t(llvm::find(shown, value) - shown.begin())};
+    return {TapPlace::Shown, size_t(llvm::find(shown, value) - shown.begin())};
+  }
+
+  /// The same, of a value that a stage before `stage` may hold.
+  TapValue showIn(int stage, Value value) {
+    if (auto known = llvm::find(held, value);
+        known != held.end() && depthOf(value) < stage)
+      return {TapPlace::Held, size_t(known - held.begin())};
+    return show(value);
+  }
+
+  /// The function of what `stage` shows, and of what it holds.
+  void finishStage(int number, const std::string &name, TapStage &stage) {
+    llvm::SmallVector<Value> given;
+    std::vector<size_t> numbers, taken;
+    for (auto [i, value] : llvm::enumerate(held))
+      if (depthOf(value) < number) {
+        given.push_back(value);
+        numbers.push_back(i);
+      } else if (depthOf(value) == number) {
+        stage.holds.push_back({show(value).number, i});
+      }
+    stage.function = "tap_" + layer.getName().str() + "_" + name;
+    finish(cloneReturning(layer, stage.function, shown.getArrayRef(), given,
+                          &taken));
+    for (size_t i : taken)
+      stage.takes.push_back(numbers[i]);
+  }
+
+  void tapRest() {
+    shown.clear();
+    for (Value result : layer.getBody().front().getTerminator()->getOperands())
+      tapped.restResults.push_back(showIn(stages, result));
+    finishStage(stages, "rest", tapped.rest);
   }
 
   TapStage tapStage(int number) {
@@ -150,12 +244,10 @@ private:
       maps[tap.key] = linear;
       tap.input = show(linear.getInput());
       if (Value residual = residualOf(linear))
-        tap.residual = show(residual);
+        tap.residual = showIn(number, residual);
       stage.sites.push_back(tap);
     });
-    stage.function =
-        "tap_" + layer.getName().str() + "_" + std::to_string(number);
-    finish(cloneReturning(layer, stage.function, shown.getArrayRef()));
+    finishStage(number, std::to_string(number), stage);
     return stage;
   }
 
@@ -227,8 +319,13 @@ private:
     return maps.count(key.str()) ? std::string() : key.str();
   }
 
+  /// How much wider than all carried values together a held one may be.
+  static constexpr int64_t kMostHeld = 2;
+
   FuncOp layer;
   size_t carried;
+  int stages = 0;
+  llvm::SmallVector<Value> held;
   std::map<std::string, ir::LinearOp> maps;
   std::map<mlir::Operation *, std::string> scores;
   int reaches = 0;
@@ -256,7 +353,7 @@ void tapBegin(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
 Status tapEnd(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
   Value output = forward.getBody().front().getTerminator()->getOperand(0);
   if (output.getDefiningOp() == stack) {
-    tapped.output = {true,
+    tapped.output = {TapPlace::Carried,
                      mlir::cast<mlir::OpResult>(output).getResultNumber()};
     return {};
   }
@@ -327,6 +424,28 @@ Status findInputs(FuncOp forward, ir::StackOp stack, TappedModel &tapped) {
 }
 
 } // namespace
+
+bool TappedLayer::isHeld(size_t held, size_t number) const {
+  auto isMade = [&](const TapStage &stage) {
+    return llvm::any_of(stage.holds, [&](const TapStage::Held &made) {
+      return made.number == held;
+    });
+  };
+  auto isNeeded = [&](const TapStage &stage) {
+    return llvm::is_contained(stage.takes, held) ||
+           llvm::any_of(stage.sites, [&](const TapSite &site) {
+             return site.residual == TapValue{TapPlace::Held, held};
+           });
+  };
+  bool made = false,
+       needed = llvm::is_contained(restResults, TapValue{TapPlace::Held, held});
+  for (size_t i = 0; i <= stages.size(); ++i) {
+    made |= i <= number && isMade(stage(i));
+    needed |= i >= number &&
+              (isNeeded(stage(i)) || (i == number && isMade(stage(i))));
+  }
+  return made && needed;
+}
 
 std::string tapWeightName(const std::string &key) {
   std::string name = key;

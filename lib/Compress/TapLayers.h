@@ -3,7 +3,9 @@
 // To see what enters a linear map of a layer, the layer is written again as a
 // function whose results are those values (a tap). Maps whose inputs depend on
 // the same maps before them make a stage: its values are had as soon as the
-// stages before are known.
+// stages before are known. A stage goes on from values that the stages before
+// it hold: each part of a layer runs once for each model, not once for each
+// stage behind it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,11 +24,15 @@
 
 namespace linnet::compress {
 
-/// A value inside of a layer: one of those that it is given, or a result of
-/// the tap.
+/// Where a value inside of a layer is had: it is given to the layer, a result
+/// of the tap, or held by a stage before.
+enum class TapPlace { Carried, Shown, Held };
 struct TapValue {
-  bool isCarried = false;
+  TapPlace place = TapPlace::Shown;
   size_t number = 0;
+
+  bool isCarried() const { return place == TapPlace::Carried; }
+  auto operator<=>(const TapValue &) const = default;
 };
 
 /// What a map's outputs reach, and a tap that shows it.
@@ -58,6 +64,13 @@ struct TapSite {
 struct TapStage {
   std::string function;
   std::vector<TapSite> sites;
+  /// Held values that the function takes, behind what layers take.
+  std::vector<size_t> takes;
+  /// Results that are held from here on, and as which.
+  struct Held {
+    size_t result, number;
+  };
+  std::vector<Held> holds;
 };
 
 /// A tensor that a tapped layer reads.
@@ -76,11 +89,25 @@ struct TapWeight {
 /// in the layer's order; tensors are named by tapWeightName().
 struct TappedLayer {
   std::vector<TapStage> stages;
+  /// What is left behind the last stage, a stage without sites, and what the
+  /// carried values are behind it.
+  TapStage rest;
+  std::vector<TapValue> restResults;
+  /// The values that stages hold: numbers for each token. What is wider than
+  /// twice the carried values is none of them, and is computed again.
+  std::vector<int64_t> heldWidths;
   /// The function from carried values to carried values, and what each is
   /// afterwards.
   std::string whole;
   std::vector<TapValue> carriedResults;
   std::vector<TapWeight> weights;
+  /// Stage `number`; the one behind the last is the rest.
+  const TapStage &stage(size_t number) const {
+    return number < stages.size() ? stages[number] : rest;
+  }
+  /// Whether held value `held` is there while stage `number` runs, which makes
+  /// it or needs it, or a later one does.
+  bool isHeld(size_t held, size_t number) const;
   /// Which arguments of the functions are carried values.
   size_t carried = 0;
 };

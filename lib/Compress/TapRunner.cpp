@@ -213,9 +213,9 @@ Result<OpenTap> TapRunner::open(size_t number, const std::string &function,
   return OpenTap::open(*directory);
 }
 
-Result<OpenTap> TapRunner::openStage(size_t number, size_t stage,
+Result<OpenTap> TapRunner::openStage(size_t number, const TapStage &stage,
                                      const Replacements &instead) {
-  return open(number, layer(number).stages[stage].function, instead);
+  return open(number, stage.function, instead);
 }
 
 Result<OpenTap> TapRunner::openReach(size_t number, const TapReach &reach) {
@@ -252,6 +252,21 @@ Result<OpenTap> TapRunner::openOutside(const std::string &function) {
   if (!directory)
     return directory.error();
   return OpenTap::open(*directory);
+}
+
+int64_t TapRunner::heldNumbers() const {
+  int64_t most = 0;
+  for (const TappedLayer &layer : tapped.layers) {
+    size_t last = layer.stages.size();
+    for (size_t stage = 0; stage <= last; ++stage) {
+      int64_t now = 0;
+      for (size_t held = 0; held < layer.heldWidths.size(); ++held)
+        if (layer.isHeld(held, stage))
+          now += layer.heldWidths[held];
+      most = std::max(most, now);
+    }
+  }
+  return most;
 }
 
 //===----------------------------------------------------------------------===//
@@ -311,7 +326,7 @@ Result<llvm::ArrayRef<float>>
 TapRunner::outputOf(const std::optional<OpenTap> &end,
                     const HiddenStates &states, int64_t number,
                     std::vector<Activations> &buffer) const {
-  if (tapped.output.isCarried)
+  if (tapped.output.isCarried())
     return states.stepOf(tapped.output.number, number);
   std::vector<const void *> inputs = inputsOf(states, number);
   inputs.resize(states.carried.size());
@@ -335,8 +350,8 @@ Status TapRunner::advance(size_t number, const OpenTap &whole,
   }
   std::vector<Activations> after;
   for (const TapValue &value : layer(number).carriedResults)
-    after.push_back(value.isCarried ? states.carried[value.number]
-                                    : results[value.number]);
+    after.push_back(value.isCarried() ? states.carried[value.number]
+                                      : results[value.number]);
   states.carried = std::move(after);
   return {};
 }

@@ -82,9 +82,9 @@ public:
   }
   size_t mapAt(size_t number, const std::string &key) const;
 
-  /// Layer `number` with `instead` in place of matrices, as its tap of a stage
-  /// or whole.
-  Result<OpenTap> openStage(size_t number, size_t stage,
+  /// Layer `number` with `instead` in place of matrices, as a tap of it or
+  /// whole.
+  Result<OpenTap> openStage(size_t number, const TapStage &stage,
                             const Replacements &instead);
   Result<OpenTap> openWhole(size_t number, const Replacements &instead);
   /// The tap of what a map of layer `number` reaches, with its own matrices.
@@ -107,6 +107,8 @@ public:
   /// The part of `states` that step `number` takes.
   std::vector<const void *> inputsOf(const HiddenStates &states,
                                      int64_t number) const;
+  /// The most numbers for each token that stages of one layer hold at a time.
+  int64_t heldNumbers() const;
   bool isEncoder() const { return tapped.isEncoder; }
   /// Tokens of a step.
   int64_t stepTokens() const { return batch * length; }

@@ -152,50 +152,43 @@ private:
       return begin.error();
     HiddenStates states = begin.take();
     for (size_t layer = 0; layer < runner.layers(); ++layer) {
+      LayerPass pass(runner, layer, states);
       for (size_t stage = 0; stage < runner.layer(layer).stages.size(); ++stage)
-        if (Status status = chooseInStage(layer, stage, states); !status)
+        if (Status status = chooseInStage(layer, stage, pass); !status)
           return status;
-      Result<OpenTap> whole = runner.openWhole(layer, {});
-      if (!whole)
-        return whole.error();
-      if (Status status = runner.advance(layer, *whole, states); !status)
+      if (Status status = pass.finish({}); !status)
         return status;
     }
     return {};
   }
 
-  Status chooseInStage(size_t layer, size_t stage, const HiddenStates &states) {
+  Status chooseInStage(size_t layer, size_t stage, LayerPass &pass) {
     TapRunner &runner = *model->runner;
     const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
-    Result<OpenTap> tap = runner.openStage(layer, stage, {});
-    if (!tap)
-      return tap.error();
+    if (Status status = pass.open(stage, {}); !status)
+      return status;
     // Maps that share an input share a sample.
-    auto keyOf = [](const TapSite &site) {
-      return std::pair(site.input.isCarried, site.input.number);
-    };
-    std::map<std::pair<bool, size_t>, std::pair<RowSample, RowSample>> samples;
+    std::map<TapValue, std::pair<RowSample, RowSample>> samples;
     for (const TapSite &site : sites) {
       int64_t width = mapOf(layer, site).columns;
-      samples.try_emplace(keyOf(site), RowSample(width, countOf(Part::Fitted)),
+      samples.try_emplace(site.input, RowSample(width, countOf(Part::Fitted)),
                           RowSample(width, countOf(Part::HeldOut)));
     }
     StepValues values;
     for (int64_t step = 0; step < windows.batches(); ++step) {
-      values.carried = runner.inputsOf(states, step);
-      if (Status status = tap->run(values.carried, values.shown); !status)
+      if (Status status = pass.run(values); !status)
         return status;
-      for (auto &[key, sample] : samples) {
-        const float *rows = values.of({key.first, key.second});
+      for (auto &[input, sample] : samples) {
+        const float *rows = values.of(input);
         sample.first.add(rows, windows.tokensOf(Part::Fitted, step));
         sample.second.add(rows, windows.tokensOf(Part::HeldOut, step));
       }
     }
-    std::map<std::pair<bool, size_t>, MapInputs> inputs;
-    for (auto &[key, sample] : samples)
-      inputs[key] = {sample.first.take(), sample.second.take()};
+    std::map<TapValue, MapInputs> inputs;
+    for (auto &[input, sample] : samples)
+      inputs[input] = {sample.first.take(), sample.second.take()};
     for (const TapSite &site : sites)
-      if (Status status = chooseFor(mapOf(layer, site), inputs[keyOf(site)]);
+      if (Status status = chooseFor(mapOf(layer, site), inputs[site.input]);
           !status)
         return status;
     return {};
@@ -246,11 +239,7 @@ private:
     for (const ThresholdedMap &map : report.thresholds)
       names.push_back(map.name);
     config["linnet"]["thresholds"] = names;
-    if (Status status = writeFileAtomically(directory.file(kConfigFile),
-                                            formatJson(config) + "\n");
-        !status)
-      return status;
-    return copyOtherFiles(options.input, directory);
+    return finishRewrite(options.input, formatJson(config) + "\n", directory);
   }
 
   /// Runs the original and what was written.

@@ -46,8 +46,7 @@ public:
   }
   FitResult fit(const Matrix &target, const FitInputs &inputs,
                 const PlanNumbers &) const override {
-    Result<Values> values =
-        fitValues(target, inputs.areIndependent() ? nullptr : &inputs.moment());
+    Result<Values> values = fitValues(target, inputs.knownMoment());
     if (!values)
       return values.error();
     return std::unique_ptr<FittedMap>(std::make_unique<VectorMap>(

@@ -321,6 +321,12 @@ Status copyOtherFiles(const std::string &input,
   return {};
 }
 
+Status finishRewrite(const std::string &input, const std::string &config,
+                     const AtomicDirectory &directory) {
+  Status status = writeFileAtomically(directory.file(kConfigFile), config);
+  return status ? copyOtherFiles(input, directory) : status;
+}
+
 Status rewriteCheckpoint(
     const std::string &input, const std::string &output,
     const std::string &marker,

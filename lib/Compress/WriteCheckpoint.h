@@ -28,6 +28,11 @@ Status copyOtherFiles(const std::string &input,
                       const AtomicDirectory &directory,
                       const std::set<std::string> &leftOut = {});
 
+/// Writes config.json as `config` and copies the other files: what a directory
+/// with the tensors still lacks.
+Status finishRewrite(const std::string &input, const std::string &config,
+                     const AtomicDirectory &directory);
+
 /// Makes one checkpoint of another: opens `input` and hands its tensors to
 /// `rewrite` with a directory that appears as `output` once all went well.
 /// Errors: an output that exists, unless it is empty or holds a file `marker`.

@@ -36,14 +36,10 @@ public:
     fit.right.assign(size_t(blocks), Matrix(blocks * rank, q));
   }
 
-  /// Roots and factors of what the inputs of a column of blocks have in common.
+  /// Of the inputs of each column of blocks.
   Status prepare() {
     for (int64_t j = 0; moment && j < blocks; ++j) {
       Matrix own = part(*moment, j * q, q, j * q, q);
-      Result<Matrix> root = takeRoot(own);
-      if (!root)
-        return root.error();
-      roots.push_back(root.take());
       double least = kRidge * trace(own) / double(q);
       // Inputs that are always 0.
       if (!(least > 0))
@@ -53,6 +49,7 @@ public:
       if (!inverse)
         return inverse.error();
       inverses.push_back(inverse.take());
+      moments.push_back(std::move(own));
     }
     return {};
   }
@@ -80,9 +77,8 @@ private:
     // that hangs together with.
     Result<LowRankFactors> best =
         useMoment
-            ? fitLowRankToRoot(now +
-                                   multiply(seenBy(i, j), inverses[size_t(j)]),
-                               roots[size_t(j)], rank)
+            ? fitLowRank(now + multiply(seenBy(i, j), inverses[size_t(j)]),
+                         moments[size_t(j)], rank)
             : truncateSingularValues(now + part(residual, i * p, p, j * q, q),
                                      rank);
     if (!best)
@@ -110,8 +106,8 @@ private:
   /// By how much adding `change` to block (i, j) of the residual lowers the
   /// loss.
   double gain(int64_t i, int64_t j, const Matrix &change) const {
-    Matrix own = part(*moment, j * q, q, j * q, q);
-    return -2 * dot(seenBy(i, j), change) - dot(multiply(change, own), change);
+    return -2 * dot(seenBy(i, j), change) -
+           congruenceTrace(change, moments[size_t(j)]);
   }
 
   /// Both factors of the same size, so that neither loses bits when rounded.
@@ -132,7 +128,7 @@ private:
   int64_t blocks, rank, p, q;
   const Matrix *moment;
   Matrix residual;
-  std::vector<Matrix> roots, inverses;
+  std::vector<Matrix> moments, inverses;
   BlockLowRank fit;
 };
 

@@ -2,6 +2,7 @@
 
 #include "linnet/Numerics/SparseFit.h"
 
+#include "Lapack.h"
 #include "SparseOperands.h"
 
 #include <algorithm>
@@ -43,8 +44,9 @@ public:
     int64_t size = std::clamp<int64_t>(count() / kPerStep, 1, most);
     for (int64_t i = 0; i < size; ++i)
       removed.push_back(blocks[size_t(places[size_t(i)])]);
-    std::vector<int64_t> gone = inputsOf(places, 0, size);
+    std::sort(places.begin(), places.begin() + size);
     std::sort(places.begin() + size, places.end());
+    std::vector<int64_t> gone = inputsOf(places, 0, size);
     std::vector<int64_t> left = inputsOf(places, size, count());
     std::vector<int64_t> stay;
     for (int64_t i = size; i < count(); ++i)
@@ -87,35 +89,59 @@ private:
     return losses;
   }
 
-  /// W_L -= W_R X and P_LL -= P_LR X for X = (P_RR)^-1 P_RL.
+  /// With P_RR = U^T U, Z = U^-T P_RL and Y = U^-T W_R^T: W_L -= Y^T Z,
+  /// P_LL -= Z^T Z, and |Y|^2 is the loss. `gone` and `left` ascend.
   Result<double> eliminate(const std::vector<int64_t> &gone,
                            const std::vector<int64_t> &left) {
-    Matrix rows = inverse.takeRows(gone), part = weights.takeColumns(gone);
-    Matrix across = rows.takeColumns(left);
-    auto solved = solvePositive(rows.takeColumns(gone),
-                                joinColumns(across, part.transposed()));
-    if (!solved)
-      return solved.error();
-    int64_t size = int64_t(left.size());
-    Matrix shares = solved->columnRange(0, size);
-    double loss =
-        dot(part.transposed(), solved->columnRange(size, weights.rows()));
-    weights = weights.takeColumns(left);
-    addProduct(weights, part, shares, -1);
-    inverse = inverse.takeRows(left).takeColumns(left);
-    addProduct(inverse, across, shares, -1, Side::Transposed);
-    return loss;
-  }
-
-  static Matrix joinColumns(const Matrix &a, const Matrix &b) {
-    Matrix joined(a.rows(), a.columns() + b.columns());
-    for (int64_t r = 0; r < a.rows(); ++r) {
-      std::copy_n(a.row(r), a.columns(), joined.row(r));
-      std::copy_n(b.row(r), b.columns(), joined.row(r) + a.columns());
+    auto size = int64_t(gone.size()), rest = int64_t(left.size());
+    Matrix square(size, size), across(size, rest);
+    for (int64_t r = 0; r < size; ++r) {
+      for (int64_t c = r; c < size; ++c)
+        square.at(r, c) = inverse.at(gone[size_t(r)], gone[size_t(c)]);
+      for (int64_t c = 0; c < rest; ++c) {
+        auto [low, high] = std::minmax(gone[size_t(r)], left[size_t(c)]);
+        across.at(r, c) = inverse.at(low, high);
+      }
     }
-    return joined;
+    Result<Matrix> factor = choleskyFactor(std::move(square));
+    if (!factor)
+      return factor.error();
+    Matrix shares = weights.takeColumns(gone).transposed();
+    solveTransposed(*factor, shares);
+    solveTransposed(*factor, across);
+    weights = weights.takeColumns(left);
+    addProduct(weights, shares, across, -1, Side::Transposed);
+    Matrix smaller(rest, rest);
+    for (int64_t r = 0; r < rest; ++r) {
+      const double *from = inverse.row(left[size_t(r)]);
+      double *to = smaller.row(r);
+      for (int64_t c = r; c < rest; ++c)
+        to[c] = from[left[size_t(c)]];
+    }
+    inverse = std::move(smaller);
+    subtractGram(inverse, across);
+    return dot(shares, shares);
   }
 
+  /// b becomes U^-T b.
+  static void solveTransposed(const Matrix &upper, Matrix &b) {
+    int size = int(upper.rows()), count = int(b.columns());
+    double one = 1;
+    if (size > 0 && count > 0)
+      dtrsm_("R", "L", "T", "N", &count, &size, &one, upper.data(), &size,
+             b.data(), &count);
+  }
+
+  /// sum -= a^T a in the upper triangle.
+  static void subtractGram(Matrix &sum, const Matrix &a) {
+    int size = int(a.columns()), inner = int(a.rows());
+    double one = 1, minus = -1;
+    if (size > 0 && inner > 0)
+      dsyrk_("L", "N", &size, &inner, &minus, a.data(), &size, &one, sum.data(),
+             &size);
+  }
+
+  /// Of the inverse, the upper triangle.
   Matrix weights, inverse;
   int64_t width;
   std::vector<int64_t> blocks;

@@ -68,10 +68,14 @@ void negate(double *values, int64_t count, int64_t stride) {
 
 } // namespace
 
-Result<SymmetricEigen> symmetricEigen(Matrix a) {
+Result<SymmetricEigen> symmetricEigen(Matrix a,
+                                      std::optional<int64_t> leading) {
   if (auto obstacle = findObstacleOfSquare(a))
     return *obstacle;
   int n = int(a.rows());
+  int64_t count = leading.value_or(n);
+  if (count < 0 || count > n)
+    return makeError("expected 0 to ", n, " vectors, but got ", count);
   std::vector<double> values(n);
   if (n == 0)
     return SymmetricEigen{values, a};
@@ -79,19 +83,20 @@ Result<SymmetricEigen> symmetricEigen(Matrix a) {
   // rows is the lower one of columns.
   int info = 0, query = -1, length = 0, integers = 0;
   double size = 0;
-  dsyevd_("V", "L", &n, a.data(), &n, values.data(), &size, &query, &integers,
+  const char *job = count > 0 ? "V" : "N";
+  dsyevd_(job, "L", &n, a.data(), &n, values.data(), &size, &query, &integers,
           &query, &info);
   length = std::max(1, int(size));
   std::vector<double> work(length);
   std::vector<int> integerWork(std::max(1, integers));
   int integerLength = int(integerWork.size());
-  dsyevd_("V", "L", &n, a.data(), &n, values.data(), work.data(), &length,
+  dsyevd_(job, "L", &n, a.data(), &n, values.data(), work.data(), &length,
           integerWork.data(), &integerLength, &info);
   if (info != 0)
     return noConvergence("dsyevd", info);
   std::reverse(values.begin(), values.end());
-  Matrix vectors(n, n);
-  for (int64_t v = 0; v < n; ++v) {
+  Matrix vectors(n, count);
+  for (int64_t v = 0; v < count; ++v) {
     double *from = a.row(n - 1 - v);
     if (pointsDown(from, n, 1))
       negate(from, n, 1);
@@ -128,6 +133,56 @@ Result<Svd> singularValues(const Matrix &a) {
   return result;
 }
 
+Result<Qr> takeQr(Matrix a) {
+  if (auto obstacle = findObstacle(a))
+    return *obstacle;
+  if (a.rows() < a.columns())
+    return makeError("expected no more columns than rows, but got ", a.rows(),
+                     " x ", a.columns());
+  // LAPACK sees A^T = R^T Q^T.
+  int rows = int(a.columns()), columns = int(a.rows());
+  Qr result{std::move(a), std::vector<double>(size_t(std::max(1, rows)))};
+  int info = 0;
+  if (rows > 0)
+    info = withWorkspace([&](double *work, int *length, int *info) {
+      dgelqf_(&rows, &columns, result.reflectors.data(), &rows,
+              result.lengths.data(), work, length, info);
+    });
+  if (info != 0)
+    return noConvergence("dgelqf", info);
+  return result;
+}
+
+Matrix Qr::r() const {
+  int64_t size = reflectors.columns();
+  Matrix result(size, size);
+  for (int64_t r = 0; r < size; ++r)
+    std::copy(reflectors.row(r) + r, reflectors.row(r) + size,
+              result.row(r) + r);
+  return result;
+}
+
+Result<Matrix> Qr::multiplyQ(const Matrix &b) const {
+  if (b.rows() != reflectors.columns())
+    return makeError("expected ", reflectors.columns(), " rows, but got ",
+                     b.rows());
+  if (auto obstacle = findObstacle(b))
+    return *obstacle;
+  // b^T Q^T, of a b with zeros below it.
+  Matrix result(reflectors.rows(), b.columns());
+  std::copy_n(b.data(), b.size(), result.data());
+  int rows = int(b.columns()), columns = int(reflectors.rows()),
+      count = int(reflectors.columns()), info = 0;
+  if (rows > 0 && count > 0)
+    info = withWorkspace([&](double *work, int *length, int *info) {
+      dormlq_("R", "N", &rows, &columns, &count, reflectors.data(), &count,
+              lengths.data(), result.data(), &rows, work, length, info);
+    });
+  if (info != 0)
+    return noConvergence("dormlq", info);
+  return result;
+}
+
 Result<Matrix> choleskyFactor(Matrix a) {
   if (auto obstacle = findObstacleOfSquare(a))
     return *obstacle;
@@ -144,14 +199,21 @@ Result<Matrix> choleskyFactor(Matrix a) {
 }
 
 Result<Matrix> solvePositive(Matrix a, Matrix b) {
+  auto columns = dividePositive(b.transposed(), std::move(a));
+  if (!columns)
+    return columns;
+  return columns->transposed();
+}
+
+Result<Matrix> dividePositive(Matrix b, Matrix a) {
   auto factor = choleskyFactor(std::move(a));
   if (!factor)
     return factor;
-  Matrix columns = b.transposed();
-  int n = int(factor->rows()), count = int(b.columns()), info = 0;
+  // Rows of b are LAPACK's columns of A^-1 b^T.
+  int n = int(factor->rows()), count = int(b.rows()), info = 0;
   if (n > 0 && count > 0)
-    dpotrs_("L", &n, &count, factor->data(), &n, columns.data(), &n, &info);
-  return columns.transposed();
+    dpotrs_("L", &n, &count, factor->data(), &n, b.data(), &n, &info);
+  return b;
 }
 
 Result<Matrix> invertPositive(Matrix a) {

@@ -43,6 +43,13 @@ void dgesdd_(const char *jobz, const int *m, const int *n, double *a,
              const int *lda, double *s, double *u, const int *ldu, double *vt,
              const int *ldvt, double *work, const int *lwork, int *iwork,
              int *info);
+/// A factorisation L Q by reflectors, and products with its Q.
+void dgelqf_(const int *m, const int *n, double *a, const int *lda, double *tau,
+             double *work, const int *lwork, int *info);
+void dormlq_(const char *side, const char *trans, const int *m, const int *n,
+             const int *k, const double *a, const int *lda, const double *tau,
+             double *c, const int *ldc, double *work, const int *lwork,
+             int *info);
 /// A factorisation Q R with column pivoting.
 void dgeqp3_(const int *m, const int *n, double *a, const int *lda, int *jpvt,
              double *tau, double *work, const int *lwork, int *info);
@@ -67,7 +74,19 @@ void dgemm_(const char *transa, const char *transb, const int *m, const int *n,
             const int *k, const double *alpha, const double *a, const int *lda,
             const double *b, const int *ldb, const double *beta, double *c,
             const int *ldc);
-/// Triangular systems.
+/// c = alpha a a^T + beta c and c = alpha (a b^T + b a^T) + beta c, of which
+/// one triangle is written.
+void dsyrk_(const char *uplo, const char *trans, const int *n, const int *k,
+            const double *alpha, const double *a, const int *lda,
+            const double *beta, double *c, const int *ldc);
+void dsyr2k_(const char *uplo, const char *trans, const int *n, const int *k,
+             const double *alpha, const double *a, const int *lda,
+             const double *b, const int *ldb, const double *beta, double *c,
+             const int *ldc);
+/// Triangular products, in place, and systems.
+void dtrmm_(const char *side, const char *uplo, const char *transa,
+            const char *diag, const int *m, const int *n, const double *alpha,
+            const double *a, const int *lda, double *b, const int *ldb);
 void dtrsm_(const char *side, const char *uplo, const char *transa,
             const char *diag, const int *m, const int *n, const double *alpha,
             const double *a, const int *lda, double *b, const int *ldb);

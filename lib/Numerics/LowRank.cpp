@@ -23,22 +23,6 @@ std::optional<Error> findObstacle(const Matrix &weight, const Matrix *moment,
   return std::nullopt;
 }
 
-/// The first `rank` left singular vectors of `a`. Of a wide matrix they are
-/// eigenvectors of a a^T: the directions that rounding blurs are those of small
-/// singular values, which cost nothing either way.
-Result<Matrix> leadingVectors(const Matrix &a, int64_t rank) {
-  if (a.rows() <= a.columns()) {
-    auto eigen = symmetricEigen(multiply(a, a, Side::AsIs, Side::Transposed));
-    if (!eigen)
-      return eigen.error();
-    return eigen->vectors.columnRange(0, rank);
-  }
-  auto svd = singularValues(a);
-  if (!svd)
-    return svd.error();
-  return svd->u.columnRange(0, rank);
-}
-
 } // namespace
 
 /// `by` times `a`; a row is a diagonal.
@@ -100,38 +84,67 @@ static Result<MetricRoots> rootsOf(const OutputMetric *metric,
 }
 
 double outputLoss(const Matrix &difference, const Matrix &moment) {
-  double loss = dot(multiply(difference, moment), difference);
+  double loss = congruenceTrace(difference, moment);
   // A sum of squares that rounding may take below 0.
   return loss < 0 ? 0 : loss;
 }
 
+namespace {
+
+/// M = E[z z^T] for the weighed outputs R^(1/2) W x = Q z: of a wide W, Q = I;
+/// a tall one has fewer z than outputs.
+struct OutputMoment {
+  Matrix moment;
+  std::optional<Qr> basis;
+};
+
+Result<OutputMoment> takeOutputMoment(const Matrix &weight,
+                                      const Matrix *moment,
+                                      const MetricRoots &roots) {
+  for (const Matrix *matrix : {&weight, moment})
+    if (matrix && !isFinite(*matrix))
+      return makeError("expected finite entries, but got NaN or infinity");
+  auto productOf = [&](const Matrix &a) {
+    return moment ? congruence(a, *moment) : gram(a);
+  };
+  if (weight.rows() <= weight.columns()) {
+    Matrix product = productOf(weight);
+    // The metric has the product's size, less than that of W.
+    if (roots.root.size() > 0)
+      product = roots.weigh(roots.weigh(product).transposed());
+    return OutputMoment{std::move(product), std::nullopt};
+  }
+  auto basis = takeQr(roots.weigh(weight));
+  if (!basis)
+    return basis.error();
+  Matrix product = productOf(basis->r());
+  return OutputMoment{std::move(product), basis.take()};
+}
+
+} // namespace
+
 Result<std::vector<double>> lossSpectrum(const Matrix &weight,
                                          const Matrix &moment,
                                          const OutputMetric *metric) {
-  if (auto obstacle = findObstacle(weight, &moment, 0))
-    return *obstacle;
-  auto root = takeRoot(moment);
-  if (!root)
-    return root.error();
   auto roots = rootsOf(metric, weight.rows());
-  if (!roots)
-    return roots.error();
-  auto svd = singularValues(multiply(roots->weigh(weight), *root));
-  if (!svd)
-    return svd.error();
-  for (double &value : svd->values)
-    value *= value;
-  return std::move(svd->values);
+  return roots ? lossSpectrum(weight, &moment, *roots)
+               : Result<std::vector<double>>(roots.error());
 }
 
-Result<Matrix> takeRoot(const Matrix &moment) {
-  auto eigen = symmetricEigen(moment);
+Result<std::vector<double>> lossSpectrum(const Matrix &weight,
+                                         const Matrix *moment,
+                                         const MetricRoots &roots) {
+  if (auto obstacle = findObstacle(weight, moment, 0))
+    return *obstacle;
+  auto outputs = takeOutputMoment(weight, moment, roots);
+  if (!outputs)
+    return outputs.error();
+  auto eigen = symmetricEigen(std::move(outputs->moment), 0);
   if (!eigen)
     return eigen.error();
-  std::vector<double> roots = std::move(eigen->values);
-  for (double &value : roots)
-    value = std::sqrt(std::max(value, 0.0));
-  return scaleColumns(std::move(eigen->vectors), roots);
+  for (double &value : eigen->values)
+    value = std::max(value, 0.0);
+  return std::move(eigen->values);
 }
 
 double effectiveRank(const std::vector<double> &spectrum) {
@@ -156,38 +169,36 @@ int64_t utilisedRank(const std::vector<double> &spectrum, double share) {
 
 Result<LowRankFactors> fitLowRank(const Matrix &weight, const Matrix &moment,
                                   int64_t rank, const OutputMetric *metric) {
-  if (auto obstacle = findObstacle(weight, &moment, rank))
-    return *obstacle;
-  auto root = takeRoot(moment);
-  if (!root)
-    return root.error();
   auto roots = rootsOf(metric, weight.rows());
-  if (!roots)
-    return roots.error();
-  return fitLowRankToRoot(weight, *root, rank, *roots);
+  return roots ? fitLowRank(weight, &moment, rank, *roots)
+               : Result<LowRankFactors>(roots.error());
 }
 
-Result<LowRankFactors> fitLowRankToRoot(const Matrix &weight,
-                                        const Matrix &root, int64_t rank,
-                                        const MetricRoots &roots) {
-  if (auto obstacle = findObstacle(weight, &root, rank))
+Result<LowRankFactors> fitLowRank(const Matrix &weight, const Matrix *moment,
+                                  int64_t rank, const MetricRoots &roots) {
+  if (auto obstacle = findObstacle(weight, moment, rank))
     return *obstacle;
-  Matrix weighed = roots.weigh(weight);
-  auto p = leadingVectors(multiply(weighed, root), rank);
+  auto outputs = takeOutputMoment(weight, moment, roots);
+  if (!outputs)
+    return outputs.error();
+  auto eigen = symmetricEigen(std::move(outputs->moment), rank);
+  if (!eigen)
+    return eigen.error();
+  const Matrix &vectors = eigen->vectors;
+  if (!outputs->basis)
+    return LowRankFactors{
+        roots.undo(vectors),
+        multiply(roots.weigh(vectors), weight, Side::Transposed)};
+  auto p = outputs->basis->multiplyQ(vectors);
   if (!p)
     return p.error();
-  return LowRankFactors{roots.undo(*p),
-                        multiply(*p, weighed, Side::Transposed)};
+  return LowRankFactors{
+      roots.undo(*p), multiply(vectors, outputs->basis->r(), Side::Transposed)};
 }
 
 Result<LowRankFactors> truncateSingularValues(const Matrix &weight,
                                               int64_t rank) {
-  if (auto obstacle = findObstacle(weight, nullptr, rank))
-    return *obstacle;
-  auto p = leadingVectors(weight, rank);
-  if (!p)
-    return p.error();
-  return LowRankFactors{*p, multiply(*p, weight, Side::Transposed)};
+  return fitLowRank(weight, nullptr, rank, MetricRoots());
 }
 
 Result<LowRankFactors>
@@ -218,14 +229,11 @@ Result<Matrix> refitTarget(const Matrix &weight, const Matrix &cross,
                      cross.columns());
   int64_t inputs = weight.columns();
   double least = inputs ? ridge * trace(moment) / double(inputs) : 0;
-  Matrix right = trust * cross + least * weight;
+  Matrix right = trust * cross + least * weight, ridged = moment;
   addProduct(right, weight, moment, 1 - trust);
-  // X A = B with a symmetric A.
-  auto solution = solvePositive(moment + least * Matrix::identity(inputs),
-                                right.transposed());
-  if (!solution)
-    return solution.error();
-  return solution->transposed();
+  for (int64_t i = 0; i < inputs; ++i)
+    ridged.at(i, i) += least;
+  return dividePositive(std::move(right), std::move(ridged));
 }
 
 //===----------------------------------------------------------------------===//

@@ -76,22 +76,19 @@ fitLowRankPlusSparse(const Matrix &weights, const Matrix &moment, int64_t rank,
   if (options.alternations < 1)
     return makeError("expected at least 1 alternation, but got ",
                      options.alternations);
-  auto root = takeRoot(moment);
-  if (!root)
-    return root.error();
-  double whole = norm(multiply(weights, *root));
+  double whole = outputLoss(weights, moment);
   LowRankPlusSparse result;
   result.sparse = Matrix(weights.rows(), weights.columns());
   auto fitLow = [&]() -> Status {
-    auto low = fitLowRankToRoot(weights - result.sparse, *root, rank);
+    auto low = fitLowRank(weights - result.sparse, moment, rank);
     if (!low)
       return low.error();
     result.low = low.take();
     return Status();
   };
   auto measure = [&] {
-    result.history.push_back(
-        ratio(norm(multiply(weights - result.toDense(), *root)), whole));
+    result.history.push_back(std::sqrt(
+        ratio(outputLoss(weights - result.toDense(), moment), whole)));
   };
   SparseFitOptions fit = options.fit;
   for (int64_t i = 0; i < options.alternations; ++i) {

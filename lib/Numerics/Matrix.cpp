@@ -93,6 +93,56 @@ Matrix multiply(const Matrix &a, const Matrix &b, Side sideOfA, Side sideOfB) {
   return result;
 }
 
+/// A triangle of rows is the other one of columns; this fills in what BLAS
+/// left.
+static void mirrorUpper(Matrix &a) {
+  for (int64_t r = 0; r < a.rows(); ++r)
+    for (int64_t c = 0; c < r; ++c)
+      a.at(r, c) = a.at(c, r);
+}
+
+Matrix gram(const Matrix &a) {
+  Matrix result(a.rows(), a.rows());
+  int size = int(a.rows()), inner = int(a.columns());
+  double one = 1;
+  if (size > 0 && inner > 0)
+    dsyrk_("L", "T", &size, &inner, &one, a.data(), &inner, &one, result.data(),
+           &size);
+  mirrorUpper(result);
+  return result;
+}
+
+/// a H for the upper triangular H with g = H + H^T.
+static Matrix multiplyHalf(const Matrix &a, const Matrix &g) {
+  assert(g.rows() == a.columns() && g.columns() == a.columns());
+  Matrix result = a;
+  int rows = int(a.rows()), size = int(a.columns());
+  double one = 1;
+  if (rows > 0 && size > 0)
+    dtrmm_("L", "L", "N", "N", &size, &rows, &one, g.data(), &size,
+           result.data(), &size);
+  // Of the diagonal, the product took all.
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < size; ++c)
+      result.at(r, c) -= a.at(r, c) * (g.at(c, c) / 2);
+  return result;
+}
+
+Matrix congruence(const Matrix &a, const Matrix &g) {
+  Matrix half = multiplyHalf(a, g), result(a.rows(), a.rows());
+  int size = int(a.rows()), inner = int(a.columns());
+  double one = 1;
+  if (size > 0 && inner > 0)
+    dsyr2k_("L", "T", &size, &inner, &one, half.data(), &inner, a.data(),
+            &inner, &one, result.data(), &size);
+  mirrorUpper(result);
+  return result;
+}
+
+double congruenceTrace(const Matrix &a, const Matrix &g) {
+  return 2 * dot(multiplyHalf(a, g), a);
+}
+
 Matrix operator+(Matrix a, const Matrix &b) {
   assert(a.rows() == b.rows() && a.columns() == b.columns());
   for (int64_t e = 0; e < a.size(); ++e)

@@ -3,10 +3,20 @@
 // A weight W (m x n, out x in) with inputs x of second moment G = E[x x^T]
 // (n x n) loses E|(W - W1) x|^2 = tr((W - W1) G (W - W1)^T) when it becomes
 // W1. Over all W1 of rank r the loss is least for W1 = P P^T W, where P are
-// the r leading eigenvectors of W G W^T: with any root S of G, Eckart and
+// the r leading eigenvectors of M = W G W^T: with any root S of G, Eckart and
 // Young's optimum of W S is P P^T W S (SVD-LLM, Wang et al. 2024, reaches the
-// same matrix by a Cholesky factor and its inverse; here none is formed, so
-// that G may be singular).
+// same matrix by a Cholesky factor and its inverse; here there is neither a
+// root nor an inverse, so that G may be singular). With outputs weighed by R,
+// P are those of R^(1/2) M R^(1/2), and W1 = R^(-1/2) P P^T R^(1/2) W. Of a
+// tall W = Q T (m > n) they are Q times the eigenvectors of T G T^T: nothing
+// that is decomposed is larger than min(m, n), and an m x n product with G is
+// the most that is computed.
+//
+// Eigenvalues of M are squares: rounding blurs them by 1e-16 of the largest,
+// what the entries of G, squares too, are known to at best. So losses have an
+// absolute error of that size, and roots of losses one of 1e-8; directions that
+// weigh less than 1e-8 of the heaviest (their singular values, relative) are
+// left to chance.
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,15 +59,16 @@ struct LowRankFactors {
   Matrix toDense() const { return multiply(left, right); }
 };
 
-/// S = V diag(sqrt(values)) with S S^T = G, from G's eigenvectors: eigenvalues
-/// below 0 are rounding and count as 0. Errors: entries that are not finite.
-Result<Matrix> takeRoot(const Matrix &moment);
-
-/// The squared singular values of W S, S S^T = G: dropping all but the first r
-/// loses the sum of the rest. With a metric, of R^(1/2) W S.
+/// The eigenvalues of M, which descend: dropping all but the first r loses the
+/// sum of the rest. With a metric, of R^(1/2) M R^(1/2).
 Result<std::vector<double>> lossSpectrum(const Matrix &weight,
                                          const Matrix &moment,
                                          const OutputMetric *metric = nullptr);
+/// The same of inputs that are independent without `moment`, with the roots of
+/// a metric.
+Result<std::vector<double>> lossSpectrum(const Matrix &weight,
+                                         const Matrix *moment,
+                                         const MetricRoots &roots);
 
 /// How many of `spectrum`, squared singular values, count: the exponential of
 /// the entropy of their shares (Roy and Vetterli 2007, of squares here), from 1
@@ -74,11 +85,10 @@ Result<LowRankFactors> fitLowRank(const Matrix &weight, const Matrix &moment,
                                   int64_t rank,
                                   const OutputMetric *metric = nullptr);
 
-/// The same with roots of the moment and of the metric, for several weights of
-/// the same inputs or several fits.
-Result<LowRankFactors> fitLowRankToRoot(const Matrix &weight,
-                                        const Matrix &root, int64_t rank,
-                                        const MetricRoots &roots = {});
+/// The same for inputs that are independent without `moment`, with the roots of
+/// a metric.
+Result<LowRankFactors> fitLowRank(const Matrix &weight, const Matrix *moment,
+                                  int64_t rank, const MetricRoots &roots);
 
 /// The same without data: G = I, the truncated singular value decomposition.
 Result<LowRankFactors> truncateSingularValues(const Matrix &weight,

@@ -29,12 +29,20 @@ public:
   int64_t count() const { return tokens; }
   /// E[y x^T], `rows` x `columns`; zeros without tokens.
   Matrix mean() const;
+  /// The same in place of the sum, which ends with it.
+  Matrix takeMean();
 
 private:
   Matrix sum;
+  /// Of products in f32: so many rows of the sum at a time.
   std::vector<float> block;
   int64_t tokens = 0;
 };
+
+/// Row t of `y` becomes W times row t of `x`, for `count` tokens: `w` is `rows`
+/// x `columns`, row major.
+void mapTokens(const float *w, int64_t rows, int64_t columns, const float *x,
+               int64_t count, float *y);
 
 } // namespace linnet
 

@@ -96,7 +96,7 @@ struct BlockOrder {
 /// whose loss is least when all that remain make up for it,
 /// tr(W_B ([(G_SS)^-1]_BB)^-1 W_B^T) (Hassibi and Stork 1993; of blocks, Kurtic
 /// et al. 2022, "oBERT"). While more than 63 remain, a 32nd of them goes at
-/// once. About 2/3 n^3 operations per row of blocks, for all numbers of blocks
+/// once. About 1/3 n^3 operations per row of blocks, for all numbers of blocks
 /// together. Errors: those of keepBlocksPerRow; a least number out of range; G
 /// is not positive definite after damping.
 Result<BlockOrder> orderBlocks(const Matrix &weights, const Matrix &moment,

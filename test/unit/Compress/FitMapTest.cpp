@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <limits>
 
 namespace linnet::compress {
 namespace {
@@ -37,8 +38,8 @@ double distance(const Matrix &a, const Matrix &b) {
 }
 
 /// Moments of a result whose inputs are those of the original.
-MapMoments sameInputs(const Matrix &moment) {
-  return {FitInputs(moment), moment, {}};
+MapMoments sameInputs(const Matrix &w, const Matrix &moment) {
+  return {FitInputs(moment), multiply(w, moment)};
 }
 
 MapPlan ranked(const MapStructure &structure, int64_t rank) {
@@ -69,7 +70,7 @@ TEST(FitMap, GoalsSeeLessOfInputs) {
   Matrix w = randomMatrix(12, 8, 31), mix = randomMatrix(8, 3, 37),
          moment = 0.05 * randomMoment(8, 32) +
                   multiply(mix, mix, Side::AsIs, Side::Transposed);
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   MapPlan half(groupSparseStructure(), {{"kept", 2}, {"of", 4}});
   auto fitTo = [&](FitTo goal) {
     FitResult fitted =
@@ -101,7 +102,7 @@ TEST(FitMap, GoalsSeeLessOfInputs) {
 
 TEST(FitMap, WeightsAreNearestByRank) {
   Matrix w = randomMatrix(9, 6, 33), moment = randomMoment(6, 34);
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   MapPlan plan = ranked(lowRankStructure(), 2);
   FitResult near = fitMap(w, plan, moments, moments,
                           {.goal = FitTo::Weights, .refits = false}),
@@ -113,7 +114,7 @@ TEST(FitMap, WeightsAreNearestByRank) {
 /// Inputs that lack what the original's have are made up for, unless not asked.
 TEST(FitMap, RefitsOnlyIfAsked) {
   Matrix w = randomMatrix(9, 6, 35), moment = randomMoment(6, 36);
-  MapMoments moments{FitInputs(moment), 2.0 * moment, {}};
+  MapMoments moments{FitInputs(moment), 2.0 * multiply(w, moment)};
   MapPlan plan = ranked(lowRankStructure(), 4);
   FitResult with = fitMap(w, plan, moments, moments),
             without = fitMap(w, plan, moments, moments, {.refits = false});
@@ -139,7 +140,7 @@ TEST(FitMap, FullRankIsTheMatrix) {
 /// Both storages hold the same matrix, in fewer numbers.
 TEST(FitMap, StoragesAgree) {
   Matrix w = randomMatrix(9, 6, 2), moment = randomMoment(6, 3);
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   FitResult two = fitMap(w, ranked(lowRankStructure(), 3), moments, moments);
   FitResult pivoted =
       fitMap(w, ranked(pivotedLowRankStructure(), 3), moments, moments);
@@ -158,7 +159,7 @@ TEST(FitMap, StoragesAgree) {
 /// eigenvectors of W G W^T.
 TEST(FitMap, IsTheBestOfItsRank) {
   Matrix w = randomMatrix(9, 6, 4), moment = randomMoment(6, 5);
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   FitResult fitted = fitMap(w, ranked(lowRankStructure(), 2), moments, moments);
   ASSERT_TRUE(bool(fitted));
   Result<std::vector<double>> spectrum = lossSpectrum(w, moment);
@@ -177,7 +178,7 @@ TEST(FitMap, IsTheBestOfItsRank) {
 TEST(FitMap, MakesUpForTheResidual) {
   Matrix w = randomMatrix(4, 6, 6), a = randomMatrix(4, 6, 7),
          moment = randomMoment(6, 8);
-  MapMoments moments = {FitInputs(moment), moment, multiply(a, moment)};
+  MapMoments moments = {FitInputs(moment), multiply(w + a, moment)};
   FitResult fitted = fitMap(w, {}, moments, moments);
   ASSERT_TRUE(bool(fitted));
   EXPECT_TRUE((*fitted)->isRefit);
@@ -187,7 +188,7 @@ TEST(FitMap, MakesUpForTheResidual) {
 /// Inputs that the result has scaled: W1 x' = W x for x' = x / 2.
 TEST(FitMap, MakesUpForItsInputs) {
   Matrix w = randomMatrix(4, 6, 9), moment = randomMoment(6, 10);
-  MapMoments moments = {FitInputs(0.25 * moment), 0.5 * moment, {}};
+  MapMoments moments = {FitInputs(0.25 * moment), 0.5 * multiply(w, moment)};
   FitResult fitted = fitMap(w, {}, moments, moments);
   ASSERT_TRUE(bool(fitted));
   EXPECT_LT(distance((*fitted)->toDense(), 1.75 * w), 5e-3);
@@ -198,8 +199,8 @@ TEST(FitMap, HeldOutWindowsDecide) {
   Matrix w = randomMatrix(4, 6, 11), a = randomMatrix(4, 6, 12),
          moment = randomMoment(6, 13);
   FitInputs inputs(moment);
-  MapMoments fitted = {inputs, moment, multiply(a, moment)};
-  MapMoments heldOut = {inputs, moment, multiply(-1.0 * a, moment)};
+  MapMoments fitted = {inputs, multiply(w + a, moment)};
+  MapMoments heldOut = {inputs, multiply(w - a, moment)};
   FitResult kept = fitMap(w, {}, fitted, heldOut);
   ASSERT_TRUE(bool(kept));
   EXPECT_FALSE((*kept)->isRefit);
@@ -214,7 +215,7 @@ TEST(FitMap, CodesHeedTheInputs) {
   for (int64_t i = 0; i < 24; ++i)
     for (int64_t j = 0; j < 24; ++j)
       moment.at(i, j) += 2;
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   for (MapPlan plan : {MapPlan(int4Structure(), {{"group", 8}}),
                        MapPlan(int8Structure(), {{"group", 24}})}) {
     FitResult rounded = fitMatrix(w, plan),
@@ -238,7 +239,7 @@ TEST(FitMap, ZerosHeedTheInputs) {
   for (int64_t i = 0; i < 24; ++i)
     for (int64_t j = 0; j < 24; ++j)
       moment.at(i, j) += 2;
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   for (const MapPlan &plan :
        {MapPlan(sparseStructure(), {{"kept", 192}}),
         MapPlan(groupSparseStructure(), {{"kept", 2}, {"of", 4}})}) {
@@ -319,7 +320,7 @@ TEST(FitMap, BlocksHeedTheInputs) {
   for (int64_t i = 0; i < 24; ++i)
     for (int64_t j = 0; j < 24; ++j)
       moment.at(i, j) += 2;
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   LinearMap map = mapOf(w);
   for (DataType type : {DataType::F64, DataType::BF16})
     for (const PlanNumbers &numbers :
@@ -376,7 +377,7 @@ TEST(FitMap, ManyColumns) {
 TEST(FitMap, ProductsOfFactors) {
   Matrix w = multiply(randomMatrix(16, 8, 21), randomMatrix(8, 24, 22));
   Matrix moment = randomMoment(24, 23);
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   LinearMap map = mapOf(w);
   for (const auto &[structure, most] :
        {std::pair(&int8LowRankStructure(), 0.01),
@@ -445,7 +446,7 @@ TEST(FitMap, StoredPatterns) {
 /// rank. What is stored is what is said of it.
 TEST(FitMap, BlocksOfLowRank) {
   Matrix w = randomMatrix(16, 24, 31), moment = randomMoment(24, 32);
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   MapPlan plan(monarchStructure(), {{"blocks", 2}, {"rank", 3}});
   FitResult cut = fitMatrix(w, plan),
             fitted = fitMap(w, plan, moments, moments);
@@ -527,7 +528,7 @@ TEST(FitMap, LowRankAndBlocks) {
     for (int64_t j = 0; j < 3; ++j)
       blocks.at(r, (r / 16 * 7 + j * 10) % 32) = 4 + double(r % 5);
   w = w + blocks;
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   LinearMap map = mapOf(w);
   ASSERT_TRUE(bool(both.check(map, numbers)));
   FitResult fitted = fitMap(w, {both, numbers}, moments, moments);
@@ -595,7 +596,7 @@ TEST(FitMap, LowRankAndDiagonal) {
     for (int64_t i = 0; i < 24; ++i)
       w.at(i, i) += 3 + double(i % 4);
     Matrix moment = randomMoment(columns, 73);
-    MapMoments moments = sameInputs(moment);
+    MapMoments moments = sameInputs(w, moment);
     LinearMap map = mapOf(w);
     ASSERT_TRUE(bool(both.check(map, numbers)));
     FitResult fitted = fitMap(w, {both, numbers}, moments, moments);
@@ -618,7 +619,7 @@ TEST(FitMap, MatricesOfOneVector) {
       for (int64_t c = 0; c < 8; ++c)
         w.at(r, c) = std::sin(double(
             structure == &circulantStructure() ? (r - c + 8) % 8 : r - c));
-    MapMoments moments = sameInputs(moment);
+    MapMoments moments = sameInputs(w, moment);
     LinearMap map = mapOf(w);
     ASSERT_TRUE(bool(structure->check(map, {})));
     FitResult plain = fitMatrix(w, {*structure}),
@@ -728,9 +729,20 @@ TEST(FitMap, NumbersAreChecked) {
   EXPECT_TRUE(blockSparseStructure().candidates(map, options).empty());
 }
 
+TEST(FitMap, ErrorsHideNoNaN) {
+  Matrix w = randomMatrix(4, 6, 14), moment = randomMoment(6, 15), bad = w;
+  bad.at(1, 2) = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(relativeError(w, bad)));
+  EXPECT_TRUE(std::isnan(relativeError(bad, w)));
+  EXPECT_TRUE(std::isnan(outputError(w, bad, moment)));
+  moment.at(3, 3) = bad.at(1, 2);
+  EXPECT_TRUE(std::isnan(outputError(w, 0.5 * w, moment)));
+  EXPECT_EQ(relativeError(Matrix(2, 2), Matrix(2, 2)), 0);
+}
+
 TEST(FitMap, InputsOfZeros) {
   Matrix w = randomMatrix(4, 6, 14), zeros(6, 6);
-  MapMoments moments = {FitInputs(zeros), zeros, Matrix(4, 6)};
+  MapMoments moments = {FitInputs(zeros), Matrix(4, 6)};
   for (const MapPlan &plan :
        {MapPlan(), ranked(lowRankStructure(), 2),
         ranked(pivotedLowRankStructure(), 2),
@@ -757,7 +769,7 @@ TEST(FitMap, InputsOfZeros) {
 TEST(FitMap, FewTokens) {
   Matrix w = randomMatrix(5, 8, 15), x = randomMatrix(8, 2, 16);
   Matrix moment = multiply(x, x, Side::AsIs, Side::Transposed);
-  MapMoments moments = sameInputs(moment);
+  MapMoments moments = sameInputs(w, moment);
   for (const MapStructure *structure : kRanked) {
     FitResult fitted = fitMap(w, ranked(*structure, 2), moments, moments);
     ASSERT_TRUE(bool(fitted)) << fitted.error().str();

@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <tuple>
 
 namespace linnet::compress {
 namespace {
@@ -18,7 +19,8 @@ namespace {
 /// Layer 0 of a fixture, and what enters its maps.
 class Layer {
 public:
-  explicit Layer(const std::string &name, std::vector<int64_t> lengths = {})
+  explicit Layer(const std::string &name, std::vector<int64_t> lengths = {},
+                 int64_t most = kMostMetricOutputs)
       : fixture(name) {
     fixture.windows.lengths = std::move(lengths);
     Result<TapRunner> created = fixture.runner();
@@ -29,7 +31,7 @@ public:
     states = begin.take();
     Result<OutputMetrics> measured =
         measureMetrics(*runner, 0, fixture.maps.maps, *fixture.archive, states,
-                       fixture.windows);
+                       fixture.windows, most);
     EXPECT_TRUE(bool(measured));
     metrics = measured.take();
   }
@@ -69,16 +71,28 @@ public:
     }
     return multiply(found->root, found->root);
   }
+  /// The same where the metric is a diagonal.
+  Matrix diagonal(const std::string &end) const {
+    auto found = metrics.lookup(map(end));
+    if (!found || found->root.rows() != 1) {
+      ADD_FAILURE() << "no diagonal metric of " << end;
+      return Matrix();
+    }
+    Matrix squares = found->root;
+    for (int64_t o = 0; o < squares.size(); ++o)
+      squares.at(0, o) *= squares.at(0, o);
+    return squares;
+  }
   bool hasMetric(const std::string &end) const {
     return metrics.lookup(map(end)) != nullptr;
   }
 
 private:
   Matrix inputs(size_t stage, const TapSite &site) {
-    Result<OpenTap> tap = runner->openStage(0, stage, {});
-    EXPECT_TRUE(bool(tap));
-    StepValues values{runner->inputsOf(states, 0), {}};
-    EXPECT_TRUE(bool(tap->run(values.carried, values.shown)));
+    LayerPass pass(*runner, 0, states);
+    EXPECT_TRUE(bool(pass.open(stage, {})));
+    StepValues values;
+    EXPECT_TRUE(bool(pass.run(values)));
     int64_t width = fixture.maps.maps[runner->mapOf(0, site)].columns;
     std::vector<TokenRange> ranges = fixture.windows.tokensOf(Part::Fitted, 0);
     tokens = countTokens(ranges);
@@ -161,6 +175,23 @@ TEST(OutputMetrics, ChannelsOfGatedUnits) {
   // A difference over a step, not a derivative.
   expectNear(layer.metric("0.mlp.gate_proj"),
              withRidge(combine(product, momentOf(ofGate), times)), 2e-2);
+}
+
+/// Of many outputs, the diagonal of the same; padding counts nowhere.
+TEST(OutputMetrics, DiagonalsOfManyChannels) {
+  for (auto [name, end, lengths] :
+       {std::tuple("hf/llama", "0.mlp.up_proj", std::vector<int64_t>()),
+        {"hf/llama", "0.mlp.gate_proj", {}},
+        {"hf/bert", "0.intermediate.dense", {23, 1}}}) {
+    Layer layer(name, lengths), large(name, lengths, 8);
+    Matrix full = layer.metric(end), expected(1, full.rows());
+    for (int64_t o = 0; o < full.rows(); ++o)
+      expected.at(0, o) = full.at(o, o);
+    expectNear(large.diagonal(end), expected, 1e-5);
+    EXPECT_FALSE(large.hasMetric(end == std::string("0.intermediate.dense")
+                                     ? "0.attention.self.query"
+                                     : "0.self_attn.q_proj"));
+  }
 }
 
 /// A matrix stored [in, out] behind gelu, whose map has a bias.

@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <limits>
 
 namespace linnet::compress {
 namespace {
@@ -75,6 +76,60 @@ TEST_P(EveryModel, HasTheLogitsOfTheFixture) {
   EXPECT_LT(distance(*logits, fixture.logits), 2e-5);
 }
 
+/// `states` through `layer`, all of whose stages are opened on the way, or
+/// some.
+void passStages(TapRunner &runner, size_t layer, HiddenStates &states,
+                size_t every, const Replacements &instead = {}) {
+  LayerPass pass(runner, layer, states);
+  StepValues values;
+  for (size_t s = 0; s < runner.layer(layer).stages.size(); s += every) {
+    ASSERT_TRUE(bool(pass.open(s, instead)));
+    // The rest of the steps is left to the pass.
+    ASSERT_TRUE(bool(pass.run(values)));
+  }
+  Status finished = pass.finish(instead);
+  ASSERT_TRUE(bool(finished)) << finished.error().str();
+}
+
+/// Stages that go on from each other are the layer, with its own matrices and
+/// with others, on all steps.
+TEST_P(EveryModel, StagesAreTheLayer) {
+  Fixture fixture(GetParam());
+  Windows &windows = fixture.windows;
+  // Two steps, the second with the windows the other way round.
+  for (int64_t w = windows.batch; w-- > 0;)
+    windows.ids.insert(windows.ids.end(),
+                       windows.ids.begin() + w * windows.length,
+                       windows.ids.begin() + (w + 1) * windows.length);
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner)) << runner.error().str();
+  Replacements changed;
+  for (const LinearMap &map : fixture.maps.maps)
+    changed[map.name] = 0.5 * *readMatrix(map, *fixture.archive);
+  Result<HiddenStates> begin = runner->begin(windows);
+  ASSERT_TRUE(bool(begin));
+  ASSERT_EQ(begin->steps, 2);
+  for (const Replacements &instead : {Replacements(), changed}) {
+    HiddenStates whole = *begin;
+    for (size_t layer = 0; layer < runner->layers(); ++layer) {
+      HiddenStates all = whole, some = whole, none = whole;
+      passStages(*runner, layer, all, 1, instead);
+      passStages(*runner, layer, some, 2, instead);
+      ASSERT_TRUE(bool(LayerPass(*runner, layer, none).finish(instead)));
+      Result<OpenTap> tap = runner->openWhole(layer, instead);
+      ASSERT_TRUE(tap && runner->advance(layer, *tap, whole));
+      EXPECT_EQ(all.carried, some.carried);
+      EXPECT_EQ(none.carried, whole.carried);
+      for (size_t i = 0; i < whole.carried.size(); ++i)
+        EXPECT_LT(distance(all.carried[i],
+                           std::vector<double>(whole.carried[i].begin(),
+                                               whole.carried[i].end())),
+                  1e-6)
+            << layer << " " << i;
+    }
+  }
+}
+
 /// Every map is a site of one stage, every stage runs, and its inputs are as
 /// wide as the maps say.
 TEST_P(EveryStage, ShowsTheInputsOfItsMaps) {
@@ -85,24 +140,28 @@ TEST_P(EveryStage, ShowsTheInputsOfItsMaps) {
   ASSERT_TRUE(bool(states));
   std::vector<int> seen(fixture.maps.maps.size());
   int64_t tokens = runner->stepTokens();
-  for (size_t layer = 0; layer < runner->layers(); ++layer)
+  for (size_t layer = 0; layer < runner->layers(); ++layer) {
+    LayerPass pass(*runner, layer, *states);
     for (size_t s = 0; s < runner->layer(layer).stages.size(); ++s) {
-      Result<OpenTap> tap = runner->openStage(layer, s, {});
-      ASSERT_TRUE(bool(tap)) << tap.error().str();
-      StepValues values{runner->inputsOf(*states, 0), {}};
-      Status ran = tap->run(values.carried, values.shown);
+      Status opened = pass.open(s, {});
+      ASSERT_TRUE(bool(opened)) << opened.error().str();
+      StepValues values;
+      Status ran = pass.run(values);
       ASSERT_TRUE(bool(ran)) << ran.error().str();
       for (const TapSite &site : runner->layer(layer).stages[s].sites) {
         const LinearMap &map = fixture.maps.maps[runner->mapOf(layer, site)];
         ++seen[runner->mapOf(layer, site)];
-        if (!site.input.isCarried)
+        if (!site.input.isCarried())
           EXPECT_EQ(int64_t(values.shown[site.input.number].size()),
                     tokens * map.columns);
-        if (site.residual && !site.residual->isCarried)
+        if (site.residual && site.residual->place == TapPlace::Shown)
           EXPECT_EQ(int64_t(values.shown[site.residual->number].size()),
                     tokens * map.rows);
+        if (site.residual)
+          EXPECT_TRUE(values.of(*site.residual));
       }
     }
+  }
   for (size_t i = 0; i < seen.size(); ++i)
     EXPECT_EQ(seen[i], 1) << fixture.maps.maps[i].name;
 }
@@ -141,8 +200,32 @@ TEST(TapRunner, StagesOfALlama) {
                       {"mlp.down_proj.weight"}}));
   EXPECT_EQ(residuals, (std::vector<std::string>{"self_attn.o_proj.weight",
                                                  "mlp.down_proj.weight"}));
+  // Held: both norms' outputs, attention's, what it was added to and, since it
+  // is not much wider, the MLP's middle.
+  auto holdsOf = [](const TapStage &stage) {
+    std::vector<size_t> numbers;
+    for (const TapStage::Held &held : stage.holds)
+      numbers.push_back(held.number);
+    return numbers;
+  };
+  using Numbers = std::vector<size_t>;
+  auto inputsOf = [&](size_t stage) {
+    return fixture.maps.maps[runner->mapOf(0, layer.stages[stage].sites[0])]
+        .columns;
+  };
+  int64_t h = inputsOf(0), heads = inputsOf(1), middle = inputsOf(3);
+  ASSERT_LE(middle, 2 * h);
+  EXPECT_EQ(layer.heldWidths, (std::vector<int64_t>{h, heads, h, h, middle}));
+  EXPECT_EQ(holdsOf(layer.stages[0]), Numbers{0});
+  EXPECT_EQ(layer.stages[1].takes, Numbers{0});
+  EXPECT_EQ(holdsOf(layer.stages[1]), Numbers{1});
+  EXPECT_EQ(layer.stages[2].takes, Numbers{1});
+  EXPECT_EQ(holdsOf(layer.stages[2]), (Numbers{2, 3}));
+  EXPECT_EQ(layer.stages[3].takes, Numbers{3});
+  EXPECT_EQ(layer.rest.takes, (Numbers{2, 4}));
+  EXPECT_EQ(runner->heldNumbers(), 2 * h + middle);
   // One input for queries, keys and values.
-  StageMoments moments(*runner, fixture.maps.maps, 0, 0, true);
+  StageMoments moments(*runner, fixture.maps.maps, 0, 0);
   EXPECT_EQ(moments.inputNumber(0), moments.inputNumber(2));
 }
 
@@ -175,10 +258,10 @@ TEST(TapRunner, SumsMoments) {
   Result<HiddenStates> states = runner->begin(fixture.windows);
   ASSERT_TRUE(bool(states));
   // Stage 1 with a residual: the output projection.
-  Result<OpenTap> tap = runner->openStage(0, 1, {});
-  ASSERT_TRUE(bool(tap));
-  StepValues x{runner->inputsOf(*states, 0), {}};
-  ASSERT_TRUE(bool(tap->run(x.carried, x.shown)));
+  LayerPass pass(*runner, 0, *states);
+  ASSERT_TRUE(bool(pass.open(1, {})));
+  StepValues x;
+  ASSERT_TRUE(bool(pass.run(x)));
   StepValues y = x;
   std::vector<float> moved(states->carried[0]);
   for (float &value : moved)
@@ -186,12 +269,11 @@ TEST(TapRunner, SumsMoments) {
   y.carried = {moved.data()};
   const TapSite &site = runner->layer(0).stages[1].sites[0];
   const LinearMap &map = fixture.maps.maps[runner->mapOf(0, site)];
-  ASSERT_TRUE(site.residual && site.residual->isCarried);
+  ASSERT_TRUE(site.residual && site.residual->isCarried());
   for (float &value : y.shown[site.input.number])
     value *= 2;
-  StageMoments moments(*runner, fixture.maps.maps, 0, 1, true);
+  std::vector<Matrix> weights = {*readMatrix(map, *fixture.archive)};
   int64_t first = 3, last = 50;
-  moments.add(&x, y, {{first, last}});
   Matrix own(map.columns, map.columns), residual(map.rows, map.columns);
   for (int64_t t = first; t < last; ++t) {
     const float *at = y.of(site.input) + t * map.columns;
@@ -202,20 +284,71 @@ TEST(TapRunner, SumsMoments) {
         residual.at(r, c) -= double(at[c]) / double(last - first);
     }
   }
-  EXPECT_LT(norm(moments.own(0) - own), 1e-5 * norm(own));
-  EXPECT_LT(norm(2.0 * moments.cross(0) - own), 1e-5 * norm(own));
-  EXPECT_LT(norm(moments.residual(0) - residual), 1e-5 * norm(residual));
-  // The same tokens in parts, and without some of them.
-  StageMoments parts(*runner, fixture.maps.maps, 0, 1, true), fewer = parts;
-  parts.add(&x, y, {{3, 20}, {20, 21}, {21, 50}});
-  EXPECT_LT(norm(parts.own(0) - own), 1e-5 * norm(own));
-  EXPECT_LT(norm(2.0 * parts.cross(0) - own), 1e-5 * norm(own));
-  EXPECT_LT(norm(parts.residual(0) - residual), 1e-5 * norm(residual));
-  fewer.add(&x, y, {{3, 20}, {25, 50}});
-  EXPECT_GT(norm(fewer.own(0) - own), 1e-3 * norm(own));
-  fewer.add(&x, y, {{20, 25}});
-  EXPECT_LT(norm(fewer.own(0) - own), 1e-5 * norm(own));
-  EXPECT_LT(norm(fewer.residual(0) - residual), 1e-5 * norm(residual));
+  Matrix target = 0.5 * multiply(weights[0], own) + residual;
+  // At once, in parts, and without some of the tokens.
+  using Ranges = std::vector<std::vector<TokenRange>>;
+  for (auto [steps, isAll] :
+       {std::pair(Ranges{{{first, last}}}, true),
+        std::pair(Ranges{{{3, 20}, {20, 21}, {21, 50}}}, true),
+        std::pair(Ranges{{{3, 20}, {25, 50}}, {{20, 25}}}, true),
+        std::pair(Ranges{{{3, 20}, {25, 50}}}, false)}) {
+    StageMoments moments(*runner, fixture.maps.maps, 0, 1, weights),
+        single(*runner, fixture.maps.maps, 0, 1);
+    for (const std::vector<TokenRange> &ranges : steps) {
+      moments.add(&x, y, ranges);
+      single.add(nullptr, y, ranges);
+    }
+    moments.finish();
+    single.finish();
+    const Matrix &found = moments.inputsOf(0).moment();
+    EXPECT_EQ(norm(single.inputsOf(0).moment() - found), 0);
+    EXPECT_EQ(norm(found - own) < 1e-5 * norm(own), isAll);
+    EXPECT_EQ(norm(moments.takeTarget(0) - target) < 1e-5 * norm(target),
+              isAll);
+  }
+}
+
+/// Of a map with fewer outputs than inputs, targets are summed as they are: the
+/// same but for the rounding of f32.
+TEST(TapRunner, SumsTargetsOfNarrowMaps) {
+  Fixture fixture("hf/llama");
+  Result<TapRunner> runner = fixture.runner();
+  ASSERT_TRUE(bool(runner));
+  Result<HiddenStates> states = runner->begin(fixture.windows);
+  ASSERT_TRUE(bool(states));
+  LayerPass pass(*runner, 0, *states);
+  ASSERT_TRUE(bool(pass.open(3, {})));
+  StepValues x;
+  ASSERT_TRUE(bool(pass.run(x)));
+  StepValues y = x;
+  const TapSite &site = runner->layer(0).stages[3].sites[0];
+  const LinearMap &map = fixture.maps.maps[runner->mapOf(0, site)];
+  ASSERT_LT(map.rows, map.columns);
+  for (float &value : y.shown[site.input.number])
+    value = 3 * value + 0.25f;
+  std::vector<float> moved(size_t(runner->stepTokens() * map.rows), 0.5f);
+  ASSERT_EQ(site.residual->place, TapPlace::Held);
+  y.held[site.residual->number] = moved.data();
+  std::vector<Matrix> weights = {*readMatrix(map, *fixture.archive)};
+  std::vector<TokenRange> ranges = {{2, 31}, {40, 57}};
+  StageMoments moments(*runner, fixture.maps.maps, 0, 3, weights);
+  moments.add(&x, y, ranges);
+  moments.finish();
+  Matrix expected(map.rows, map.columns);
+  int64_t count = countTokens(ranges);
+  for (const TokenRange &range : ranges)
+    for (int64_t t = range.first; t < range.last; ++t)
+      for (int64_t r = 0; r < map.rows; ++r) {
+        double out = double(x.of(*site.residual)[t * map.rows + r]) - 0.5;
+        for (int64_t c = 0; c < map.columns; ++c)
+          out += weights[0].at(r, c) *
+                 double(x.of(site.input)[t * map.columns + c]);
+        for (int64_t c = 0; c < map.columns; ++c)
+          expected.at(r, c) += out *
+                               double(y.of(site.input)[t * map.columns + c]) /
+                               double(count);
+      }
+  EXPECT_LT(norm(moments.takeTarget(0) - expected), 1e-5 * norm(expected));
 }
 
 /// Nats against sums in f64 over the fixture's logits, for all and for some of
@@ -376,6 +509,51 @@ TEST(Judge, ComparesEncoders) {
   EXPECT_EQ(
       (*judge)->compare(original, changed, windows, Part::HeldOut)->sequences,
       0);
+}
+
+/// What is no number is the worst, whatever comes before and after it, and is
+/// nothing that a report compares.
+TEST(Judge, HidesNoNaN) {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  for (const char *name : {"hf/bert", "hf/llama"}) {
+    Fixture fixture(name);
+    ASSERT_EQ(fixture.windows.batch, 2);
+    Result<TapRunner> runner = fixture.runner();
+    ASSERT_TRUE(bool(runner));
+    Windows &windows = fixture.windows;
+    HiddenStates states = statesBehind(*runner, windows);
+    Result<std::unique_ptr<Judge>> judge = Judge::create(*runner);
+    ASSERT_TRUE(bool(judge));
+    size_t stride = states.carried[0].size() / 2;
+    for (size_t window : {0, 1}) {
+      HiddenStates broken = states;
+      broken.carried[0][window * stride + 3] = kNaN;
+      Result<CompressComparison> compared =
+          (*judge)->compare(states, broken, windows, Part::Fitted);
+      ASSERT_TRUE(bool(compared));
+      if (runner->isEncoder()) {
+        EXPECT_TRUE(std::isnan(compared->cosine));
+        EXPECT_TRUE(std::isnan(compared->worstCosine)) << window;
+        EXPECT_TRUE(std::isnan(compared->outputError));
+      } else {
+        EXPECT_TRUE(std::isnan(compared->natsAfter));
+        EXPECT_TRUE(std::isnan(compared->worstToken)) << window;
+        EXPECT_LT(compared->agreement, 1);
+      }
+      Windows heldOut = windows;
+      heldOut.counts = {0, 2, 0};
+      EXPECT_TRUE(std::isnan(hiddenError(*runner, states, broken, heldOut)));
+      EXPECT_EQ(hiddenError(*runner, states, states, heldOut), 0);
+      CompressReport report;
+      Status status = compareModels(*runner, states, broken, heldOut, report);
+      ASSERT_FALSE(bool(status));
+      EXPECT_EQ(status.error().str(),
+                "expected finite outputs on the held-out windows, but got NaN "
+                "or infinity");
+      EXPECT_TRUE(
+          bool(compareModels(*runner, states, states, heldOut, report)));
+    }
+  }
 }
 
 TEST(TapLayers, RefusesOtherModels) {

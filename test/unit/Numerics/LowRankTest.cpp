@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 using namespace linnet;
 using namespace linnet::test;
@@ -197,6 +198,107 @@ TEST(LowRankTest, LosesWhatTheSpectrumSays) {
   }
 }
 
+/// Eckart and Young's way: singular values of R^(1/2) W S with roots of both.
+struct DirectFit {
+  Svd svd;
+  MetricRoots roots;
+  Matrix w1;
+};
+DirectFit fitDirectly(const Matrix &w, const Matrix &g, int64_t rank,
+                      const OutputMetric &metric) {
+  SymmetricEigen eigen = taken(symmetricEigen(g));
+  for (double &value : eigen.values)
+    value = std::sqrt(std::max(value, 0.0));
+  Matrix root = scaleColumns(eigen.vectors, eigen.values);
+  MetricRoots roots = taken(takeMetricRoots(metric, w.rows()));
+  Matrix weighed = roots.weigh(w);
+  Svd svd = taken(singularValues(multiply(weighed, root)));
+  Matrix p = svd.u.columnRange(0, rank);
+  return {svd, roots,
+          roots.undo(multiply(p, multiply(p, weighed, Side::Transposed)))};
+}
+
+/// Wide, tall and square, with spectra that fall by nine decades, of all inputs
+/// or of a few that hang together, with and without a metric.
+TEST(LowRankTest, IsWhatSingularValuesGive) {
+  for (auto [m, n] : {std::pair<int64_t, int64_t>{19, 41},
+                      {41, 19},
+                      {23, 23},
+                      {2, 67},
+                      {67, 2}})
+    for (int64_t tokens : {3 * n, n / 3 + 1})
+      for (bool isWeighed : {false, true}) {
+        Matrix x = randomMatrix(n, tokens, 2);
+        for (int64_t i = 0; i < n; ++i)
+          for (int64_t t = 0; t < tokens; ++t)
+            x.at(i, t) *= std::pow(10, -4.5 * double(i) / double(n));
+        Matrix w = randomMatrix(m, n, 1), g = momentOf(x);
+        OutputMetric metric{isWeighed ? momentOf(randomMatrix(m, m + 3, 5))
+                                      : Matrix::identity(m)};
+        int64_t rank = std::max<int64_t>(1, std::min({m, n, tokens}) / 2);
+        DirectFit direct = fitDirectly(w, g, rank, metric);
+        LowRankFactors fit = taken(fitLowRank(w, g, rank, &metric));
+        std::vector<double> spectrum = taken(lossSpectrum(w, g, &metric));
+        double most = spectrum[0], left = 0;
+        ASSERT_EQ(spectrum.size(), direct.svd.values.size());
+        for (size_t i = 0; i < spectrum.size(); ++i) {
+          double square = direct.svd.values[i] * direct.svd.values[i];
+          EXPECT_NEAR(spectrum[i], square, 1e-13 * most);
+          left += i < size_t(rank) ? 0 : square;
+        }
+        auto lossOf = [&](const Matrix &w1) {
+          return outputLoss(direct.roots.weigh(w - w1), g);
+        };
+        EXPECT_NEAR(lossOf(fit.toDense()), left, 1e-12 * most)
+            << m << " x " << n << ", " << tokens << " tokens";
+        // What they make of the inputs, where ranks are far apart.
+        EXPECT_LE(norm(multiply(fit.toDense() - direct.w1, x)),
+                  1e-6 * norm(multiply(w, x)));
+        // The first factor keeps lengths, as the metric measures them.
+        Matrix p = direct.roots.weigh(fit.left);
+        EXPECT_LE(largestDifference(multiply(p, p, Side::Transposed),
+                                    Matrix::identity(rank)),
+                  1e-11);
+      }
+}
+
+/// Of a matrix of rank 3, ranks from 3 on are the matrix, and what inputs never
+/// show is none of the fit's business.
+TEST(LowRankTest, TakesWhatSpansLess) {
+  for (auto [m, n] : {std::pair<int64_t, int64_t>{11, 23}, {23, 11}}) {
+    Matrix w = multiply(randomMatrix(m, 3, 1), randomMatrix(3, n, 2));
+    Matrix g = momentOf(randomMatrix(n, 40, 3)), nothing(n, n);
+    for (int64_t rank : {3, 7, 11}) {
+      EXPECT_LE(largestDifference(taken(fitLowRank(w, g, rank)).toDense(), w),
+                1e-11);
+      EXPECT_LE(largestDifference(
+                    taken(truncateSingularValues(w, rank)).toDense(), w),
+                1e-11);
+    }
+    LowRankFactors blind = taken(fitLowRank(w, nothing, 2));
+    EXPECT_TRUE(isFinite(blind.toDense()));
+    EXPECT_EQ(taken(lossSpectrum(w, nothing))[0], 0);
+    Matrix empty(m, n);
+    EXPECT_EQ(norm(taken(fitLowRank(empty, g, 2)).toDense()), 0);
+    EXPECT_EQ(taken(fitLowRank(w, g, 0)).left.columns(), 0);
+  }
+}
+
+/// Sums of products in f32 leave moments with eigenvalues a little below 0.
+TEST(LowRankTest, TakesMomentsThatRoundingBends) {
+  for (auto [m, n] : {std::pair<int64_t, int64_t>{9, 31}, {31, 9}}) {
+    Matrix x = randomMatrix(n, 4, 3), g = momentOf(x),
+           w = randomMatrix(m, n, 1);
+    Matrix noise = randomMatrix(n, n, 4);
+    g = g + 1e-7 * (noise + noise.transposed());
+    EXPECT_LT(taken(symmetricEigen(g, 0)).values.back(), 0);
+    for (double value : taken(lossSpectrum(w, g)))
+      EXPECT_GE(value, 0);
+    Matrix w1 = taken(fitLowRank(w, g, 4)).toDense();
+    EXPECT_LE(lossOn(w - w1, x), 1e-3 * lossOn(w, x));
+  }
+}
+
 TEST(LowRankTest, OrdersColumnsByWeight) {
   Matrix w = randomMatrix(9, 8, 3), g = momentOf(randomMatrix(8, 20, 4));
   LowRankFactors six = taken(fitLowRank(w, g, 6));
@@ -207,9 +309,9 @@ TEST(LowRankTest, OrdersColumnsByWeight) {
 }
 
 /// No other matrix of the rank does better, tried at random near the optimum.
-TEST(LowRankTest, IsAMinimumUnderAMetric) {
-  Matrix w = randomMatrix(6, 7, 5), g = momentOf(randomMatrix(7, 30, 6));
-  Matrix r = momentOf(randomMatrix(6, 9, 7));
+void expectMinimumUnderMetric(int64_t m, int64_t n) {
+  Matrix w = randomMatrix(m, n, 5), g = momentOf(randomMatrix(n, 30, 6));
+  Matrix r = momentOf(randomMatrix(m, m + 3, 7));
   OutputMetric metric{r, 0};
   auto lossOf = [&](const Matrix &w1) {
     return dot(multiply(r, multiply(w - w1, g)), w - w1);
@@ -217,13 +319,19 @@ TEST(LowRankTest, IsAMinimumUnderAMetric) {
   LowRankFactors best = taken(fitLowRank(w, g, 3, &metric));
   double least = lossOf(best.toDense());
   std::vector<double> spectrum = taken(lossSpectrum(w, g, &metric));
-  EXPECT_NEAR(least, spectrum[3] + spectrum[4] + spectrum[5], 1e-9 * least);
+  EXPECT_NEAR(least, std::accumulate(spectrum.begin() + 3, spectrum.end(), 0.0),
+              1e-9 * least);
   EXPECT_LT(least, lossOf(taken(fitLowRank(w, g, 3)).toDense()));
   for (unsigned trial = 0; trial < 50; ++trial) {
-    Matrix left = best.left + 1e-3 * randomMatrix(6, 3, 100 + trial);
-    Matrix right = best.right + 1e-3 * randomMatrix(3, 7, 200 + trial);
+    Matrix left = best.left + 1e-3 * randomMatrix(m, 3, 100 + trial);
+    Matrix right = best.right + 1e-3 * randomMatrix(3, n, 200 + trial);
     EXPECT_GT(lossOf(multiply(left, right)), least);
   }
+}
+
+TEST(LowRankTest, IsAMinimumUnderAMetric) {
+  expectMinimumUnderMetric(6, 7);
+  expectMinimumUnderMetric(13, 7);
 }
 
 TEST(LowRankTest, TakesADiagonalMetricAsARow) {

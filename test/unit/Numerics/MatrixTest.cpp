@@ -52,6 +52,28 @@ TEST(MatrixTest, MultipliesEverySide) {
   EXPECT_LE(norm(sum), 1e-12);
 }
 
+TEST(MatrixTest, MultipliesOnBothSidesOfASymmetricOne) {
+  for (auto [rows, inner] :
+       {std::pair<int64_t, int64_t>{7, 5}, {5, 13}, {1, 1}, {33, 33}}) {
+    Matrix a = randomMatrix(rows, inner, 1), g = randomPositive(inner, 2);
+    Matrix expected = productByHand(productByHand(a, g), a.transposed());
+    double rounding = 1e-13 * (1 + norm(expected));
+    EXPECT_LE(largestDifference(congruence(a, g), expected), rounding);
+    EXPECT_NEAR(congruenceTrace(a, g), trace(expected), rounding);
+    EXPECT_LE(largestDifference(gram(a), productByHand(a, a.transposed())),
+              1e-12);
+    // The lower triangle does not count, and both of the result are there.
+    for (int64_t r = 0; r < inner; ++r)
+      std::fill_n(g.row(r), r, 1e9);
+    EXPECT_LE(largestDifference(congruence(a, g), expected), rounding);
+    EXPECT_EQ(
+        largestDifference(congruence(a, g), congruence(a, g).transposed()), 0);
+  }
+  EXPECT_EQ(norm(gram(Matrix(3, 0))), 0);
+  EXPECT_EQ(norm(congruence(Matrix(3, 0), Matrix(0, 0))), 0);
+  EXPECT_EQ(congruence(Matrix(0, 2), Matrix(2, 2)).size(), 0);
+}
+
 TEST(MatrixTest, SumsOverNothing) {
   EXPECT_EQ(norm(multiply(Matrix(3, 0), Matrix(0, 4))), 0);
   EXPECT_EQ(multiply(Matrix(0, 2), Matrix(2, 4)).columns(), 4);
@@ -80,6 +102,22 @@ TEST(MatrixTest, EigenvaluesDescend) {
                             eigen->vectors, Side::AsIs, Side::Transposed);
     EXPECT_LE(largestDifference(again, a), 1e-12 * (1 + norm(a)));
   }
+}
+
+TEST(MatrixTest, TakesTheLeadingVectorsOnly) {
+  Matrix a = randomPositive(17, 4);
+  auto all = symmetricEigen(a), three = symmetricEigen(a, 3),
+       none = symmetricEigen(a, 0);
+  ASSERT_TRUE(all && three && none);
+  EXPECT_EQ(three->values, all->values);
+  EXPECT_EQ(largestDifference(three->vectors, all->vectors.columnRange(0, 3)),
+            0);
+  EXPECT_EQ(none->vectors.columns(), 0);
+  for (size_t i = 0; i < all->values.size(); ++i)
+    EXPECT_NEAR(none->values[i], all->values[i], 1e-13 * all->values[0]);
+  auto more = symmetricEigen(a, 18);
+  ASSERT_FALSE(bool(more));
+  EXPECT_EQ(more.error().str(), "expected 0 to 17 vectors, but got 18");
 }
 
 TEST(MatrixTest, VectorsPointUp) {
@@ -138,6 +176,45 @@ TEST(MatrixTest, CholeskyGivesTheUpperFactor) {
   ASSERT_TRUE(bool(inverse));
   EXPECT_LE(largestDifference(multiply(a, *inverse), Matrix::identity(23)),
             1e-9);
+}
+
+TEST(MatrixTest, DividesByAPositiveOne) {
+  Matrix a = randomPositive(23, 7), b = randomMatrix(4, 23, 8);
+  auto quotient = dividePositive(b, a);
+  ASSERT_TRUE(bool(quotient));
+  EXPECT_LE(largestDifference(multiply(*quotient, a), b), 1e-10);
+  EXPECT_FALSE(bool(dividePositive(b, -1 * a)));
+}
+
+TEST(MatrixTest, QrOfNoFewerRows) {
+  for (auto [rows, columns] : {std::pair<int64_t, int64_t>{1, 1},
+                               {13, 5},
+                               {70, 67},
+                               {40, 40},
+                               {3, 0}}) {
+    Matrix a = randomMatrix(rows, columns, unsigned(rows + 100 * columns));
+    auto qr = takeQr(a);
+    ASSERT_TRUE(bool(qr)) << qr.error().str();
+    Matrix r = qr->r(), q = taken(qr->multiplyQ(Matrix::identity(columns)));
+    ASSERT_EQ(q.rows(), rows);
+    expectOrthonormalColumns(q);
+    for (int64_t i = 0; i < columns; ++i)
+      for (int64_t j = 0; j < i; ++j)
+        EXPECT_EQ(r.at(i, j), 0);
+    EXPECT_LE(largestDifference(multiply(q, r), a), 1e-12 * (1 + norm(a)));
+    Matrix b = randomMatrix(columns, 6, 3);
+    EXPECT_LE(largestDifference(taken(qr->multiplyQ(b)), multiply(q, b)),
+              1e-12 * (1 + norm(b)));
+    auto other = qr->multiplyQ(Matrix(columns + 1, 2));
+    ASSERT_FALSE(bool(other));
+    EXPECT_EQ(other.error().str(), "expected " + std::to_string(columns) +
+                                       " rows, but got " +
+                                       std::to_string(columns + 1));
+  }
+  auto wide = takeQr(Matrix(2, 3));
+  ASSERT_FALSE(bool(wide));
+  EXPECT_EQ(wide.error().str(),
+            "expected no more columns than rows, but got 2 x 3");
 }
 
 TEST(MatrixTest, SaysWhatIsNotPositive) {

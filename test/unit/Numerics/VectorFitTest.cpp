@@ -86,7 +86,8 @@ TEST(VectorFitTest, SolvesLeastSquares) {
   for (auto [m, n] : kShapes)
     for (const Family &family : familiesOf(m, n)) {
       Matrix w = randomMatrix(m, n, 5), moment = momentOf(n, 6),
-             root = taken(takeRoot(moment)), target = multiply(w, root);
+             root = taken(choleskyFactor(moment)).transposed(),
+             target = multiply(w, root);
       Matrix design(m * n, family.length), right(m * n, 1);
       for (int64_t k = 0; k < family.length; ++k) {
         std::vector<double> unit(size_t(family.length), 0.0);
