@@ -4,6 +4,8 @@
 
 #include "RelativeError.h"
 
+#include "linnet/Numerics/Predictions.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -13,18 +15,6 @@ namespace {
 //===----------------------------------------------------------------------===//
 // Causal language models
 //===----------------------------------------------------------------------===//
-
-/// The larger one; a loss that is no number is the worst.
-double worse(double a, double b) { return std::isnan(b) || b > a ? b : a; }
-
-/// log(sum of exp) of one row.
-double logSumExp(const float *row, int64_t size) {
-  float largest = *std::max_element(row, row + size);
-  double sum = 0;
-  for (int64_t v = 0; v < size; ++v)
-    sum += double(std::exp(row[v] - largest));
-  return double(largest) + std::log(sum);
-}
 
 /// Calls `visit(row of logits, the token after it)` for all scored tokens of
 /// one step.
@@ -53,7 +43,7 @@ public:
         [&](int64_t step, Outputs logits, int64_t size) {
           visitScored(windows, part, step, [&](int64_t row, int32_t next) {
             const float *at = logits[0] + row * size;
-            sum += logSumExp(at, size) - double(at[next]);
+            sum += natsOf(at, size, next);
             ++scored;
           });
         });
@@ -66,48 +56,34 @@ public:
                                      const HiddenStates &result,
                                      const Windows &windows,
                                      Part part) const override {
-    CompressComparison sums;
+    PredictionComparison found;
     Status status = visitOutputs(
         {&original, &result}, windows, part,
         [&](int64_t step, Outputs logits, int64_t size) {
           visitScored(windows, part, step, [&](int64_t row, int32_t next) {
-            add(sums, logits[0] + row * size, logits[1] + row * size, size,
-                next);
+            found.add(logits[0] + row * size, logits[1] + row * size, size,
+                      next);
           });
         });
     if (!status)
       return status.error();
-    if (sums.tokens == 0)
-      return sums;
-    for (double *sum :
-         {&sums.natsBefore, &sums.natsAfter, &sums.divergence, &sums.agreement})
-      *sum /= double(sums.tokens);
-    return sums;
-  }
-
-private:
-  /// Adds one token with logits `p` of the original and `q` of the result.
-  static void add(CompressComparison &sums, const float *p, const float *q,
-                  int64_t size, int32_t next) {
-    double ofP = logSumExp(p, size), ofQ = logSumExp(q, size);
-    sums.natsBefore += ofP - double(p[next]);
-    double nats = ofQ - double(q[next]);
-    sums.natsAfter += nats;
-    sums.worstToken = worse(sums.worstToken, nats);
-    for (int64_t v = 0; v < size; ++v) {
-      double logP = double(p[v]) - ofP;
-      sums.divergence += std::exp(logP) * (logP - (double(q[v]) - ofQ));
-    }
-    sums.agreement +=
-        !std::isnan(ofP) && !std::isnan(ofQ) &&
-        std::max_element(p, p + size) - p == std::max_element(q, q + size) - q;
-    ++sums.tokens;
+    CompressComparison comparison;
+    comparison.tokens = found.tokens();
+    comparison.natsBefore = found.natsBefore();
+    comparison.natsAfter = found.natsAfter();
+    comparison.divergence = found.divergence();
+    comparison.agreement = found.agreement();
+    comparison.worstToken = found.worstToken();
+    return comparison;
   }
 };
 
 //===----------------------------------------------------------------------===//
 // Encoders
 //===----------------------------------------------------------------------===//
+
+/// The larger one; a loss that is no number is the worst.
+double worse(double a, double b) { return std::isnan(b) || b > a ? b : a; }
 
 /// The mean of `count` rows of `size`.
 std::vector<double> meanOf(const float *rows, int64_t count, int64_t size) {

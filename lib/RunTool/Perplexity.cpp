@@ -3,6 +3,7 @@
 #include "Command.h"
 #include "Engine.h"
 
+#include "linnet/Numerics/Predictions.h"
 #include "linnet/Support/Quote.h"
 
 #include <algorithm>
@@ -22,6 +23,11 @@ static cl::SubCommand command(
 static cl::opt<std::string> pathFlag(
     cl::Positional, cl::Required, cl::sub(command), cl::cat(category),
     cl::desc("<compiled directory, checkpoint directory or MLIR file>"));
+static cl::opt<std::string> againstFlag(
+    "against", cl::sub(command), cl::cat(category), cl::value_desc("MODEL"),
+    cl::desc("Another model of the same tokens, such as the original of a "
+             "compressed one: also print what it says of the text, and how far "
+             "apart the two are"));
 static cl::opt<std::string>
     textFlag("text", cl::sub(command), cl::cat(category),
              cl::value_desc("FILE"),
@@ -48,6 +54,7 @@ namespace {
 /// The flags' values, taken before a compilation: its linker resets all flags.
 struct Options {
   std::string path = pathFlag;
+  std::string against = againstFlag;
   std::string text = textFlag;
   std::string tokens = tokensFlag;
   int64_t context = contextFlag;
@@ -101,29 +108,36 @@ static std::vector<Window> cut(const Tokens &tokens, const Options &options) {
   return windows;
 }
 
-/// -log p of each token of the window `row` of `tokens` behind the first.
-static double score(const HostTensor &logits, const Tokens &tokens,
-                    int64_t row) {
-  int64_t vocabulary = logits.shape[2];
+/// What the text is to one model, or to two.
+struct Scores {
   double sum = 0;
-  for (int64_t t = 0; t + 1 < tokens.length; ++t) {
-    const double *at =
-        logits.values.data() + (row * tokens.length + t) * vocabulary;
-    double largest = *std::max_element(at, at + vocabulary);
-    double total = 0;
-    for (int64_t v = 0; v < vocabulary; ++v)
-      total += std::exp(at[v] - largest);
-    sum += std::log(total) + largest - at[tokens.at(row, t + 1)];
-  }
-  return sum;
-}
+  int64_t tokens = 0;
+  PredictionComparison compared;
 
-static Status report(double sum, int64_t scored, const Source &source) {
-  double nats = sum / double(scored);
+  /// Adds the windows of `group`; `original` may be null.
+  void add(const HostTensor &logits, const HostTensor *original,
+           const Tokens &group) {
+    int64_t vocabulary = logits.shape[2];
+    for (int64_t row = 0; row < group.rows; ++row)
+      for (int64_t t = 0; t + 1 < group.length; ++t) {
+        int64_t at = (row * group.length + t) * vocabulary,
+                next = group.at(row, t + 1);
+        sum += natsOf(logits.values.data() + at, vocabulary, next);
+        if (original)
+          compared.add(original->values.data() + at, logits.values.data() + at,
+                       vocabulary, next);
+        ++tokens;
+      }
+  }
+};
+
+static Status report(const Scores &scores, const Source &source,
+                     const Options &options) {
+  double nats = scores.sum / double(scores.tokens);
   if (!std::isfinite(nats))
     return makeError("expected finite logits, but got ", nats,
                      " nats per token");
-  char text[200];
+  char text[400];
   int used = snprintf(text, sizeof text, "%.5f nats/token, perplexity %.4f",
                       nats, std::exp(nats));
   if (source.bytes > 0)
@@ -131,9 +145,41 @@ static Status report(double sum, int64_t scored, const Source &source) {
     used += snprintf(text + used, sizeof text - used, ", %.5f bits/byte",
                      nats * double(source.tokens.length) /
                          double(source.bytes) / std::numbers::ln2);
-  snprintf(text + used, sizeof text - used, ", %lld tokens scored\n",
-           static_cast<long long>(scored));
+  used += snprintf(text + used, sizeof text - used, ", %lld tokens scored\n",
+                   static_cast<long long>(scores.tokens));
+  if (const PredictionComparison &compared = scores.compared;
+      compared.tokens() > 0) {
+    if (!std::isfinite(compared.natsBefore()))
+      return makeError(quoteName(options.against),
+                       ": expected finite logits, but got ",
+                       compared.natsBefore(), " nats per token");
+    snprintf(text + used, sizeof text - used,
+             "against it %.5f nats/token; divergence %.5f, same first choice "
+             "%.2f %%, worst token %.2f nats\n",
+             compared.natsBefore(), compared.divergence(),
+             100 * compared.agreement(), compared.worstToken());
+  }
   return print(text);
+}
+
+static Result<std::unique_ptr<Engine>>
+openEngine(const std::string &path, const Options &options, Verdict &verdict) {
+  return options.reference ? openReferenceEngine(path, options.threads)
+                           : openCompiledEngine(path, options.threads, verdict);
+}
+
+/// Nothing without --against. Errors: a model of other tokens.
+static Result<std::unique_ptr<Engine>> openOriginal(const ModelFacts &facts,
+                                                    const Options &options,
+                                                    Verdict &verdict) {
+  if (options.against.empty())
+    return std::unique_ptr<Engine>();
+  auto original = openEngine(options.against, options, verdict);
+  if (original && (*original)->facts().vocabSize != facts.vocabSize)
+    return makeError("--against: expected a model of ", facts.vocabSize,
+                     " tokens, but got one of ",
+                     (*original)->facts().vocabSize);
+  return original;
 }
 
 static Status run(Verdict &verdict) {
@@ -146,13 +192,13 @@ static Status run(Verdict &verdict) {
                      "--threads of at least 0, but got ",
                      options.context, ", ", options.windows, " and ",
                      options.threads);
-  auto engine =
-      options.reference
-          ? openReferenceEngine(options.path, options.threads)
-          : openCompiledEngine(options.path, options.threads, verdict);
+  auto engine = openEngine(options.path, options, verdict);
   if (!engine)
     return engine.error();
   const ModelFacts &facts = (*engine)->facts();
+  auto original = openOriginal(facts, options, verdict);
+  if (!original)
+    return original.error();
   if (facts.maxContext > 0 && options.context > facts.maxContext)
     return makeError("--context: expected at most ", facts.maxContext,
                      ", the model's context, but got ", options.context);
@@ -167,8 +213,7 @@ static Status run(Verdict &verdict) {
     return makeError(quoteName(source->tokens.name),
                      ": expected at least 2 tokens, but got ",
                      source->tokens.length);
-  double sum = 0;
-  int64_t scored = 0;
+  Scores scores;
   for (size_t first = 0; first < windows.size();) {
     // Windows of one length go together.
     Tokens group;
@@ -185,11 +230,16 @@ static Status run(Verdict &verdict) {
     Result<HostTensor> logits = (*engine)->causal(group);
     if (!logits)
       return logits.error();
-    for (int64_t row = 0; row < group.rows; ++row)
-      sum += score(*logits, group, row);
-    scored += group.rows * (group.length - 1);
+    std::optional<HostTensor> other;
+    if (*original) {
+      Result<HostTensor> found = (*original)->causal(group);
+      if (!found)
+        return found.error();
+      other = found.take();
+    }
+    scores.add(*logits, other ? &*other : nullptr, group);
   }
-  return report(sum, scored, *source);
+  return report(scores, *source, options);
 }
 
 Command perplexityCommand() { return {&command, &category, &run}; }
