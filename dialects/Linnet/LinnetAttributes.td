@@ -245,21 +245,36 @@ def Linnet_PivotedLowRankAttr : Linnet_Structure<"PivotedLowRankStructure", "piv
   }];
 }
 
-def Linnet_QuantizedAttr : Linnet_Structure<"QuantizedStructure", "quantized", "2"> {
+def Linnet_QuantizedAttr : Linnet_Structure<"QuantizedStructure", "quantized",
+    "getHasZeros() ? 3 : 2"> {
   let summary = "W of small integers and a scale per group of inputs";
   let description = [{
-    `W[o, i] = scales[o, i / group] code[o, i]` with codes of `bits` = 4 or 8
-    bits in two's complement.
+    `W[o, i] = scales[o, g] (code[o, i] - zeros[o, g])`, g = i / group, with
+    codes of `bits` = 4 or 8 bits in two's complement. Without `zeros` these are
+    0: codes are symmetric, else asymmetric (Jacob et al. 2018), and cover
+    weights that do not lie around 0.
 
-    Two factors: `codes` of i8, `[out, in]` for 8 bits and `[out, in / 2]` for
-    4, where the lower half of byte j holds input 2j and the upper half 2j + 1;
-    `scales` `[out, ceil(in / group)]` of floats. The last group of a row may
-    have fewer inputs; `group` >= `in` is a scale per row.
+    Factors: `codes` of i8, `[out, in]` for 8 bits and `[out, in / 2]` for 4,
+    where the lower half of byte j holds input 2j and the upper half 2j + 1;
+    `scales` `[out, ceil(in / group)]` of floats; and, where the attribute says
+    `zeros`, `zeros` of i8 of the same shape, from -128 to 127 whatever `bits`
+    are. The last group of a row may have fewer inputs; `group` >= `in` is a
+    scale per row.
 
-    Products are of floats: x times a code times a scale.
+    Products are of floats: x times a code, less its zero, times a scale.
+
+    ```mlir
+    %y = linnet.linear #linnet.quantized<4, 16> %x, %codes, %scales
+      : (tensor<?x?x32xf32>, tensor<40x16xi8>, tensor<40x2xbf16>) -> tensor<?x?x40xf32>
+    %z = linnet.linear #linnet.quantized<4, 16, zeros> %x, %codes, %scales, %zeros
+      : (tensor<?x?x32xf32>, tensor<40x16xi8>, tensor<40x2xbf16>, tensor<40x2xi8>) -> tensor<?x?x40xf32>
+    ```
   }];
-  let parameters = (ins "int64_t":$bits, "int64_t":$group);
-  let assemblyFormat = "`<` $bits `,` $group `>`";
+  let parameters = (ins "int64_t":$bits, "int64_t":$group, "bool":$hasZeros);
+  let assemblyFormat = "`<` $bits `,` $group `` custom<HasZeros>($hasZeros) `>`";
+  let builders = [AttrBuilder<(ins "int64_t":$bits, "int64_t":$group), [{
+    return $_get($_ctxt, bits, group, /*hasZeros=*/false);
+  }]>];
   let genVerifyDecl = 1;
 }
 

@@ -27,6 +27,16 @@ static void printKeyword(AsmPrinter &printer, StringRef word) {
   printer << word;
 }
 
+/// `, zeros` or nothing.
+static ParseResult parseHasZeros(AsmParser &parser, bool &hasZeros) {
+  hasZeros = succeeded(parser.parseOptionalComma());
+  return hasZeros ? parser.parseKeyword("zeros") : success();
+}
+static void printHasZeros(AsmPrinter &printer, bool hasZeros) {
+  if (hasZeros)
+    printer << ", zeros";
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Linnet/LinnetAttributes.cpp.inc"
 

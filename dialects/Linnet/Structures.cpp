@@ -333,7 +333,7 @@ int64_t PivotedLowRankStructureAttr::getFlops(TypeRange factors) const {
 
 LogicalResult
 QuantizedStructureAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                               int64_t bits, int64_t group) {
+                               int64_t bits, int64_t group, bool) {
   if (bits != 4 && bits != 8)
     return emitError() << "expected 4 or 8 bits, but got " << bits;
   if (group < 1)
@@ -343,7 +343,7 @@ QuantizedStructureAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 FailureOr<LinearShape> QuantizedStructureAttr::inferShape(
     TypeRange factors, function_ref<InFlightDiagnostic()> emitError) const {
-  if (failed(expectFactors(factors, 2, emitError)))
+  if (failed(expectFactors(factors, getNumFactors(), emitError)))
     return failure();
   auto codes = integerShape(factors, 0, 8, emitError);
   if (failed(codes))
@@ -356,6 +356,14 @@ FailureOr<LinearShape> QuantizedStructureAttr::inferShape(
   if ((*scales)[0] != out || (*scales)[1] != groups)
     return emitError() << "expected scales of shape [" << out << ", " << groups
                        << "], but got " << factors[1];
+  if (!getHasZeros())
+    return LinearShape{in, out};
+  auto zeros = integerShape(factors, 2, 8, emitError);
+  if (failed(zeros))
+    return failure();
+  if (*zeros != *scales)
+    return emitError() << "expected zeros of shape [" << out << ", " << groups
+                       << "], but got " << factors[2];
   return LinearShape{in, out};
 }
 
@@ -372,8 +380,9 @@ QuantizedStructureAttr::toDense(ArrayRef<FactorValue> factors) const {
         int64_t half = (code >> (4 * (i % 2))) & 15;
         code = half < 8 ? half : half - 16;
       }
-      dense[o * in + i] =
-          double(code) * scales.values[o * groups + i / getGroup()];
+      int64_t place = o * groups + i / getGroup();
+      double zero = getHasZeros() ? factors[2].values[place] : 0;
+      dense[o * in + i] = scales.values[place] * (double(code) - zero);
     }
   return dense;
 }

@@ -78,8 +78,9 @@ public:
     if (candidates.empty())
       return found;
     double all = std::accumulate(spectrum.begin(), spectrum.end(), 0.0);
-    FitResult coded = codes.fit(
-        w, inputs, {{kGroup, std::min(candidates[0].at(kGroup), w.columns())}});
+    FitResult coded =
+        codes.fit(w, inputs.withMetric(nullptr),
+                  {{kGroup, std::min(candidates[0].at(kGroup), w.columns())}});
     if (!coded)
       return coded.error();
     double lost = inputs.lossOf(w - (*coded)->toDense());
@@ -142,7 +143,8 @@ FitResult CodedLowRankStructure::fit(const Matrix &target,
   if (!factors)
     return factors.error();
   PlanNumbers group = groupOf(numbers);
-  FitResult right = codes.fit(factors->right, inputs, group);
+  FitResult right =
+      codes.fit(factors->right, inputs.withMetric(nullptr), group);
   if (!right)
     return right;
   // The left one makes up for what the right one lost: least squares on its

@@ -101,6 +101,8 @@ llvm::ArrayRef<const MapStructure *> allStructures() {
                                             &pivotedLowRankStructure(),
                                             &int8Structure(),
                                             &int4Structure(),
+                                            &int8AsymmetricStructure(),
+                                            &int4AsymmetricStructure(),
                                             &int8LowRankStructure(),
                                             &int4LowRankStructure(),
                                             &blastStructure(),

@@ -205,6 +205,8 @@ const MapStructure &lowRankStructure();
 const MapStructure &pivotedLowRankStructure();
 const MapStructure &int8Structure();
 const MapStructure &int4Structure();
+const MapStructure &int8AsymmetricStructure();
+const MapStructure &int4AsymmetricStructure();
 const MapStructure &int8LowRankStructure();
 const MapStructure &int4LowRankStructure();
 const MapStructure &blastStructure();

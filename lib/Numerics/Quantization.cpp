@@ -2,93 +2,29 @@
 
 #include "linnet/Numerics/Quantization.h"
 
+#include "CodeGrid.h"
+#include "CodeSweeps.h"
 #include "ColumnFeedback.h"
 
-#include <algorithm>
-#include <cmath>
+#include <numeric>
 
 namespace linnet {
 namespace {
 
 using Range = QuantizationFormat::Range;
 
-int64_t groupWidth(const QuantizationFormat &format, int64_t columns) {
-  return format.group ? format.group : std::max<int64_t>(1, columns);
-}
-
-/// s, z and the codes' limits.
-struct Grid {
-  double scale = 1, zero = 0, least = 0, most = 0;
-
-  double codeOf(double weight) const {
-    return std::clamp(std::nearbyint(weight / scale) + zero, least, most);
-  }
-  double valueOf(double code) const { return scale * (code - zero); }
-};
-
-/// The grid of `count` weights.
-Grid fitGrid(const double *weights, int64_t count,
-             const QuantizationFormat &format) {
-  double low = 0, high = 0;
-  for (int64_t j = 0; j < count; ++j) {
-    low = std::min(low, weights[j]);
-    high = std::max(high, weights[j]);
-  }
-  double largest = std::max(-low, high);
-  double levels = double((int64_t(1) << format.bits) - 1);
-  double half = double(int64_t(1) << (format.bits - 1));
-  switch (format.range) {
-  case Range::Signed: {
-    double most = half - 1;
-    return {largest > 0 ? largest / most : 1, 0, -most, most};
-  }
-  case Range::Centered:
-    return {2 * (largest > 0 ? largest : 1) / levels, half, 0, levels};
-  case Range::Offset:
-    if (largest == 0)
-      low = -1, high = 1;
-    double scale = (high - low) / levels;
-    return {scale, std::nearbyint(-low / scale), 0, levels};
-  }
-  return {};
-}
-
-/// `value` with as many significant binary digits, at least 1.
-double roundDigits(double value, int64_t digits) {
-  int exponent = 0;
-  double fraction = std::frexp(value, &exponent);
-  return std::ldexp(std::nearbyint(std::ldexp(fraction, int(digits))),
-                    exponent - int(digits));
-}
-
 /// The grid of least squared error among those that the format tries;
 /// `importance` weighs the weights unless it is null.
-Grid searchGrid(const double *weights, const double *importance, int64_t count,
-                const QuantizationFormat &format) {
-  const Grid widest = fitGrid(weights, count, format);
-  Grid best;
-  double least = 0;
-  for (int64_t step = 0; step <= format.scaleSteps; ++step)
-    for (double sign : {1.0, -1.0}) {
-      if (sign < 0 && (format.range != Range::Centered || !format.scaleSteps))
-        continue;
-      Grid grid = widest;
-      double share = 1 - (1 - QuantizationFormat::kLeastScale) * double(step) /
-                             double(std::max<int64_t>(format.scaleSteps, 1));
-      grid.scale *= sign * share;
-      if (format.scaleDigits)
-        grid.scale = roundDigits(grid.scale, format.scaleDigits);
-      double error = 0;
-      for (int64_t j = 0; j < count && format.scaleSteps; ++j) {
-        double off = grid.valueOf(grid.codeOf(weights[j])) - weights[j];
-        error += (importance ? importance[j] : 1) * off * off;
-      }
-      if ((step == 0 && sign > 0) || error < least) {
-        best = grid;
-        least = error;
-      }
-    }
-  return best;
+CodeGrid searchGrid(const double *weights, const double *importance,
+                    int64_t count, const QuantizationFormat &format) {
+  std::vector<CodeGrid> grids = gridsOf(weights, count, format);
+  if (grids.size() == 1)
+    return grids.front();
+  return *std::min_element(grids.begin(), grids.end(),
+                           [&](const CodeGrid &a, const CodeGrid &b) {
+                             return a.errorOf(weights, importance, count) <
+                                    b.errorOf(weights, importance, count);
+                           });
 }
 
 /// One pass over columns, of which a block is at hand.
@@ -146,85 +82,59 @@ private:
   Matrix weights;
   int64_t width;
   /// Of each row, that of the group at hand.
-  std::vector<Grid> grids;
+  std::vector<CodeGrid> grids;
   /// Of each column; empty: alike.
   std::vector<double> importance;
   QuantizedMatrix result;
 };
 
-/// The scale of row `r`'s group that begins at input `first` becomes the one of
-/// least loss for its codes. Whether it changed.
-bool refitScale(QuantizedMatrix &codes, int64_t r, int64_t first,
-                const Matrix &moment, double *slope) {
-  int64_t n = codes.columns, width = groupWidth(codes.format, n),
-          end = std::min(first + width, n);
-  double &scale = codes.scales.at(r, first / width);
-  double zero = codes.zeros.at(r, first / width), rise = 0, curvature = 0;
-  const int16_t *row = &codes.codes[size_t(r * n)];
-  for (int64_t j = first; j < end; ++j) {
-    double code = row[j] - zero, inner = 0;
-    if (code == 0)
-      continue;
-    for (int64_t k = first; k < end; ++k)
-      inner += moment.at(j, k) * (row[k] - zero);
-    rise += code * slope[j];
-    curvature += code * inner;
-  }
-  if (!(curvature > 0))
-    return false;
-  double next = scale - rise / curvature;
-  if (codes.format.scaleDigits)
-    next = roundDigits(next, codes.format.scaleDigits);
-  double step = next - scale;
-  // A rounded scale may be worse.
-  if (next == 0 || !(2 * step * rise + step * step * curvature < 0))
-    return false;
-  scale = next;
-  for (int64_t j = first; j < end; ++j)
-    if (double change = step * (row[j] - zero))
-      for (int64_t k = 0; k < n; ++k)
-        slope[k] += change * moment.at(j, k);
-  return true;
+/// Numbers by falling values; equal ones in their order.
+std::vector<int64_t> byFalling(const std::vector<double> &values) {
+  std::vector<std::pair<double, int64_t>> pairs;
+  for (double value : values)
+    pairs.emplace_back(-value, int64_t(pairs.size()));
+  std::sort(pairs.begin(), pairs.end());
+  std::vector<int64_t> order;
+  for (const auto &[value, number] : pairs)
+    order.push_back(number);
+  return order;
 }
 
-/// Takes row `r` of `codes` through all its scales and codes once; `slope` is
-/// the row of (W' - W) G. Whether one changed.
-bool sweepRow(QuantizedMatrix &codes, int64_t r, const Matrix &moment,
-              double *slope) {
-  bool changed = false;
-  int64_t n = codes.columns, width = groupWidth(codes.format, n);
-  double half = double(int64_t(1) << (codes.format.bits - 1));
-  bool isSigned = codes.format.range == Range::Signed;
-  double least = isSigned ? 1 - half : 0,
-         most = isSigned ? half - 1 : 2 * half - 1;
-  for (int64_t j = 0; j < n; ++j) {
-    if (j % width == 0 && codes.format.scaleSteps)
-      changed |= refitScale(codes, r, j, moment, slope);
-    double scale = codes.scales.at(r, j / width);
-    int16_t &code = codes.codes[size_t(r * n + j)];
-    double wanted = code - slope[j] / (moment.at(j, j) * scale);
-    double next = std::clamp(std::nearbyint(wanted), least, most);
-    if (next == code)
-      continue;
-    double step = (next - code) * scale;
-    code = int16_t(next);
-    changed = true;
-    for (int64_t k = 0; k < n; ++k)
-      slope[k] += step * moment.at(j, k);
-  }
-  return changed;
+/// All inputs, group by group, those of large second moments first; a last
+/// group of fewer inputs stays last.
+std::vector<int64_t> sortInputs(const Matrix &moment, int64_t width) {
+  int64_t n = moment.rows(), whole = n / width;
+  std::vector<std::vector<double>> squares((n + width - 1) / width);
+  for (int64_t j = 0; j < n; ++j)
+    squares[j / width].push_back(moment.at(j, j));
+  std::vector<double> sums;
+  for (int64_t group = 0; group < whole; ++group)
+    sums.push_back(
+        std::accumulate(squares[group].begin(), squares[group].end(), 0.0));
+  std::vector<int64_t> groups = byFalling(sums), order;
+  if (whole * width < n)
+    groups.push_back(whole);
+  for (int64_t group : groups)
+    for (int64_t input : byFalling(squares[group]))
+      order.push_back(group * width + input);
+  return order;
 }
 
-/// Coordinate descent on codes for the loss against `target`.
-void sweepCodes(QuantizedMatrix &codes, const Matrix &target,
-                const Matrix &moment, int64_t sweeps) {
-  if (sweeps <= 0)
-    return;
-  Matrix slopes = multiply(codes.toDense() - target, moment);
+/// Input j becomes input order[j], and so do the groups.
+QuantizedMatrix moveInputs(const QuantizedMatrix &codes,
+                           const std::vector<int64_t> &order) {
+  QuantizedMatrix moved = codes;
+  int64_t width = groupWidth(codes.format, codes.columns);
   for (int64_t r = 0; r < codes.rows; ++r)
-    for (int64_t sweep = 0; sweep < sweeps; ++sweep)
-      if (!sweepRow(codes, r, moment, slopes.row(r)))
-        break;
+    for (int64_t j = 0; j < codes.columns; ++j) {
+      moved.codes[r * codes.columns + order[j]] =
+          codes.codes[r * codes.columns + j];
+      if (j % width == 0) {
+        moved.scales.at(r, order[j] / width) = codes.scales.at(r, j / width);
+        moved.zeros.at(r, order[j] / width) = codes.zeros.at(r, j / width);
+      }
+    }
+  return moved;
 }
 
 } // namespace
@@ -278,14 +188,35 @@ quantizeWithFeedback(const Matrix &weights, const Matrix &moment,
       return status.error();
   if (options.sweeps < 0)
     return makeError("expected sweeps of at least 0, but got ", options.sweeps);
+  const Matrix &metric = options.metric;
+  if (metric.size() &&
+      (metric.rows() != weights.rows() || metric.columns() != weights.rows()))
+    return makeError("expected a metric of ", weights.rows(), " x ",
+                     weights.rows(), ", but got ", metric.rows(), " x ",
+                     metric.columns());
+  if (!isFinite(metric))
+    return makeError("expected a finite metric, but got NaN or infinity");
+  if (options.sorts) {
+    std::vector<int64_t> order =
+        sortInputs(moment, groupWidth(format, weights.columns()));
+    QuantizationFeedback sorted = options;
+    sorted.sorts = false;
+    Result<QuantizedMatrix> codes = quantizeWithFeedback(
+        weights.takeColumns(order), moment.takeRows(order).takeColumns(order),
+        format, sorted);
+    return codes ? Result<QuantizedMatrix>(moveInputs(*codes, order)) : codes;
+  }
   auto factor = factorFeedback(moment, options.damping);
   if (!factor)
     return factor.error();
   Matrix target = clearDeadInputs(weights, moment);
   QuantizedMatrix codes =
       RoundingPass(target, format).roundWithFeedback(*factor, options.block);
-  sweepCodes(codes, target, dampMoment(moment, options.damping),
-             options.sweeps);
+  if (Status status =
+          sweepCodes(codes, target, dampMoment(moment, options.damping), metric,
+                     options.sweeps);
+      !status)
+    return status.error();
   return codes;
 }
 

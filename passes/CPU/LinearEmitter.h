@@ -24,8 +24,10 @@ struct PanelForm {
   /// which begins one number earlier for each input.
   bool shifted = false;
 
-  /// Whether a second factor goes with the panels.
-  bool hasTable() const { return codes || kept || pattern; }
+  /// How many more factors go with the panels.
+  unsigned tables() const {
+    return codes ? codes.getNumFactors() - 1 : kept || pattern ? 1 : 0;
+  }
 
   /// The matrix that panels hold of one of this shape.
   LinearShape stored(LinearShape shape, TypeRange factors) const {
@@ -40,7 +42,7 @@ class LinearEmitter {
 public:
   enum Argument { X, W, Y, Bias };
 
-  /// For a stored matrix of `shape`; behind the bias come a table and what is
+  /// For a stored matrix of `shape`; behind the bias come tables and what is
   /// added last, if there are such.
   /// Unless `exact`, few rows add in another order than many.
   LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias,
@@ -49,7 +51,7 @@ public:
         out(shape.blockOut()), bias(bias), codes(form.codes), kept(form.kept),
         pattern(form.pattern), shifted(form.shifted),
         table(bias ? Bias + 1 : Bias), addends(addends),
-        addend(table + form.hasTable()), vectors(k.target.panelVectors()),
+        addend(table + form.tables()), vectors(k.target.panelVectors()),
         width(k.target.panelWidth()), blockPanels((out + width - 1) / width) {}
 
   /// Rows along dimension 1 (tokens) of each batch row.
@@ -72,13 +74,16 @@ private:
   }
   SmallVector<Value> place(Value batch, Value token, Value column);
   /// Weights of input `inner` in the lanes from `lane` on, as f32; codes
-  /// without their scales, and the scales of group `number`.
+  /// without their zeros and scales, and these of group `number`.
   Value loadWeights(const Panel &panel, Value inner, Value lane);
   Value loadCodes(const Panel &panel, Value inner, Value lane);
   Value loadScales(const Panel &panel, Value number, Value lane) {
     return k.load(k.argument(table), {panel.number, number, lane},
                   k.target.lanes);
   }
+  Value loadZeros(const Panel &panel, Value number, Value lane);
+  /// Whether few rows scale sums of codes rather than codes.
+  bool scalesSums() const;
   /// Weights of input `inner` where these are a part of a vector.
   Value loadShifted(const Panel &panel, Value inner, Value lane);
   /// Weights of input `inner` of a pattern: those of its group that stand
@@ -132,13 +137,23 @@ private:
   void emitPanel(const Panel &panel, Value batch, Value lower, Value upper);
   /// A tile of rows against panels of one block, all streamed at once.
   void emitStreams(ArrayRef<Panel> panels, int64_t rows, bool rowsAreBatch);
+  /// Inner indices taken at once where so many divide them.
+  static unsigned unrollFor(int64_t size) {
+    return size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
+  }
   /// Adds the products of all inputs to `sums`, row-major over rows, streams
   /// and vectors; `left` gives entries of x.
   TileAccumulators multiplyStreams(ArrayRef<Panel> panels, int64_t rows,
                                    TileAccumulators sums,
                                    TileColumnScalar left);
-  /// The same of inputs [begin, begin + size) with codes of 4 bits, unscaled:
-  /// a byte is read once for its two inputs.
+  /// The same with sums of codes that are scaled.
+  TileAccumulators multiplyGroups(ArrayRef<Panel> panels, int64_t rows,
+                                  TileAccumulators sums, TileColumnScalar left);
+  /// Less the sums of x over each group: what all outputs' zeros are multiplied
+  /// by.
+  void sumGroups(int64_t rows, bool rowsAreBatch);
+  /// The products of inputs [begin, begin + size) with codes of 4 bits, as
+  /// such: a byte is read once for its two inputs.
   TileAccumulators multiplyPairs(ArrayRef<Panel> panels, int64_t rows,
                                  Value begin, int64_t size,
                                  TileAccumulators sums, TileColumnScalar left);
@@ -164,6 +179,8 @@ private:
   int64_t vectors, width, blockPanels;
   /// A narrow panel block as f32, in scratch.
   Value wide;
+  /// What sumGroups found [rows, groups], in scratch; null without zeros.
+  Value groupSums;
 };
 
 } // namespace mlir::linnet

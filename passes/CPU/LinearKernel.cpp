@@ -33,8 +33,6 @@ namespace {
 /// Inner indices of a part of a panel that few rows share: little enough for
 /// the first-level cache to hold it, the next one and the rows.
 static constexpr int64_t kFewRowsPart = 16;
-/// Inputs that share a scale for it to pay to scale their sum.
-static constexpr int64_t kScaledGroup = 16;
 } // namespace
 
 LinearEmitter::Panel LinearEmitter::panelAt(Value number) {
@@ -201,29 +199,10 @@ Value LinearEmitter::loadWeights(const Panel &panel, Value inner, Value lane) {
   Value group = k.cst(0);
   if (codes.getGroup() < in)
     group = arith::DivUIOp::create(k, inner, k.cst(codes.getGroup()));
-  return arith::MulFOp::create(k, loadCodes(panel, inner, lane),
-                               loadScales(panel, group, lane));
-}
-
-Value LinearEmitter::loadCodes(const Panel &panel, Value inner, Value lane) {
-  const int64_t lanes = k.target.lanes;
-  Value stored =
-      k.load(k.argument(W), {panel.number, rowOf(inner), lane}, lanes);
-  Value code =
-      arith::ExtSIOp::create(k, k.vector(lanes, k.getI32Type()), stored);
-  if (codes.getBits() == 4) {
-    // The half that belongs to the input goes to the top, and back with its
-    // sign.
-    Value odd = arith::AndIOp::create(k, inner, k.cst(1));
-    Value shift = k.sub(k.cst(28), k.mul(odd, k.cst(4)));
-    auto splat = [&](Value value) {
-      return k.splat(arith::IndexCastOp::create(k, k.getI32Type(), value),
-                     lanes);
-    };
-    code = arith::ShLIOp::create(k, code, splat(shift));
-    code = arith::ShRSIOp::create(k, code, splat(k.cst(28)));
-  }
-  return arith::SIToFPOp::create(k, k.vector(lanes, k.getF32Type()), code);
+  Value code = loadCodes(panel, inner, lane);
+  if (codes.getHasZeros())
+    code = arith::SubFOp::create(k, code, loadZeros(panel, group, lane));
+  return arith::MulFOp::create(k, code, loadScales(panel, group, lane));
 }
 
 Value LinearEmitter::validLanes(const Panel &panel, Value column) {
@@ -374,112 +353,11 @@ TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
   const unsigned columns = vectors * panels.size();
   // Panels of one block have the same inputs if all of them are stored.
   const unsigned shared = kept ? sharedVectors() : columns;
-  auto laneOf = [&](unsigned v) {
-    return k.cst((v % vectors) * k.target.lanes);
-  };
-  auto unrollFor = [](int64_t size) -> unsigned {
-    return size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
-  };
-  if (!codes || exact || codes.getGroup() < kScaledGroup)
-    return multiplyTile(
-        k, rows, columns, shared, k.cst(0), k.cst(in), unrollFor(in), sums,
-        left, [&](unsigned v, Value inner) {
-          return loadWeights(panels[v / vectors], inner, laneOf(v));
-        });
-  // The sum of a group's codes is scaled once.
-  auto addGroup = [&](Value number, Value begin, int64_t size,
-                      ValueRange totals) {
-    TileAccumulators zeros(totals.size(), k.splat(0.0, k.target.lanes));
-    TileAccumulators group =
-        codes.getBits() == 4 && size % 2 == 0
-            ? multiplyPairs(panels, rows, begin, size, zeros, left)
-            : multiplyTile(
-                  k, rows, columns, shared, begin, k.add(begin, k.cst(size)),
-                  unrollFor(size), zeros, left, [&](unsigned v, Value inner) {
-                    return loadCodes(panels[v / vectors], inner, laneOf(v));
-                  });
-    TileAccumulators result(totals);
-    for (unsigned v = 0; v < columns; ++v) {
-      Value scale = loadScales(panels[v / vectors], number, laneOf(v));
-      for (int64_t r = 0; r < rows; ++r)
-        result[r * columns + v] =
-            k.fma(group[r * columns + v], scale, result[r * columns + v]);
-    }
-    return result;
-  };
-  const int64_t size = std::min<int64_t>(codes.getGroup(), in),
-                whole = in / size;
-  sums = k.loop(k.cst(0), k.cst(whole), k.cst(1), sums,
-                [&](Value number, ValueRange totals) {
-                  return addGroup(number, k.mul(number, k.cst(size)), size,
-                                  totals);
-                });
-  if (in % size)
-    sums = addGroup(k.cst(whole), k.cst(whole * size), in % size, sums);
-  return sums;
-}
-
-std::pair<Value, Value> LinearEmitter::splitPairs(Value bytes) {
-  const int64_t lanes = k.target.lanes;
-  Type integers = k.vector(lanes, k.getI32Type()),
-       floats = k.vector(lanes, k.getF32Type());
-  auto splat = [&](int64_t value) {
-    return k.splat(arith::ConstantIntOp::create(k, k.getI32Type(), value),
-                   lanes);
-  };
-  if (k.target.looksUp16()) {
-    // One look-up that sees the lowest 4 bits of a lane, in place of two shifts
-    // and a conversion.
-    SmallVector<float> table;
-    for (int code = 0; code < 16; ++code)
-      table.push_back(float(code < 8 ? code : code - 16));
-    Value values = arith::ConstantOp::create(
-        k, DenseElementsAttr::get(cast<ShapedType>(floats),
-                                  ArrayRef<float>(table)));
-    Value pair = arith::ExtUIOp::create(k, integers, bytes);
-    return {lookUp16(values, pair),
-            lookUp16(values, arith::ShRUIOp::create(k, pair, splat(4)))};
-  }
-  Value pair = arith::ExtSIOp::create(k, integers, bytes);
-  Value low = arith::ShRSIOp::create(
-      k, arith::ShLIOp::create(k, pair, splat(28)), splat(28));
-  Value high = arith::ShRSIOp::create(k, pair, splat(4));
-  return {arith::SIToFPOp::create(k, floats, low),
-          arith::SIToFPOp::create(k, floats, high)};
-}
-
-TileAccumulators LinearEmitter::multiplyPairs(ArrayRef<Panel> panels,
-                                              int64_t rows, Value begin,
-                                              int64_t size,
-                                              TileAccumulators sums,
-                                              TileColumnScalar left) {
-  const int64_t columns = vectors * panels.size(), lanes = k.target.lanes;
-  const int64_t step = size % 4 == 0 ? 4 : 2;
-  return k.loop(
-      begin, k.add(begin, k.cst(size)), k.cst(step), sums,
-      [&](Value first, ValueRange carried) {
-        SmallVector<Value> totals(carried);
-        for (int64_t u = 0; u < step; u += 2) {
-          Value even = u ? k.add(first, k.cst(u)) : first,
-                odd = k.add(first, k.cst(u + 1));
-          SmallVector<std::pair<Value, Value>> x;
-          for (int64_t r = 0; r < rows; ++r)
-            x.push_back({k.splat(left(r, 0, even), lanes),
-                         k.splat(left(r, 0, odd), lanes)});
-          for (int64_t v = 0; v < columns; ++v) {
-            auto [low, high] =
-                splitPairs(k.load(k.argument(W),
-                                  {panels[v / vectors].number, rowOf(even),
-                                   k.cst(v % vectors * lanes)},
-                                  lanes));
-            for (int64_t r = 0; r < rows; ++r) {
-              Value &sum = totals[r * columns + v];
-              sum = k.fma(x[r].second, high, k.fma(x[r].first, low, sum));
-            }
-          }
-        }
-        return totals;
-      });
+  return multiplyTile(k, rows, columns, shared, k.cst(0), k.cst(in),
+                      unrollFor(in), sums, left, [&](unsigned v, Value inner) {
+                        return loadWeights(panels[v / vectors], inner,
+                                           k.cst(v % vectors * k.target.lanes));
+                      });
 }
 
 void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
@@ -502,7 +380,8 @@ void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
   };
   sums = pattern && !exact && k.target.looksUp16()
              ? multiplyKept(panels, rows, rowsAreBatch, std::move(sums))
-             : multiplyStreams(panels, rows, std::move(sums), left);
+         : scalesSums() ? multiplyGroups(panels, rows, std::move(sums), left)
+                        : multiplyStreams(panels, rows, std::move(sums), left);
   for (int64_t s = 0; s < count; ++s) {
     TileAccumulators part;
     for (int64_t r = 0; r < rows; ++r)
@@ -580,6 +459,8 @@ void LinearEmitter::emitPartOfRows(const Panel &panel, int64_t rows,
 void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
   // Rows per pass over the weights: all of them if their accumulators fit.
   int64_t tile = std::min<int64_t>(rows, k.target.tileRows());
+  if (rows <= tile && scalesSums() && codes.getHasZeros())
+    sumGroups(rows, rowsAreBatch);
   // Panels streamed at once.
   int64_t streams = tile == 1 ? 4 : tile == 2 ? 2 : 1;
   auto emit = [&](Value first, Value distance, int64_t count) {
@@ -728,23 +609,26 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   LinearShape shape = form->stored(
       *op.getStructure().inferShape(factors, [&] { return op.emitOpError(); }),
       factors);
-  std::optional<Buffer> table;
+  SmallVector<Buffer> tables;
   Buffer w;
   if (form->codes || form->pattern) {
-    std::optional<Buffer> stored = panelsOfWeight(f, op.getFactors()[0]);
-    table = panelsOfWeight(f, op.getFactors()[1]);
-    if (!stored || !table)
+    for (Value factor : op.getFactors())
+      if (std::optional<Buffer> stored = panelsOfWeight(f, factor))
+        tables.push_back(*stored);
+    if (tables.size() != factors.size())
       return op.emitOpError("expected ")
-             << (form->codes ? "codes and scales" : "values and positions")
+             << (form->codes ? "codes, scales and zeros"
+                             : "values and positions")
              << " that are weights";
-    w = *stored;
+    w = tables.front();
+    tables.erase(tables.begin());
   } else if (form->shifted) {
     w = denseRows(f, op, op.getFactors()[0]);
   } else {
     w = panelsOf(f, op, shape, form->storage == Storage::InOut);
   }
   if (form->kept)
-    table = wholeFactor(f, op, op.getFactors()[1]);
+    tables.push_back(wholeFactor(f, op, op.getFactors()[1]));
   Buffer x = f.buffer(op.getInput());
   auto [y, addends] = resultOf(f, op);
   int64_t rank = x.type.getRank();
@@ -755,8 +639,8 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
                                         KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
-  if (table)
-    arguments.push_back(KernelArgument::read(*table));
+  for (const Buffer &table : tables)
+    arguments.push_back(KernelArgument::read(table));
   for (const Buffer &addend : addends)
     arguments.push_back(KernelArgument::read(addend));
   bool manyRows = hasManyRows(x);

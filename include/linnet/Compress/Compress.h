@@ -80,6 +80,7 @@ struct CompressOptions {
   /// What matrices may become, where it loses least: "low_rank" (two factors),
   /// "pivoted_low_rank" (columns, and the others as combinations of them: r
   /// (rows + columns - r) numbers), "int8", "int4" (codes and scales),
+  /// "int8_asymmetric", "int4_asymmetric" (codes, scales and zero points),
   /// "low_rank_int8", "low_rank_int4" (two factors of codes), "blast" (blocks
   /// that share their factors), "monarch" (blocks of low rank each),
   /// "low_rank_sparse" (low rank plus the blocks that it lacks most),

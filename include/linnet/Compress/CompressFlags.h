@@ -99,6 +99,8 @@ public:
                 "of (default)\n"
                 "low_rank          two factors\n"
                 "int8, int4        codes of so many bits and scales\n"
+                "int8_asymmetric, int4_asymmetric  codes, scales and zero "
+                "points\n"
                 "low_rank_int8, low_rank_int4  two factors of codes\n"
                 "blast             N x N blocks that share factors\n"
                 "monarch           N x N blocks of two factors each\n"
@@ -122,10 +124,11 @@ public:
               llvm::cl::location(options.refit), llvm::cl::init(true),
               llvm::cl::desc("Let matrices make up for errors of those before "
                              "them (default: true)")),
-        group("group", llvm::cl::value_desc("N"), llvm::cl::cat(category),
-              llvm::cl::location(options.group), llvm::cl::init(64),
-              llvm::cl::desc("int8, int4: inputs that share a scale (default: "
-                             "64); 0: all of a row")),
+        group(
+            "group", llvm::cl::value_desc("N"), llvm::cl::cat(category),
+            llvm::cl::location(options.group), llvm::cl::init(64),
+            llvm::cl::desc("Codes: inputs that share a scale, and a zero point "
+                           "(default: 64); 0: all of a row")),
         blocks(
             "blocks", llvm::cl::value_desc("N"), llvm::cl::cat(category),
             llvm::cl::location(options.blocks), llvm::cl::init(4),

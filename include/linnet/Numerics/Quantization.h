@@ -36,9 +36,10 @@ struct QuantizationFormat {
   Range range = Range::Signed;
   /// Smaller scales that are tried for each group, down to kLeastScale of the
   /// one above, in Centered also their negatives, whose one code more lies on
-  /// the other side: the one of least squared error stands, with feedback
-  /// weighed by 1 / U_jj^2. It cuts the largest weights off where that helps
-  /// the others.
+  /// the other side, and in Offset each with all zeros that cut off only what
+  /// the scale cannot hold: the grid of least squared error stands, with
+  /// feedback weighed by 1 / U_jj^2. It cuts the largest weights off where that
+  /// helps the others.
   int64_t scaleSteps = 0;
   static constexpr double kLeastScale = 0.6;
   /// Significant binary digits that scales are rounded to before weights are
@@ -51,7 +52,7 @@ struct QuantizedMatrix {
   int64_t rows = 0, columns = 0;
   /// Row major, a code each, -127 to 255.
   std::vector<int16_t> codes;
-  /// rows x groups. Zeros are integers.
+  /// rows x groups. Zeros are integers, in Offset from 0 to 2^b - 1.
   Matrix scales, zeros;
 
   Matrix toDense() const;
@@ -75,11 +76,19 @@ struct QuantizationFeedback {
   /// 1; adapted to groups so that a group's scale always sees all errors before
   /// it. It changes the time, not the result.
   int64_t block = 128;
-  /// Passes afterwards over all codes, and scales if the format searches them,
-  /// each of which becomes the one of least loss while all others stand
-  /// (damping counts too): the loss never rises. A pass that changes nothing is
+  /// Whether inputs with large second moments come first, so that more of the
+  /// others make up for their errors: groups by their sums, and within each its
+  /// inputs. A last group of fewer inputs stays last.
+  bool sorts = false;
+  /// Passes afterwards: if the format searches grids, each group gets the one
+  /// that is best after rounding with feedback within it, and its scale the
+  /// best for its codes; then each code becomes the best while all others stand
+  /// (damping counts too). The loss never rises. A pass that changes nothing is
   /// the last.
   int64_t sweeps = 0;
+  /// How passes weigh errors of outputs: the loss is tr(R D G D^T), with a
+  /// positive semidefinite R, m x m. Empty: all outputs count the same.
+  Matrix metric = {};
 };
 
 /// Rounds column by column, left to right, and lets the later columns make up

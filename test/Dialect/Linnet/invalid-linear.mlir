@@ -209,6 +209,46 @@ func.func @quantized_group(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4
 
 // -----
 
+func.func @linear_c1_zeros_count(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4x1xf32>) {
+  // expected-error @+1 {{expected 3 factors, but got 2}}
+  %y = linnet.linear #linnet.quantized<8, 6, zeros> %x, %w, %s : (tensor<5x6xf32>, tensor<4x6xi8>, tensor<4x1xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_no_zeros_count(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4x1xf32>, %z: tensor<4x1xi8>) {
+  // expected-error @+1 {{expected 2 factors, but got 3}}
+  %y = linnet.linear #linnet.quantized<8, 6> %x, %w, %s, %z : (tensor<5x6xf32>, tensor<4x6xi8>, tensor<4x1xf32>, tensor<4x1xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_zeros_type(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4x1xf32>) {
+  // expected-error @+1 {{expected factor 2 to be a static matrix of i8, but got 'tensor<4x1xf32>'}}
+  %y = linnet.linear #linnet.quantized<8, 6, zeros> %x, %w, %s, %s : (tensor<5x6xf32>, tensor<4x6xi8>, tensor<4x1xf32>, tensor<4x1xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_zeros_shape(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4x2xf32>, %z: tensor<4x1xi8>) {
+  // expected-error @+1 {{expected zeros of shape [4, 2], but got 'tensor<4x1xi8>'}}
+  %y = linnet.linear #linnet.quantized<8, 4, zeros> %x, %w, %s, %z : (tensor<5x6xf32>, tensor<4x6xi8>, tensor<4x2xf32>, tensor<4x1xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @quantized_keyword(%x: tensor<5x6xf32>, %w: tensor<4x6xi8>, %s: tensor<4x1xf32>) {
+  // expected-error @+1 {{expected 'zeros'}}
+  %y = linnet.linear #linnet.quantized<8, 6, offsets> %x, %w, %s : (tensor<5x6xf32>, tensor<4x6xi8>, tensor<4x1xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
 func.func @linear_c1_product_count(%x: tensor<5x6xf32>, %w: tensor<4x6xf32>) {
   // expected-error @+1 {{expected 3 factors, but got 1}}
   %y = linnet.linear #linnet.product<[#linnet.dense, #linnet.low_rank]> %x, %w : (tensor<5x6xf32>, tensor<4x6xf32>) -> tensor<5x4xf32>

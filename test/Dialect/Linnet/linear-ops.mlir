@@ -32,6 +32,13 @@ func.func @quantized(%x: tensor<?x?x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40
   return
 }
 
+// CHECK-LABEL: func.func @quantized_with_zeros(
+func.func @quantized_with_zeros(%x: tensor<?x?x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40x2xbf16>, %z: tensor<40x2xi8>) {
+  // CHECK: linnet.linear #linnet.quantized<4, 24, zeros> %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x16xi8>, tensor<40x2xbf16>, tensor<40x2xi8>) -> tensor<?x?x40xf32>
+  %0 = linnet.linear #linnet.quantized<4, 24, zeros> %x, %c, %s, %z : (tensor<?x?x32xf32>, tensor<40x16xi8>, tensor<40x2xbf16>, tensor<40x2xi8>) -> tensor<?x?x40xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @block_sparse(
 func.func @block_sparse(%x: tensor<?x?x32xf32>, %w: tensor<40x12xbf16>, %c: tensor<3x3xi32>, %s: tensor<3x3xi16>, %b: tensor<40xf32>) {
   // CHECK: linnet.linear #linnet.block_sparse<16, 4, 32> %{{.*}}, %{{.*}}, %{{.*}} bias(%{{.*}}) : (tensor<?x?x32xf32>, tensor<40x12xbf16>, tensor<3x3xi32>, tensor<40xf32>) -> tensor<?x?x40xf32>

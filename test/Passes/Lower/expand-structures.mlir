@@ -72,6 +72,17 @@ func.func @the_first_term_of_a_sum_takes_the_bias(%x: tensor<?x?x32xf32>, %c: te
   return %y : tensor<?x?x40xf32>
 }
 
+// CHECK-LABEL: func @zeros_of_codes_go_with_them
+// CHECK-SAME: %[[X:.*]]: tensor<?x?x32xf32>, %[[C:.*]]: tensor<40x16xi8>, %[[S:.*]]: tensor<40x2xf32>, %[[Z:.*]]: tensor<40x2xi8>, %[[U:.*]]: tensor<40x4xf32>, %[[V:.*]]: tensor<4x32xf32>
+func.func @zeros_of_codes_go_with_them(%x: tensor<?x?x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40x2xf32>, %z: tensor<40x2xi8>, %u: tensor<40x4xf32>, %v: tensor<4x32xf32>) -> tensor<?x?x40xf32> {
+  // CHECK: %[[FIRST:.*]] = linnet.linear #linnet.quantized<4, 24, zeros> %[[X]], %[[C]], %[[S]], %[[Z]] :
+  // CHECK: %[[M:.*]] = linnet.linear #linnet.dense %[[X]], %[[V]] :
+  // CHECK: %[[SECOND:.*]] = linnet.linear #linnet.dense %[[M]], %[[U]] :
+  // CHECK: arith.addf %[[FIRST]], %[[SECOND]]
+  %y = linnet.linear #linnet.sum<[#linnet.quantized<4, 24, zeros>, #linnet.low_rank]> %x, %c, %s, %z, %u, %v : (tensor<?x?x32xf32>, tensor<40x16xi8>, tensor<40x2xf32>, tensor<40x2xi8>, tensor<40x4xf32>, tensor<4x32xf32>) -> tensor<?x?x40xf32>
+  return %y : tensor<?x?x40xf32>
+}
+
 // CHECK-LABEL: func @a_circulant_is_the_toeplitz_matrix_of_its_values_again
 // CHECK-SAME: %[[X:.*]]: tensor<?x?x32xf32>, %[[V:.*]]: tensor<32xbf16>, %[[B:.*]]: tensor<32xf32>
 func.func @a_circulant_is_the_toeplitz_matrix_of_its_values_again(%x: tensor<?x?x32xf32>, %v: tensor<32xbf16>, %b: tensor<32xf32>) -> tensor<?x?x32xf32> {

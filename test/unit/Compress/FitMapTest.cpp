@@ -1,13 +1,11 @@
 //===- FitMapTest.cpp - one matrix and what replaces it -------------------===//
 
-#include "lib/Compress/FitMap.h"
+#include "MapCases.h"
 
 #include "linnet/Numerics/LowRank.h"
 #include "linnet/Numerics/SparsityPattern.h"
 
 #include "mlir/AsmParser/AsmParser.h"
-
-#include "test/unit/Numerics/CompressionOracle.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -17,49 +15,6 @@ namespace linnet::compress {
 namespace {
 
 using test::randomMatrix;
-
-/// Bytes of all factors.
-int64_t sizeOf(const std::vector<std::vector<std::byte>> &stored) {
-  int64_t bytes = 0;
-  for (const auto &factor : stored)
-    bytes += int64_t(factor.size());
-  return bytes;
-}
-
-/// E[x x^T] of random inputs.
-Matrix randomMoment(int64_t size, unsigned seed) {
-  Matrix x = randomMatrix(size, 3 * size, seed);
-  return (1.0 / double(x.columns())) *
-         multiply(x, x, Side::AsIs, Side::Transposed);
-}
-
-double distance(const Matrix &a, const Matrix &b) {
-  return norm(a - b) / norm(b);
-}
-
-/// Moments of a result whose inputs are those of the original.
-MapMoments sameInputs(const Matrix &w, const Matrix &moment) {
-  return {FitInputs(moment), multiply(w, moment)};
-}
-
-MapPlan ranked(const MapStructure &structure, int64_t rank) {
-  return {structure, {{"rank", rank}}};
-}
-
-/// Without data.
-FitResult fitMatrix(const Matrix &w, const MapPlan &plan) {
-  return plan.structure->fit(w, FitInputs(), plan.numbers);
-}
-
-/// A map of f64 numbers, stored [out, in].
-LinearMap mapOf(const Matrix &w) {
-  LinearMap map;
-  map.name = "m.weight";
-  map.rows = w.rows();
-  map.columns = w.columns();
-  map.dtype = DataType::F64;
-  return map;
-}
 
 const MapStructure *const kRanked[] = {&lowRankStructure(),
                                        &pivotedLowRankStructure()};
@@ -205,31 +160,6 @@ TEST(FitMap, HeldOutWindowsDecide) {
   ASSERT_TRUE(bool(kept));
   EXPECT_FALSE((*kept)->isRefit);
   EXPECT_EQ(distance((*kept)->toDense(), w), 0);
-}
-
-/// Codes without data: each weight within half a step; with data, outputs lose
-/// less than by rounding.
-TEST(FitMap, CodesHeedTheInputs) {
-  Matrix w = randomMatrix(16, 24, 17), moment = randomMoment(24, 18);
-  // Inputs that go together.
-  for (int64_t i = 0; i < 24; ++i)
-    for (int64_t j = 0; j < 24; ++j)
-      moment.at(i, j) += 2;
-  MapMoments moments = sameInputs(w, moment);
-  for (MapPlan plan : {MapPlan(int4Structure(), {{"group", 8}}),
-                       MapPlan(int8Structure(), {{"group", 24}})}) {
-    FitResult rounded = fitMatrix(w, plan),
-              fitted = fitMap(w, plan, moments, moments);
-    ASSERT_TRUE(rounded && fitted);
-    double without = outputError(w, (*rounded)->toDense(), moment),
-           with = outputError(w, (*fitted)->toDense(), moment);
-    EXPECT_LT(with, 0.7 * without);
-    EXPECT_LT(without, plan.structure == &int4Structure() ? 0.2 : 0.02);
-    LinearMap map = mapOf(w);
-    auto stored = (*fitted)->store(map);
-    ASSERT_TRUE(bool(stored));
-    EXPECT_EQ(sizeOf(*stored), plan.structure->bytes(map, plan.numbers));
-  }
 }
 
 /// Zeros by the pattern; what is left makes up for them on these inputs, and a
@@ -468,13 +398,6 @@ TEST(FitMap, BlocksOfLowRank) {
   ASSERT_TRUE(one && best);
   EXPECT_NEAR(outputError(w, (*one)->toDense(), moment),
               outputError(w, (*best)->toDense(), moment), 1e-4);
-}
-
-/// A metric of outputs that hang together.
-FitInputs withMetric(const FitInputs &inputs, const Matrix &metric) {
-  Result<MetricRoots> roots = takeMetricRoots({metric}, metric.columns());
-  EXPECT_TRUE(bool(roots));
-  return inputs.withMetric(std::make_shared<const MetricRoots>(*roots));
 }
 
 /// Within a row of blocks the metric is heeded as it is: with one such row the
@@ -747,6 +670,7 @@ TEST(FitMap, InputsOfZeros) {
        {MapPlan(), ranked(lowRankStructure(), 2),
         ranked(pivotedLowRankStructure(), 2),
         MapPlan(int4Structure(), {{"group", 2}}),
+        MapPlan(int4AsymmetricStructure(), {{"group", 2}}),
         MapPlan(int8LowRankStructure(), {{"rank", 2}, {"group", 4}}),
         MapPlan(blastStructure(), {{"blocks", 2}, {"rank", 1}}),
         MapPlan(monarchStructure(), {{"blocks", 2}, {"rank", 1}}),

@@ -193,6 +193,18 @@ TEST_F(InterfaceTest, DenseMatricesOfCodes) {
   EXPECT_EQ(QuantizedStructureAttr::get(&context, 4, 4)
                 .toDense({{twoByTwo, halves}, {twoByOne, rows}}),
             std::vector<double>({-1, 7, 0, -8, 3, 6, 0, 0}));
+  // Each group's codes less its zero.
+  std::vector<double> zeros{-128, 127, -5, 0}, rowZeros{7, -2};
+  EXPECT_EQ(
+      QuantizedStructureAttr::get(&context, 8, 2, /*hasZeros=*/true)
+          .toDense(
+              {{twoByThree, bytes}, {twoByTwo, scales}, {twoByTwo, zeros}}),
+      std::vector<double>({0, 127.5, 2 * (5 - 127), 5, 4, 20}));
+  EXPECT_EQ(
+      QuantizedStructureAttr::get(&context, 4, 4, /*hasZeros=*/true)
+          .toDense(
+              {{twoByTwo, halves}, {twoByOne, rows}, {twoByOne, rowZeros}}),
+      std::vector<double>({-8, 0, -7, -15, 9, 12, 6, 6}));
 }
 
 /// Against products written out, with blocks among the parts.
@@ -363,6 +375,18 @@ TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   EXPECT_EQ(shape->out, 40);
   EXPECT_EQ(codes.getFlops(halves), 2 * 40 * 32);
   EXPECT_EQ(codes.getBytes(halves), 40 * 16 + 4 * 40 * 2);
+  StructureAttrInterface asymmetric =
+      QuantizedStructureAttr::get(&context, 4, 24, /*hasZeros=*/true);
+  EXPECT_EQ(codes.getNumFactors(), 2u);
+  EXPECT_EQ(asymmetric.getNumFactors(), 3u);
+  halves.push_back(
+      RankedTensorType::get({40, 2}, IntegerType::get(&context, 8)));
+  shape = asymmetric.inferShape(halves, noError);
+  ASSERT_TRUE(succeeded(shape));
+  EXPECT_EQ(shape->in, 32);
+  EXPECT_EQ(shape->out, 40);
+  EXPECT_EQ(asymmetric.getFlops(halves), 2 * 40 * 32);
+  EXPECT_EQ(asymmetric.getBytes(halves), 40 * 16 + 5 * 40 * 2);
   // 5 of 8 blocks in each of three rows of blocks, the last of 8 outputs.
   StructureAttrInterface sparse =
       BlockSparseStructureAttr::get(&context, 16, 4, 32);

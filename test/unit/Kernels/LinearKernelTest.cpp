@@ -197,11 +197,25 @@ TEST(LinearKernel, PivotedLowRank) {
   }
 }
 
-/// Codes of 8 and 4 bits with groups that do and do not divide the inputs.
+/// Factors of `quantized<bits, group>` with zeros or without, and its name.
+std::string addCodes(Program &program, std::vector<Value> &operands,
+                     int64_t out, int64_t in, int64_t bits, int64_t group,
+                     bool hasZeros, const std::string &type) {
+  int64_t groups = (in + group - 1) / group;
+  operands.push_back(program.weight({out, in * bits / 8}, -128, 128, "i8"));
+  operands.push_back(program.weight({out, groups}, 0.01, 1, type));
+  if (hasZeros)
+    operands.push_back(program.weight({out, groups}, -128, 128, "i8"));
+  return "quantized<" + std::to_string(bits) + ", " + std::to_string(group) +
+         (hasZeros ? ", zeros>" : ">");
+}
+
+/// Codes of 8 and 4 bits with groups that do and do not divide the inputs, with
+/// zeros and without.
 TEST(LinearKernel, Quantized) {
   for (int round = 0; round < rounds(); ++round) {
     Program program(440 + round);
-    for (int i = 0; i < 12; ++i) {
+    for (int i = 0; i < 20; ++i) {
       const std::string &type = program.pick(kTypes);
       int64_t bits = program.pick<int64_t>({4, 8}),
               in = 2 * program.pick<int64_t>({1, 3, 16, 32, 33, 65, 300}),
@@ -209,14 +223,14 @@ TEST(LinearKernel, Quantized) {
               group = program.pick<int64_t>({1, 2, 7, 16, 64, 1000});
       Shape shape = leadOf(program);
       shape.push_back(in);
-      std::vector<Value> operands = {
-          program.input(shape),
-          program.weight({out, in * bits / 8}, -128, 128, "i8"),
-          program.weight({out, (in + group - 1) / group}, 0.01, 1, type)};
-      std::string text = "linnet.linear #linnet.quantized<" +
-                         std::to_string(bits) + ", " + std::to_string(group) +
-                         "> $0, $1, $2";
-      expectMap(program, text, operands, shape, in, out, type);
+      std::vector<Value> operands = {program.input(shape)};
+      bool hasZeros = i % 2;
+      std::string name =
+          addCodes(program, operands, out, in, bits, group, hasZeros, type);
+      expectMap(program,
+                "linnet.linear #linnet." + name +
+                    (hasZeros ? " $0, $1, $2, $3" : " $0, $1, $2"),
+                operands, shape, in, out, type);
     }
     program.check();
   }
@@ -336,23 +350,45 @@ TEST(LinearKernel, BlockSparseSequences) {
   }
 }
 
-/// More rows than a tile, part after part.
+/// One row, a few, and more than a tile, part after part.
 TEST(LinearKernel, QuantizedSequences) {
   for (int round = 0; round < rounds(); ++round) {
     Program program(445 + round);
-    for (int64_t rows : {2, 6, 13})
-      for (int64_t bits : {4, 8}) {
-        Value codes = program.weight({70, 54 * bits / 8}, -128, 128, "i8");
-        Value scales = program.weight({70, 4}, 0.01, 1, "bf16");
-        std::string text = "linnet.linear #linnet.quantized<" +
-                           std::to_string(bits) + ", 16> $0, $1, $2";
-        program.expectAll(
-            program.apply(text, {program.input({rows, 54}), codes, scales},
-                          {{rows, 70}}),
-            describe(text, {rows, 54}, 54, 70, "bf16"));
-      }
+    for (int64_t rows : {1, 2, 6, 13})
+      for (int64_t bits : {4, 8})
+        for (bool hasZeros : {false, true}) {
+          std::vector<Value> operands = {program.input({rows, 54})};
+          std::string text =
+              "linnet.linear #linnet." +
+              addCodes(program, operands, 70, 54, bits, 16, hasZeros, "bf16") +
+              (hasZeros ? " $0, $1, $2, $3" : " $0, $1, $2");
+          program.expectAll(program.apply(text, operands, {{rows, 70}}),
+                            describe(text, {rows, 54}, 54, 70, "bf16"));
+        }
     program.check();
   }
+}
+
+/// Weights far from 0 on one side: nothing is lost where the sum of a group's
+/// codes and its zero's nearly cancel.
+TEST(LinearKernel, QuantizedAroundZeros) {
+  Program program(448);
+  for (int64_t rows : {1, 5})
+    for (int64_t bits : {4, 8}) {
+      double half = bits == 4 ? 8 : 128;
+      std::vector<double> zeros(70 * 4, -half);
+      Value x = program.input({rows, 250});
+      Value codes = program.weight({70, 250 * bits / 8}, -128, 128, "i8"),
+            scales = program.weight({70, 4}, 0.01, 1, "bf16");
+      std::string text = "linnet.linear #linnet.quantized<" +
+                         std::to_string(bits) + ", 64, zeros> $0, $1, $2, $3";
+      program.expectAll(program.apply(text,
+                                      {x, codes, scales,
+                                       program.weight({70, 4}, zeros, "i8")},
+                                      {{rows, 70}}),
+                        describe(text, {rows, 250}, 250, 70, "bf16"));
+    }
+  program.check();
 }
 
 /// Blocks on the diagonal: stored as matrices, as some of the rows of each part
@@ -445,6 +481,15 @@ TEST(LinearKernel, Composites) {
                 {x, codes, scales, program.weight({out, rank}, -1, 1, type),
                  program.weight({rank, in}, -1, 1, type)},
                 shape, in, out, type);
+      std::vector<Value> asymmetric = {x};
+      std::string name = addCodes(program, asymmetric, out, in, 8, 16,
+                                  /*hasZeros=*/true, type);
+      asymmetric.push_back(program.weight({out, rank}, -1, 1, type));
+      asymmetric.push_back(program.weight({rank, in}, -1, 1, type));
+      expectMap(program,
+                "linnet.linear #linnet.sum<[#linnet." + name +
+                    ", #linnet.low_rank]> $0, $1, $2, $3, $4, $5",
+                asymmetric, shape, in, out, type);
       int64_t kept = program.integer(1, in);
       expectMap(
           program,
@@ -474,6 +519,15 @@ TEST(LinearKernel, Composites) {
                  program.weight({rank, in}, -128, 128, "i8"),
                  program.weight({rank, (in + 15) / 16}, 0.01, 0.1, type)},
                 shape, in, out, type);
+      std::vector<Value> factors = {x};
+      std::string left =
+                      addCodes(program, factors, out, rank, 4, 16, true, type),
+                  right =
+                      addCodes(program, factors, rank, in, 8, 16, true, type);
+      expectMap(program,
+                "linnet.linear #linnet.product<[#linnet." + left +
+                    ", #linnet." + right + "]> $0, $1, $2, $3, $4, $5, $6",
+                factors, shape, in, out, type);
     }
     program.check();
   }
@@ -550,12 +604,11 @@ TEST(LinearKernel, SumsWithResults) {
         const std::string &type = program.pick(kTypes);
         std::vector<Value> operands = {program.input(shape)};
         std::string text = "linnet.linear #linnet.dense $0, $1";
-        int64_t kind = program.integer(0, 2);
-        if (kind == 1) {
-          text = "linnet.linear #linnet.quantized<8, 32> $0, $1, $2";
-          operands.push_back(program.weight({out, in}, -128, 128, "i8"));
-          operands.push_back(
-              program.weight({out, (in + 31) / 32}, 0.01, 0.02, type));
+        int64_t kind = program.integer(0, 3);
+        if (kind == 1 || kind == 3) {
+          text = "linnet.linear #linnet." +
+                 addCodes(program, operands, out, in, 8, 32, kind == 3, type) +
+                 (kind == 3 ? " $0, $1, $2, $3" : " $0, $1, $2");
         } else if (kind == 2) {
           text = "linnet.linear #linnet.toeplitz<" + std::to_string(out) +
                  "> $0, $1";

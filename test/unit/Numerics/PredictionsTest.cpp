@@ -1,3 +1,5 @@
+//===- PredictionsTest.cpp - how well logits say what comes next ----------===//
+
 #include "linnet/Numerics/Predictions.h"
 
 #include <gtest/gtest.h>

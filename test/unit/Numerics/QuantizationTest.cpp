@@ -193,6 +193,56 @@ TEST(QuantizationTest, SearchesScales) {
   }
 }
 
+/// Zeros are searched as well: weights around a number that is not 0, of which
+/// one lies far off, lose less than with the zero of the widest grid, and than
+/// with a grid around 0. All zeros stay codes.
+TEST(QuantizationTest, SearchesZeros) {
+  Matrix w = randomMatrix(11, 30, 12);
+  for (int64_t i = 0; i < w.size(); ++i)
+    w.data()[i] = std::abs(w.data()[i]) + 0.1;
+  for (int64_t r = 0; r < 11; ++r)
+    w.at(r, 3 * r % 30) = r % 2 ? 6 : -3;
+  QuantizationFormat format{4, 10, Range::Offset, 16, 8},
+      around = {4, 10, Range::Centered, 16, 8};
+  QuantizedMatrix found = taken(roundToNearest(w, format));
+  for (int64_t i = 0; i < found.zeros.size(); ++i) {
+    double zero = found.zeros.data()[i];
+    EXPECT_EQ(zero, std::nearbyint(zero));
+    EXPECT_GE(zero, 0);
+    EXPECT_LE(zero, 15);
+  }
+  double loss = norm(found.toDense() - w);
+  EXPECT_LT(loss, 0.9 * norm(taken(roundToNearest(w, around)).toDense() - w));
+  // The best of all scales that are tried and all zeros, written out.
+  double best = 0;
+  for (int64_t r = 0; r < 11; ++r)
+    for (int64_t first = 0; first < 30; first += 10) {
+      double low = 0, high = 0, least = 1e9;
+      for (int64_t j = first; j < first + 10; ++j) {
+        low = std::min(low, w.at(r, j));
+        high = std::max(high, w.at(r, j));
+      }
+      for (int64_t step = 0; step <= 16; ++step)
+        for (double zero = 0; zero <= 15; ++zero) {
+          int exponent = 0;
+          double scale = std::frexp((high - low) / 15 *
+                                        (1 - 0.4 * double(step) / 16),
+                                    &exponent),
+                 error = 0;
+          scale = std::ldexp(std::nearbyint(scale * 256), exponent - 8);
+          for (int64_t j = first; j < first + 10; ++j) {
+            double code =
+                std::clamp(std::nearbyint(w.at(r, j) / scale) + zero, 0., 15.);
+            error += std::pow(scale * (code - zero) - w.at(r, j), 2);
+          }
+          least = std::min(least, error);
+        }
+      best += least;
+    }
+  EXPECT_GE(loss * loss, best * (1 - 1e-12));
+  EXPECT_LE(loss * loss, best * 1.01);
+}
+
 /// Every sweep lowers the damped loss until none does, in all ranges; rows of
 /// few inputs end at a code from which no single step helps.
 TEST(QuantizationTest, SweepsLowerTheLoss) {
@@ -226,6 +276,91 @@ TEST(QuantizationTest, SweepsLowerTheLoss) {
           }
       }
       EXPECT_LT(last, 0.99 * first);
+    }
+}
+
+/// Inputs of large moments first: of groups that do and do not divide them,
+/// each input keeps its own code and group. With moments that descend by
+/// themselves nothing changes; otherwise less is lost.
+TEST(QuantizationTest, SortsInputs) {
+  Matrix w = randomMatrix(40, 50, 3), g = correlatedMoment(50, 4);
+  double plain = 0, sorted = 0;
+  for (Range range : kRanges)
+    for (int64_t group : {0, 7, 10}) {
+      QuantizationFormat format{3, group, range, 8, 8};
+      QuantizedMatrix codes =
+          taken(quantizeWithFeedback(w, g, format, {.sorts = true}));
+      sorted += lossOf(codes.toDense(), w, g);
+      plain +=
+          lossOf(taken(quantizeWithFeedback(w, g, format)).toDense(), w, g);
+      // Each weight is near to its own, if not the nearest.
+      Matrix off = codes.toDense() - w;
+      EXPECT_LT(norm(off), 0.5 * norm(w));
+      EXPECT_EQ(codes.scales.columns(), group ? (50 + group - 1) / group : 1);
+    }
+  EXPECT_LT(sorted, 0.97 * plain);
+  Matrix falling(50, 50);
+  for (int64_t j = 0; j < 50; ++j)
+    falling.at(j, j) = double(100 - j);
+  for (int64_t j = 1; j < 50; ++j)
+    falling.at(j, j - 1) = falling.at(j - 1, j) = 20;
+  QuantizationFormat format{4, 7, Range::Offset};
+  QuantizedMatrix one = taken(quantizeWithFeedback(w, falling, format)),
+                  two = taken(quantizeWithFeedback(w, falling, format,
+                                                   {.sorts = true}));
+  EXPECT_EQ(one.codes, two.codes);
+  EXPECT_EQ(largestDifference(one.scales, two.scales), 0);
+  EXPECT_EQ(largestDifference(one.zeros, two.zeros), 0);
+}
+
+/// Errors of outputs that count together: sweeps lower the loss in the metric,
+/// all of them, and end at codes from which no single step helps. A metric of
+/// equal outputs is none.
+TEST(QuantizationTest, SweepsHeedAMetric) {
+  Matrix w = randomMatrix(11, 29, 8), g = correlatedMoment(29, 9),
+         metric = correlatedMoment(11, 10);
+  Matrix damped = g;
+  for (int64_t j = 0; j < 29; ++j)
+    damped.at(j, j) += 0.01 * trace(g) / 29;
+  auto lossIn = [&](const QuantizedMatrix &codes) {
+    Matrix off = codes.toDense() - w;
+    return dot(multiply(metric, multiply(off, damped)), off);
+  };
+  for (Range range : kRanges)
+    for (int64_t steps : {0, 8}) {
+      QuantizationFormat format{3, 10, range, steps, 11};
+      double first = lossIn(taken(quantizeWithFeedback(w, g, format))),
+             last = first,
+             alone = lossIn(
+                 taken(quantizeWithFeedback(w, g, format, {.sweeps = 50})));
+      for (int64_t sweeps : {1, 2, 50}) {
+        QuantizedMatrix swept = taken(quantizeWithFeedback(
+            w, g, format, {.sweeps = sweeps, .metric = metric}));
+        double loss = lossIn(swept);
+        EXPECT_LE(loss, last * (1 + 1e-12));
+        last = loss;
+        if (sweeps < 50)
+          continue;
+        for (int64_t r = 0; r < 11; ++r)
+          for (int step : {-1, 1}) {
+            QuantizedMatrix other = swept;
+            int16_t &code = other.codes[r * 29 + 3 * r % 29];
+            code = int16_t(code + step);
+            int64_t low = range == Range::Signed ? -3 : 0,
+                    high = range == Range::Signed ? 3 : 7;
+            if (code >= low && code <= high)
+              EXPECT_GE(lossIn(other), loss * (1 - 1e-12));
+          }
+      }
+      EXPECT_LT(last, 0.9 * alone);
+      Matrix equal = taken(quantizeWithFeedback(
+                               w, g, format,
+                               {.sweeps = 9, .metric = Matrix::identity(11)}))
+                         .toDense();
+      EXPECT_LE(largestDifference(equal, taken(quantizeWithFeedback(
+                                                   w, g, format, {.sweeps = 9}))
+                                             .toDense()),
+                1e-9);
     }
 }
 
@@ -295,6 +430,13 @@ TEST(QuantizationTest, Refuses) {
             "expected a block of at least 1 column, but got 0");
   EXPECT_EQ(quantizeWithFeedback(w, g, {}, {.sweeps = -1}).error().str(),
             "expected sweeps of at least 0, but got -1");
+  EXPECT_EQ(quantizeWithFeedback(w, g, {}, {.metric = g}).error().str(),
+            "expected a metric of 3 x 3, but got 4 x 4");
+  EXPECT_EQ(
+      quantizeWithFeedback(w, g, {}, {.metric = kNaN * Matrix::identity(3)})
+          .error()
+          .str(),
+      "expected a finite metric, but got NaN or infinity");
   EXPECT_EQ(roundToNearest(w, {.scaleSteps = -1}).error().str(),
             "expected scale steps and digits of at least 0, but got -1 and 0");
   EXPECT_EQ(roundToNearest(w, {.scaleDigits = -2}).error().str(),
