@@ -37,7 +37,7 @@ public:
 private:
   Status refitLayer(size_t layer) {
     bool isDropped = layout.isDropped(int64_t(layer));
-    Replacements replaced;
+    Replacements replaced = layout.masksOf(int64_t(layer));
     metrics.reset();
     for (size_t stage = 0;
          !isDropped && stage < runner.layer(layer).stages.size(); ++stage)
