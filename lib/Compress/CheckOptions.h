@@ -7,10 +7,11 @@
 
 namespace linnet::compress {
 
-/// Whether channels, heads or layers are left out.
+/// Whether channels, heads, experts or layers are left out.
 inline bool isNarrowed(const CompressOptions &options) {
   return options.keepChannels < 1 || options.keepHeads < 1 ||
-         options.keepKvGroups < 1 || options.dropLayers > 0;
+         options.keepKvGroups < 1 || options.keepExperts < 1 ||
+         options.dropLayers > 0;
 }
 
 /// Errors: numbers out of range, structures that there are not, options that

@@ -7,6 +7,7 @@
 #include "Channels.h"
 #include "CheckOptions.h"
 #include "DropLayers.h"
+#include "ExpertScores.h"
 #include "Layout.h"
 #include "MeasureSpeed.h"
 #include "Plan.h"
@@ -133,6 +134,8 @@ private:
     // What cannot be carried out is said before the work.
     std::optional<Budget> budget;
     groups = findChannelGroups(module, found);
+    mixtures = findMixtures(module, found);
+    experts.resize(mixtures.mixtures.size());
     if (isNarrowed(options)) {
       plans.resize(found.maps.size());
     } else if (!options.budget.empty()) {
@@ -148,6 +151,11 @@ private:
       if (!read)
         return read.error();
       plans = read.take();
+      Result<KeptExperts> listed =
+          readExperts(options.plan, mixtures, found.maps);
+      if (!listed)
+        return listed.error();
+      experts = listed.take();
     }
     if (Status status = openRunner(); !status)
       return status;
@@ -190,20 +198,45 @@ private:
     return readBudget(found.maps, options, report);
   }
 
-  /// Which channels and layers are left.
+  /// Which experts are left.
+  Status planExperts() {
+    if (options.keepExperts >= 1)
+      return {};
+    Result<int64_t> count = countExperts(mixtures, options);
+    if (!count)
+      return count.error();
+    Result<std::vector<ExpertScores>> scores =
+        scoreExperts(*runner, mixtures.mixtures, found.maps, windows, report);
+    if (!scores)
+      return scores.error();
+    for (auto [mixture, own, kept] :
+         llvm::zip(mixtures.mixtures, *scores, experts)) {
+      kept = keepBestExperts(mixture, own.scores, *count);
+      analysis["experts"][found.maps[mixture.router].name] = {
+          {"scores", own.scores}, {"tokens", own.tokens}};
+    }
+    return {};
+  }
+
+  /// Which channels, experts and layers are left.
   Status planNarrowing() {
     Result<std::vector<MapPlan>> planned =
         planChannels(groups, found.maps.size(), options);
     if (!planned)
       return planned.error();
     plans = planned.take();
+    if (Status status = planExperts(); !status)
+      return status;
+    if (!analysis.is_null())
+      analysis["model"] = fingerprint;
     if (options.dropLayers == 0)
       return {};
     Result<std::vector<DroppedLayer>> chosen = chooseLayers(
         *runner, windows, options.sensitivityTokens, options.dropLayers);
     if (!chosen)
       return chosen.error();
-    analysis = {{"model", fingerprint}, {"dropped", Json::array()}};
+    analysis["model"] = fingerprint;
+    analysis["dropped"] = Json::array();
     for (const DroppedLayer &dropped : *chosen) {
       analysis["dropped"].push_back(
           {{"layer", dropped.layer}, {dropped.measure, dropped.score}});
@@ -226,7 +259,12 @@ private:
     if (Status status = resolveNarrowing(found.maps, plans, groups.groups);
         !status)
       return status;
-    layout = Layout(module, found.maps, plans, groups.groups);
+    if (Status status = resolveExperts(mixtures, experts, found.maps, plans);
+        !status)
+      return status;
+    layout = Layout(module, found.maps, plans, groups.groups,
+                    mixtures.mixtures, experts);
+    reportExperts();
     if (!layout.isChanged())
       return {};
     if (!mayNarrow)
@@ -239,14 +277,28 @@ private:
     if (config->contains("linnet"))
       return makeError(options.input,
                        "/config.json: expected a checkpoint without key "
-                       "'linnet' to leave out channels or layers of: do that "
-                       "first");
+                       "'linnet' to leave out channels, experts or layers of: "
+                       "do that first");
     if (Status status =
             layout.configure(*config, options.input + "/config.json");
         !status)
       return status;
     report.notes = layout.notes(*config);
     return {};
+  }
+
+  void reportExperts() {
+    for (auto [mixture, kept] : llvm::zip(mixtures.mixtures, experts)) {
+      if (!layout.keptOutputs(mixture.router))
+        continue;
+      int64_t all = 0;
+      for (const std::string &tensor : mixture.tensors())
+        all += int64_t(archive.find(tensor)->bytes /
+                       dataTypeSize(archive.find(tensor)->dtype));
+      report.mixtures.push_back(
+          {found.maps[mixture.router].name, mixture.experts, kept,
+           all * int64_t(kept.size()) / mixture.experts, all});
+    }
   }
 
   Result<ModelAnalysis> analyseMaps() {
@@ -304,6 +356,8 @@ private:
       for (const auto &[key, number] : plan.numbers)
         content += " " + key + " " + std::to_string(number);
     }
+    for (const std::vector<int64_t> &kept : experts)
+      content += " experts " + Json(kept).dump();
     Result<WorkDirectory> work =
         WorkDirectory::open(options.resume, "fits", content);
     if (!work)
@@ -394,6 +448,8 @@ private:
   std::optional<ModelAnalysis> known;
   std::vector<MapPlan> plans;
   ChannelGroups groups;
+  Mixtures mixtures;
+  KeptExperts experts;
   Layout layout;
 };
 

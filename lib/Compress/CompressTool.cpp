@@ -73,6 +73,18 @@ static void printMaps(const CompressReport &report) {
          static_cast<long long>(bytes), static_cast<long long>(bytesBefore));
 }
 
+static void print(const CompressedMixture &mixture) {
+  std::string kept;
+  for (int64_t expert : mixture.kept)
+    kept += " " + std::to_string(expert);
+  printf("experts of %s: %lld of %lld are left (%s), with %lld of %lld "
+         "parameters\n",
+         mixture.router.c_str(), static_cast<long long>(mixture.kept.size()),
+         static_cast<long long>(mixture.experts), kept.c_str() + 1,
+         static_cast<long long>(mixture.parameters),
+         static_cast<long long>(mixture.before));
+}
+
 static void printThresholds(const CompressReport &report) {
   printf("%-52s %12s %12s %8s %8s\n", "map", "threshold", "zeros before",
          "zeros", "error");
@@ -84,6 +96,8 @@ static void printThresholds(const CompressReport &report) {
 static void print(const CompressReport &report) {
   if (!report.maps.empty())
     printMaps(report);
+  for (const CompressedMixture &mixture : report.mixtures)
+    print(mixture);
   if (!report.thresholds.empty())
     printThresholds(report);
   for (const std::string &line : report.declined)

@@ -7,6 +7,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <charconv>
+#include <tuple>
 
 namespace linnet::compress {
 
@@ -14,7 +15,9 @@ namespace ir = mlir::linnet;
 
 Layout::Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
                const std::vector<MapPlan> &plans,
-               const std::vector<ChannelGroup> &groups) {
+               const std::vector<ChannelGroup> &groups,
+               const std::vector<Mixture> &mixtures,
+               const KeptExperts &experts) {
   std::vector<mlir::func::FuncOp> functions = layersOf(module);
   layers = int64_t(functions.size());
   for (mlir::func::FuncOp layer : functions)
@@ -30,10 +33,23 @@ Layout::Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
     if (std::optional<KeptUnits> kept = keptUnits(group, plans))
       narrowed.push_back({group, *kept});
   }
+  for (auto [mixture, kept] : llvm::zip(mixtures, experts))
+    if (plans[mixture.router].structure == &keptExpertsStructure())
+      fewer[maps[mixture.router].name] = {mixture, kept};
+  for (const auto &[router, one] : fewer)
+    for (const std::string &key : one.mixture.members) {
+      for (int64_t e = 0; e < one.mixture.experts; ++e)
+        members[ir::resolveMemberKey(key, e)].clear();
+      for (auto [number, e] : llvm::enumerate(one.kept))
+        members[ir::resolveMemberKey(key, e)] =
+            ir::resolveMemberKey(key, int64_t(number));
+    }
 }
 
-std::string Layout::nameOf(const std::string &name) const {
-  if (dropped.empty())
+std::string Layout::nameOf(const std::string &tensor) const {
+  auto member = members.find(tensor);
+  const std::string &name = member == members.end() ? tensor : member->second;
+  if (dropped.empty() || name.empty())
     return name;
   for (const std::string &prefix : prefixes) {
     if (!name.starts_with(prefix))
@@ -59,6 +75,56 @@ std::optional<int64_t> Layout::keptOfBias(const std::string &name) const {
           producer.bias == name && own < producer.rows)
         return own;
   return std::nullopt;
+}
+
+const std::vector<int64_t> *Layout::keptSlices(const std::string &name) const {
+  for (const auto &[router, one] : fewer)
+    if (llvm::is_contained(one.mixture.stacked, name))
+      return &one.kept;
+  return nullptr;
+}
+
+const std::vector<int64_t> *Layout::keptOutputs(size_t number) const {
+  for (const auto &[router, one] : fewer)
+    if (one.mixture.router == number)
+      return &one.kept;
+  return nullptr;
+}
+
+Replacements Layout::masksOf(int64_t layer) const {
+  Replacements masks;
+  for (const auto &[router, one] : fewer) {
+    if (one.mixture.layer != layer)
+      continue;
+    Matrix mask(1, one.mixture.experts);
+    for (int64_t e = 0; e < one.mixture.experts; ++e)
+      if (!llvm::is_contained(one.kept, e))
+        mask.at(0, e) = kClosed;
+    masks[maskOf(router)] = std::move(mask);
+  }
+  return masks;
+}
+
+std::pair<int64_t, int64_t> Layout::expertCounts() const {
+  if (fewer.empty())
+    return {0, 0};
+  const Fewer &first = fewer.begin()->second;
+  return {first.mixture.experts, int64_t(first.kept.size())};
+}
+
+std::vector<std::string> Layout::expertsKeys(const Json &config) const {
+  std::vector<std::string> keys;
+  const Json entries = config.flatten();
+  for (const auto &[pointer, value] : entries.items())
+    if (!fewer.empty() && value.is_number_integer() &&
+        value.get<int64_t>() == expertCounts().first)
+      keys.push_back(pointer);
+  llvm::sort(keys, [](const std::string &a, const std::string &b) {
+    bool aIsOther = a.find("expert") == std::string::npos,
+         bIsOther = b.find("expert") == std::string::npos;
+    return std::tie(aIsOther, a) < std::tie(bIsOther, b);
+  });
+  return keys;
 }
 
 bool Layout::isProduced(size_t number) const {
@@ -106,6 +172,8 @@ Status Layout::configure(Json &config, const std::string &file) const {
       if (Status status = group.kind->configure(group, kept, config, file);
           !status)
         return status;
+  if (!expertsKey.empty())
+    config[Json::json_pointer(expertsKey)] = expertCounts().second;
   if (dropped.empty())
     return {};
   int64_t left = layers - int64_t(dropped.size());

@@ -4,11 +4,19 @@
 
 #include "linnet/Support/Quote.h"
 
+#include "mlir/Interfaces/CastInterfaces.h"
 #include "llvm/ADT/STLExtras.h"
 
 namespace linnet::compress {
 
 namespace ir = mlir::linnet;
+
+ir::WeightOp findWeight(mlir::Value value) {
+  mlir::Operation *op = value.getDefiningOp();
+  while (op && mlir::isa<mlir::CastOpInterface>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return mlir::dyn_cast_if_present<ir::WeightOp>(op);
+}
 
 ir::LinearOp findMap(ir::WeightOp weight, std::string &obstacle) {
   if (!weight->hasOneUse()) {

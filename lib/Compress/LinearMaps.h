@@ -40,6 +40,10 @@ struct LinearMaps {
   std::vector<std::string> declined;
 };
 
+/// The tensor that `value` is, in its own type or another; null if it is
+/// computed.
+mlir::linnet::WeightOp findWeight(mlir::Value value);
+
 /// The dense map that `weight` is the matrix of, or null with why it is none.
 mlir::linnet::LinearOp findMap(mlir::linnet::WeightOp weight,
                                std::string &obstacle);

@@ -3,6 +3,7 @@
 #include "Plan.h"
 
 #include "Channels.h"
+#include "Experts.h"
 
 #include "linnet/Numerics/Allocation.h"
 #include "linnet/Support/Hash.h"
@@ -188,9 +189,10 @@ static Result<MapPlan> readMapPlan(const Json &entry, const LinearMap &map,
   if (!name)
     return name.error();
   const MapStructure *structure = findStructure(*name);
-  // What only plans say, of channels and layers.
+  // What only plans say, of channels, experts and layers.
   for (const MapStructure *narrow :
-       {&keptInputsStructure(), &keptOutputsStructure(), &droppedStructure()})
+       {&keptInputsStructure(), &keptOutputsStructure(),
+        &keptExpertsStructure(), &droppedStructure()})
     if (narrow->name() == *name)
       structure = narrow;
   if (!structure)
@@ -241,10 +243,9 @@ Result<std::vector<MapPlan>> readPlan(const std::string &path,
   return plans;
 }
 
-Json writePlan(const std::vector<CompressedMap> &maps,
-               const std::string &fingerprint) {
+Json writePlan(const CompressReport &report, const std::string &fingerprint) {
   Json entries = Json::object();
-  for (const CompressedMap &map : maps) {
+  for (const CompressedMap &map : report.maps) {
     Json entry = {
         {"structure", map.structure},   {"parameters", map.parameters},
         {"of", map.rows * map.columns}, {"shape", {map.rows, map.columns}},
@@ -253,7 +254,10 @@ Json writePlan(const std::vector<CompressedMap> &maps,
       entry[key] = number;
     entries[map.name] = entry;
   }
-  return {{"model", fingerprint}, {"maps", entries}};
+  Json plan = {{"model", fingerprint}, {"maps", entries}};
+  for (const CompressedMixture &mixture : report.mixtures)
+    plan["experts"][mixture.router] = mixture.kept;
+  return plan;
 }
 
 } // namespace linnet::compress

@@ -9,7 +9,7 @@
 //      "model.layers.0.mlp.down_proj.weight": {"structure": "dense"}}}
 //
 // Only `model`, `structure` and the structure's numbers are read. Maps that are
-// not listed stay.
+// not listed stay. `experts` lists those that mixtures keep (Experts.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -71,8 +71,7 @@ Result<std::vector<MapPlan>> readPlan(const std::string &path,
                                       const std::string &fingerprint);
 
 /// The plan that was carried out.
-Json writePlan(const std::vector<CompressedMap> &maps,
-               const std::string &fingerprint);
+Json writePlan(const CompressReport &report, const std::string &fingerprint);
 
 } // namespace linnet::compress
 

@@ -37,7 +37,7 @@ public:
 private:
   Status refitLayer(size_t layer) {
     bool isDropped = layout.isDropped(int64_t(layer));
-    Replacements replaced;
+    Replacements replaced = layout.masksOf(int64_t(layer));
     metrics.reset();
     LayerPass before(runner, layer, original), after(runner, layer, result);
     for (size_t stage = 0;

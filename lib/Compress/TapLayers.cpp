@@ -94,6 +94,8 @@ public:
 
   Result<TappedLayer> tap() {
     tapped.carried = carried;
+    MaskedRouters routers(layer);
+    masks = routers.biases();
     for (auto [linear, weight] : sites)
       stages = std::max(stages, depthOf(inputOf(linear)) + 1);
     findHeld();
@@ -103,6 +105,7 @@ public:
       for (TapSite &site : stage.sites)
         tapReach(site);
     tapRest();
+    layer.walk([&](ir::ExpertsOp experts) { tapMixture(experts); });
     shown.clear();
     for (Value result : layer.getBody().front().getTerminator()->getOperands())
       tapped.carriedResults.push_back(show(result));
@@ -289,6 +292,22 @@ private:
     site.reach = std::move(reach);
   }
 
+  void tapMixture(ir::ExpertsOp experts) {
+    std::optional<ExpertOutputs> outputs = ExpertOutputs::create(experts);
+    if (!outputs)
+      return;
+    TapMixture mixture;
+    mixture.router = outputs->router();
+    mixture.function = "tap_" + layer.getName().str() + "_experts_" +
+                       std::to_string(tapped.mixtures.size());
+    shown.clear();
+    mixture.indices = show(experts.getIndices());
+    for (Value value : outputs->values())
+      mixture.outputs.push_back(show(value));
+    finish(cloneReturning(layer, mixture.function, shown.getArrayRef()));
+    tapped.mixtures.push_back(std::move(mixture));
+  }
+
   /// Names weights as taps do, those of sites in f32.
   void finish(FuncOp tap) {
     llvm::SmallVector<ir::WeightOp> ops;
@@ -298,7 +317,7 @@ private:
       auto type = mlir::cast<mlir::RankedTensorType>(weight.getType());
       bool isSite = llvm::any_of(
           sites, [&](auto &site) { return site.second.getKey() == key; });
-      weights[key] = {key, type.getShape().vec(), isSite, shiftOf(key)};
+      weights[key] = {key, type.getShape().vec(), isSite, biasOf(key)};
       mlir::OpBuilder b(weight);
       auto renamed = ir::WeightOp::create(
           b, weight.getLoc(),
@@ -312,11 +331,13 @@ private:
       numberUse = (*number.user_begin())->getName().getStringRef().str();
   }
 
-  /// The bias that the weight at `key` shifts, if it does.
-  std::optional<std::string> shiftOf(llvm::StringRef key) const {
+  /// What the weight at `key` is, if it stands in for a bias.
+  std::optional<TapBias> biasOf(llvm::StringRef key) const {
+    if (auto mask = masks.find(key.str()); mask != masks.end())
+      return mask->second;
     if (!key.consume_back(kShiftedKey))
       return std::nullopt;
-    return maps.count(key.str()) ? std::string() : key.str();
+    return TapBias{maps.count(key.str()) ? std::string() : key.str(), {}};
   }
 
   /// How much wider than all carried values together a held one may be.
@@ -333,6 +354,7 @@ private:
   llvm::DenseMap<Value, int> depths;
   llvm::SetVector<Value> shown;
   std::map<std::string, TapWeight> weights;
+  std::map<std::string, TapBias> masks;
   std::string numberUse;
   TappedLayer tapped;
 };

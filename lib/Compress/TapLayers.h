@@ -12,6 +12,7 @@
 #ifndef LIB_COMPRESS_TAPLAYERS_H
 #define LIB_COMPRESS_TAPLAYERS_H
 
+#include "TapExperts.h"
 #include "TapReach.h"
 
 #include "linnet/Checkpoint/Archive.h"
@@ -61,6 +62,17 @@ struct TapSite {
   std::optional<TapReach> reach;
 };
 
+/// A tap of what the experts of a mixture make of each token.
+struct TapMixture {
+  /// The key of the router's matrix.
+  std::string router;
+  std::string function;
+  /// Of all choices of a token their experts (bits of i32), and for each choice
+  /// its expert's output times its weight.
+  TapValue indices;
+  std::vector<TapValue> outputs;
+};
+
 struct TapStage {
   std::string function;
   std::vector<TapSite> sites;
@@ -80,9 +92,8 @@ struct TapWeight {
   std::vector<int64_t> shape;
   /// The matrix of a site, which taps read as f32.
   bool isSite = false;
-  /// Shifted by kTapShift: the bias at this key, or zeros in the absence of one
-  /// (empty). `key` ends in kShiftedKey.
-  std::optional<std::string> shiftOf;
+  /// It is no tensor of the checkpoint but this.
+  std::optional<TapBias> bias;
 };
 
 /// A layer function as taps. They take the carried values and the invariants,
@@ -96,6 +107,7 @@ struct TappedLayer {
   /// The values that stages hold: numbers for each token. What is wider than
   /// twice the carried values is none of them, and is computed again.
   std::vector<int64_t> heldWidths;
+  std::vector<TapMixture> mixtures;
   /// The function from carried values to carried values, and what each is
   /// afterwards.
   std::string whole;

@@ -130,19 +130,27 @@ static Status appendMatrix(SafetensorsWriter &writer, const std::string &name,
   return writer.append(name, values.data(), values.size() * sizeof(float));
 }
 
-Result<std::vector<float>> TapRunner::shiftBias(size_t number,
-                                                const TapWeight &weight) const {
+Result<std::vector<float>>
+TapRunner::sumBias(size_t number, const TapWeight &weight,
+                   const Replacements &instead) const {
   std::vector<float> values(size_t(weight.shape.front()));
-  if (!weight.shiftOf->empty()) {
-    Result<const Archive::Tensor *> tensor = archive->require(
-        ir::resolveWeightKey(*weight.shiftOf, int64_t(number)));
+  const auto &[key, mask] = *weight.bias;
+  if (!key.empty()) {
+    Result<const Archive::Tensor *> tensor =
+        archive->require(ir::resolveWeightKey(key, int64_t(number)));
     if (!tensor)
       return tensor.error();
     convertToF32((*tensor)->data, (*tensor)->dtype, values.data(),
                  values.size());
   }
-  for (float &value : values)
-    value += kTapShift;
+  auto closed =
+      instead.find(maskOf(ir::resolveWeightKey(mask, int64_t(number))));
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (mask.empty())
+      values[i] += kTapShift;
+    else if (closed != instead.end())
+      values[i] += float(closed->second.at(0, int64_t(i)));
+  }
   return values;
 }
 
@@ -161,11 +169,11 @@ Status TapRunner::writeWeights(size_t number, const Replacements &instead,
     bool stacked = weight.key.find(ir::kMember.str()) != std::string::npos;
     std::string key = ir::resolveWeightKey(weight.key, int64_t(number));
     std::string name = tapWeightName(weight.key);
-    if (weight.shiftOf) {
-      Result<std::vector<float>> shifted = shiftBias(number, weight);
-      if (!shifted)
-        return shifted.error();
-      entries.push_back({nullptr, name, false, shifted.take()});
+    if (weight.bias) {
+      Result<std::vector<float>> sum = sumBias(number, weight, instead);
+      if (!sum)
+        return sum.error();
+      entries.push_back({nullptr, name, false, sum.take()});
       specs.push_back({name, DataType::F32, weight.shape});
       continue;
     }
@@ -216,6 +224,11 @@ Result<OpenTap> TapRunner::open(size_t number, const std::string &function,
 Result<OpenTap> TapRunner::openStage(size_t number, const TapStage &stage,
                                      const Replacements &instead) {
   return open(number, stage.function, instead);
+}
+
+Result<OpenTap> TapRunner::openMixture(size_t number,
+                                       const TapMixture &mixture) {
+  return open(number, mixture.function, {});
 }
 
 Result<OpenTap> TapRunner::openReach(size_t number, const TapReach &reach) {

@@ -23,7 +23,8 @@
 
 namespace linnet::compress {
 
-/// Matrices W, [out, in], that stand in for those of the checkpoint, by name.
+/// Matrices W, [out, in], that stand in for those of the checkpoint, by name;
+/// under maskOf() of a router's matrix a row that is added to its outputs.
 using Replacements = std::map<std::string, Matrix>;
 
 /// Row-major floats, [windows, length, width].
@@ -87,6 +88,8 @@ public:
   Result<OpenTap> openStage(size_t number, const TapStage &stage,
                             const Replacements &instead);
   Result<OpenTap> openWhole(size_t number, const Replacements &instead);
+  /// The tap of what the experts of layer `number` make, with its own matrices.
+  Result<OpenTap> openMixture(size_t number, const TapMixture &mixture);
   /// The tap of what a map of layer `number` reaches, with its own matrices.
   Result<OpenTap> openReach(size_t number, const TapReach &reach);
   /// What follows the layers; nothing where that is nothing.
@@ -124,9 +127,9 @@ private:
   Result<OpenTap> openOutside(const std::string &function);
   Result<std::string> compile(const std::string &function,
                               const std::string &source);
-  /// What a weight with `shiftOf` is.
-  Result<std::vector<float>> shiftBias(size_t number,
-                                       const TapWeight &weight) const;
+  /// What a weight that stands in for a bias is.
+  Result<std::vector<float>> sumBias(size_t number, const TapWeight &weight,
+                                     const Replacements &instead) const;
   Status writeWeights(size_t number, const Replacements &instead,
                       const std::string &file) const;
 

@@ -69,6 +69,11 @@ Json writeReport(const CompressReport &report) {
     result["planned_damage"] = report.plannedDamage;
     result["free_damage"] = report.freeDamage;
   }
+  for (const CompressedMixture &mixture : report.mixtures)
+    result["experts"][mixture.router] = {{"kept", mixture.kept},
+                                         {"of", mixture.experts},
+                                         {"parameters", mixture.parameters},
+                                         {"of_parameters", mixture.before}};
   addMeasurements(result, report);
   if (report.speed.threads)
     result["speed"] = writeSpeed(report.speed);
@@ -78,6 +83,12 @@ Json writeReport(const CompressReport &report) {
 /// The tensor of a factor of the map at `name`.
 std::string tensorOf(const std::string &name, const TensorSpec &factor) {
   return factor.name.empty() ? name : name + "." + factor.name;
+}
+
+std::vector<std::byte> bytesOf(const Archive::Tensor &tensor) {
+  std::vector<std::byte> bytes(tensor.bytes);
+  std::memcpy(bytes.data(), tensor.data, tensor.bytes);
+  return bytes;
 }
 
 /// Whether the result has a file of its own in place of this one.
@@ -135,11 +146,34 @@ Status CheckpointWriter::tryConfig(const std::vector<TensorSpec> &specs) {
   return {};
 }
 
+/// The same with each key that may say how many experts there are.
+Status CheckpointWriter::findConfig(const std::vector<TensorSpec> &specs) {
+  auto [before, after] = layout->expertCounts();
+  if (before == after)
+    return tryConfig(specs);
+  std::string file = *input + "/" + kConfigFile;
+  Result<Json> config = readJsonFile(file);
+  if (!config)
+    return config.error();
+  std::optional<Error> first;
+  for (const std::string &key : layout->expertsKeys(*config)) {
+    layout->setExpertsKey(key);
+    Status status = tryConfig(specs);
+    if (status)
+      return {};
+    if (!first)
+      first = status.error();
+  }
+  return makeError(file, ": expected a key that says ", before,
+                   " experts and may say ", after, ", but got ",
+                   first ? first->str() : "none");
+}
+
 Status CheckpointWriter::begin(const std::string &inputPath,
                                const Archive &from,
                                const std::vector<LinearMap> &allMaps,
                                const std::vector<MapPlan> &allPlans,
-                               const Layout &newLayout) {
+                               Layout &newLayout) {
   input = &inputPath;
   archive = &from;
   maps = &allMaps;
@@ -150,7 +184,7 @@ Status CheckpointWriter::begin(const std::string &inputPath,
     numbers[(*maps)[i].name] = i;
   std::vector<TensorSpec> specs;
   // Tensors that stay as they are, and what they are called.
-  std::vector<std::pair<const Archive::Tensor *, std::string>> copied;
+  std::vector<std::pair<const Archive::Tensor *, std::string>> copied, sliced;
   for (const std::string &name : archive->names()) {
     const Archive::Tensor *tensor = archive->find(name);
     std::string newName = layout->nameOf(name);
@@ -165,13 +199,18 @@ Status CheckpointWriter::begin(const std::string &inputPath,
       }
     } else if (std::optional<int64_t> kept = layout->keptOfBias(name)) {
       specs.push_back({newName, tensor->dtype, {*kept}});
+    } else if (const auto *slices = layout->keptSlices(name)) {
+      std::vector<int64_t> shape = tensor->shape;
+      shape.front() = int64_t(slices->size());
+      specs.push_back({newName, tensor->dtype, std::move(shape)});
+      sliced.emplace_back(tensor, newName);
     } else {
       specs.push_back({newName, tensor->dtype, tensor->shape});
       copied.emplace_back(tensor, newName);
     }
   }
   if (layout->isChanged())
-    if (Status status = tryConfig(specs); !status)
+    if (Status status = findConfig(specs); !status)
       return status;
   Result<SafetensorsWriter> writer = SafetensorsWriter::create(
       directory.file(kWeightFile), std::move(specs), {{"format", "pt"}});
@@ -182,6 +221,16 @@ Status CheckpointWriter::begin(const std::string &inputPath,
     if (Status status = tensors->append(name, tensor->data, tensor->bytes);
         !status)
       return status;
+  for (const auto &[tensor, name] : sliced) {
+    std::vector<std::byte> bytes = bytesOf(*tensor);
+    int64_t slices = tensor->shape.front(),
+            length = int64_t(tensor->bytes) / slices;
+    bytes =
+        sliceRows(bytes, length, /*size=*/1, *layout->keptSlices(tensor->name));
+    if (Status status = tensors->append(name, bytes.data(), bytes.size());
+        !status)
+      return status;
+  }
   return {};
 }
 
@@ -229,8 +278,7 @@ Status CheckpointWriter::appendGroup(const ChannelGroup &group, Stored consumer,
     if (producer.bias.empty())
       continue;
     const Archive::Tensor *tensor = archive->find(producer.bias);
-    std::vector<std::byte> bytes(tensor->bytes);
-    std::memcpy(bytes.data(), tensor->data, tensor->bytes);
+    std::vector<std::byte> bytes = bytesOf(*tensor);
     bytes = sliceRows(bytes, 1, dataTypeSize(tensor->dtype), outputs);
     if (Status status = tensors->append(layout->nameOf(producer.bias),
                                         bytes.data(), bytes.size());
@@ -245,6 +293,10 @@ Status CheckpointWriter::take(size_t number, FittedMap &fitted) {
   Result<Stored> stored = fitted.store(map);
   if (!stored)
     return nameMap(map, stored.error());
+  if (const std::vector<int64_t> *kept = layout->keptOutputs(number)) {
+    stored->front() = sliceMap(map, stored->front(), /*outputs=*/true, *kept);
+    return append(number, *stored);
+  }
   if (layout->isProduced(number)) {
     waiting[number] = stored.take();
     return {};
@@ -384,7 +436,7 @@ Status CheckpointWriter::finish(const Json &analysis,
       return status;
   if (Status status = writeJson(kReportFile, writeReport(report)); !status)
     return status;
-  if (Status status = writeJson(kPlanFile, writePlan(report.maps, fingerprint));
+  if (Status status = writeJson(kPlanFile, writePlan(report, fingerprint));
       !status)
     return status;
   return directory.commit();

@@ -63,11 +63,11 @@ public:
 
   /// Writes all tensors of the checkpoint in `input` that are no maps and makes
   /// room for what the maps become. Tensors keep their types. The arguments
-  /// outlive the writer. Errors also: a narrower model that its configuration
-  /// cannot say.
+  /// outlive the writer; `layout` learns which key says how many experts there
+  /// are. Errors also: a narrower model that its configuration cannot say.
   Status begin(const std::string &input, const Archive &archive,
                const std::vector<LinearMap> &maps,
-               const std::vector<MapPlan> &plans, const Layout &layout);
+               const std::vector<MapPlan> &plans, Layout &layout);
   /// Rounds `fitted`, which replaces map `number`, as it is stored and writes
   /// it; of channels that may be left out, once all their maps are there.
   Status take(size_t number, FittedMap &fitted);
@@ -88,6 +88,7 @@ private:
 
   Status writeConfig();
   Status tryConfig(const std::vector<TensorSpec> &specs);
+  Status findConfig(const std::vector<TensorSpec> &specs);
   /// The factors of map `number`.
   Status append(size_t number, const Stored &stored);
   /// What `group` keeps, with the consumer in hand.
@@ -101,7 +102,7 @@ private:
   const Archive *archive = nullptr;
   const std::vector<LinearMap> *maps = nullptr;
   const std::vector<MapPlan> *plans = nullptr;
-  const Layout *layout = nullptr;
+  Layout *layout = nullptr;
   /// Producers whose consumer is to come.
   std::map<size_t, Stored> waiting;
 };

@@ -113,6 +113,10 @@ struct CompressOptions {
   /// a plain checkpoint of the same kind; needs a calibration, and neither a
   /// budget nor a plan.
   double keepChannels = 1, keepHeads = 1, keepKvGroups = 1;
+  /// The same of experts of mixtures: those stay that add most to the tokens
+  /// that take them, E[weight |f(x)|_2] (REAP, Lasby et al. 2025), as many in
+  /// each layer and each group of a router, and never fewer than a token takes.
+  double keepExperts = 1;
   int64_t dropLayers = 0;
   /// nm_sparse: so many of each group of inputs are kept.
   int64_t patternKept = 2, patternSize = 4;
@@ -149,6 +153,18 @@ struct CompressedMap {
   /// Fitted to what the original model computes, which was better on held-out
   /// windows than W's own nearest matrix.
   bool isRefit = false;
+};
+
+/// A mixture that lost experts.
+struct CompressedMixture {
+  /// The name of its router's matrix.
+  std::string router;
+  int64_t experts = 0;
+  /// The numbers of those that are left, which are the first now.
+  std::vector<int64_t> kept;
+  /// Numbers in tensors of theirs, beside the router's matrix, after and
+  /// before.
+  int64_t parameters = 0, before = 0;
 };
 
 /// A linear map whose small inputs count as zero, and what that does on tokens
@@ -199,6 +215,7 @@ struct SpeedComparison {
 
 struct CompressReport {
   std::vector<CompressedMap> maps;
+  std::vector<CompressedMixture> mixtures;
   std::vector<ThresholdedMap> thresholds;
   /// With a budget, what the analysis expects the model to lose by the plan,
   /// and by one in which all layers may differ: relative losses of matrices, or
@@ -238,11 +255,11 @@ struct CompressReport {
 /// structure with which no matrix needs less of what the budget counts; a
 /// budget that is malformed or below what the structures need (the message says
 /// the least); a plan that is malformed, of another model, names other maps, or
-/// has numbers that a matrix cannot have; channels or layers that cannot be
-/// left out, or whose loss the configuration cannot say; a calibration of a
-/// model that is neither causal-lm nor encoder, of fewer than 8 windows, or
-/// with tokens outside of the vocabulary; entries that are not finite; an
-/// output that exists. Nothing is left of the output then.
+/// has numbers that a matrix cannot have; channels, experts or layers that
+/// cannot be left out, or whose loss the configuration cannot say; a
+/// calibration of a model that is neither causal-lm nor encoder, of fewer than
+/// 8 windows, or with tokens outside of the vocabulary; entries that are not
+/// finite; an output that exists. Nothing is left of the output then.
 Status compressCheckpoint(const CompressOptions &options,
                           CompressReport &report);
 

@@ -150,6 +150,12 @@ public:
                  llvm::cl::location(options.keepKvGroups), llvm::cl::init(1),
                  llvm::cl::desc("Keep this share of the key heads, with their "
                                 "values and all of their query heads")),
+        experts("keep-experts", llvm::cl::value_desc("F"),
+                llvm::cl::cat(category),
+                llvm::cl::location(options.keepExperts), llvm::cl::init(1),
+                llvm::cl::desc("Keep this share of the experts of each "
+                               "mixture: those that add most to the tokens "
+                               "that take them")),
         layers("drop-layers", llvm::cl::value_desc("N"),
                llvm::cl::cat(category), llvm::cl::location(options.dropLayers),
                llvm::cl::init(0),
@@ -232,7 +238,7 @@ private:
   Option<std::string> fitTo;
   Option<bool> refit;
   Option<int64_t> group, blocks;
-  Option<double> channels, heads, kvGroups;
+  Option<double> channels, heads, kvGroups, experts;
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple, kinds;

@@ -16,9 +16,9 @@ namespace linnet::compress {
 /// A fixture's model and its tokens as windows, and what its logits should be.
 class Fixture {
 public:
-  explicit Fixture(const std::string &name)
-      : path(std::string(LINNET_ORACLE_DIR) + "/" + name),
-        context(makeContext()) {
+  explicit Fixture(const std::string &name,
+                   const std::string &root = LINNET_ORACLE_DIR "/")
+      : path(root + name), context(makeContext()) {
     Result<Archive> opened = Archive::open(path);
     std::string detected;
     auto loaded = loadModel(*context, path, std::nullopt, detected);
