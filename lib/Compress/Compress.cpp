@@ -104,28 +104,31 @@ private:
     if (!read)
       return read.error();
     windows = read.take();
-    if (report.announce)
-      report.announce((windows.counts[0] + windows.counts[1]) * windows.length,
-                      estimateMemory(hiddenSizeOf(module)));
     Result<TapRunner> created = TapRunner::create(
         module, archive, found, windows.batch, windows.length);
     if (!created)
       return makeError(quoteName(options.input), ": ", created.error().str());
     runner.emplace(created.take());
+    if (report.announce)
+      report.announce((windows.counts[0] + windows.counts[1]) * windows.length,
+                      estimateMemory(hiddenSizeOf(*module)));
     return {};
   }
 
-  /// Hidden states of both models, layers in f32 while sensitivities are
-  /// measured, and of one map moments of two parts of the windows and a
-  /// matrix with its fits in f64.
+  /// Hidden states of both models with what stages hold, layers in f32 while
+  /// sensitivities are measured, and of one map the moments of one part of the
+  /// windows (with fewer outputs than inputs, targets take the place of one)
+  /// and a matrix with its fits in f64.
   int64_t estimateMemory(int64_t hidden) const {
     int64_t layers = 0, most = 0;
     for (const LinearMap &map : found.maps) {
       layers += map.parameters();
-      most =
-          std::max(most, 4 * map.columns * map.columns + 4 * map.parameters());
+      int64_t moments = map.rows < map.columns ? 1 : 2;
+      most = std::max(most, moments * map.columns * map.columns +
+                                5 * map.parameters());
     }
-    return int64_t(sizeof(float)) * (2 * int64_t(windows.ids.size()) * hidden +
+    return int64_t(sizeof(float)) * (2 * int64_t(windows.ids.size()) *
+                                         (hidden + runner->heldNumbers()) +
                                      (options.sensitivityTokens ? layers : 0)) +
            int64_t(sizeof(double)) * most;
   }

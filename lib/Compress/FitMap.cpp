@@ -29,31 +29,48 @@ double lossOn(const Matrix &w1, const MapMoments &moments,
 
 } // namespace
 
-FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
-                 const MapMoments &heldOut, const FitMethod &method) {
+Result<MapFits> fitBoth(const Matrix &w, const MapPlan &plan,
+                        const MapMoments &fitted, const FitMethod &method) {
   // Inputs that are all 0 say nothing: neither what counts nor what to aim at.
-  if (!(trace(fitted.own()) > 0))
-    return plan.structure->fit(w, FitInputs(), plan.numbers);
-  FitInputs seen = fitted.inputs.seenBy(method.goal);
+  bool isBlind = !(trace(fitted.own()) > 0);
+  FitInputs seen = isBlind ? FitInputs() : fitted.inputs.seenBy(method.goal);
   FitResult plain = plan.structure->fit(w, seen, plan.numbers);
-  if (!plain || !method.refits)
-    return plain;
+  if (!plain)
+    return plain.error();
+  if (isBlind || !method.refits)
+    return MapFits{plain.take(), nullptr};
   Result<Matrix> target =
-      refitTarget(w, fitted.target, fitted.own(), kTrust, kRidge);
+      fitted.inputs.refitTarget(w, fitted.target, kTrust, kRidge);
   if (!target)
     return target.error();
   FitResult refit = plan.structure->fit(*target, seen, plan.numbers);
   if (!refit)
-    return refit;
+    return refit.error();
+  (*refit)->isRefit = true;
+  return MapFits{plain.take(), refit.take()};
+}
+
+std::unique_ptr<FittedMap> chooseFit(MapFits fits, const MapPlan &plan,
+                                     const MapMoments &heldOut,
+                                     const FitMethod &method) {
+  if (!fits.refit)
+    return std::move(fits.plain);
   // Judged by what was made small.
   MetricRoots metric;
   if (plan.structure->weighsOutputs() && method.goal == FitTo::Outputs)
     metric = heldOut.inputs.metric();
-  double before = lossOn((*plain)->toDense(), heldOut, metric);
-  bool better = lossOn((*refit)->toDense(), heldOut, metric) <
+  double before = lossOn(fits.plain->toDense(), heldOut, metric);
+  bool better = lossOn(fits.refit->toDense(), heldOut, metric) <
                 before - kLeastGain * std::abs(before);
-  (*refit)->isRefit = true;
-  return better ? std::move(refit) : std::move(plain);
+  return std::move(better ? fits.refit : fits.plain);
+}
+
+FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
+                 const MapMoments &heldOut, const FitMethod &method) {
+  Result<MapFits> fits = fitBoth(w, plan, fitted, method);
+  if (!fits)
+    return fits.error();
+  return chooseFit(fits.take(), plan, heldOut, method);
 }
 
 double relativeError(const Matrix &w, const Matrix &w1) {

@@ -24,6 +24,18 @@ struct FitMethod {
   bool refits = true;
 };
 
+/// The nearest matrix to W, and what makes up for errors of maps before it
+/// (null: nothing that does).
+struct MapFits {
+  std::unique_ptr<FittedMap> plain, refit;
+};
+Result<MapFits> fitBoth(const Matrix &w, const MapPlan &plan,
+                        const MapMoments &fitted, const FitMethod &method);
+/// The one that is better on `heldOut` windows.
+std::unique_ptr<FittedMap> chooseFit(MapFits fits, const MapPlan &plan,
+                                     const MapMoments &heldOut,
+                                     const FitMethod &method);
+
 /// What makes W1 x' nearest to W x + (r - r') (refitTarget), so that errors of
 /// maps before this one are made up for, unless on `heldOut` windows W's own
 /// nearest matrix is better, or nothing is to be refitted: then that.

@@ -45,13 +45,15 @@ Status LayerPass::runOut() {
   return {};
 }
 
-Status LayerPass::run(StepValues &values) {
+Status LayerPass::run(StepValues &values) { return runAgain(step++, values); }
+
+Status LayerPass::runAgain(int64_t at, StepValues &values) {
   const TapStage &tapped = runner.layer(number).stage(stage);
-  values.carried = runner.inputsOf(states, step);
+  values.carried = runner.inputsOf(states, at);
   values.held.clear();
   for (Activations &all : held)
     values.held.push_back(all.empty() ? nullptr
-                                      : partOf(all, states.steps, step));
+                                      : partOf(all, states.steps, at));
   std::vector<const void *> inputs = values.carried;
   for (size_t i : tapped.takes)
     inputs.push_back(values.held[i]);
@@ -60,8 +62,7 @@ Status LayerPass::run(StepValues &values) {
   for (const TapStage::Held &made : tapped.holds)
     std::copy(values.shown[made.result].begin(),
               values.shown[made.result].end(),
-              partOf(held[made.number], states.steps, step));
-  ++step;
+              partOf(held[made.number], states.steps, at));
   return {};
 }
 

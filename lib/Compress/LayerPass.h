@@ -43,6 +43,8 @@ public:
   Status open(size_t stage, const Replacements &instead);
   /// Runs the stage on the next step: all have to be run.
   Status run(StepValues &values);
+  /// Runs the stage on step `number` once more, before the next one opens.
+  Status runAgain(int64_t number, StepValues &values);
   /// Goes behind the layer.
   Status finish(const Replacements &instead);
 

@@ -57,6 +57,11 @@ public:
   const Matrix *knownMoment() const {
     return shared ? &shared->moment : nullptr;
   }
+  /// refitTarget() to them.
+  Result<Matrix> refitTarget(const Matrix &w, const Matrix &cross, double trust,
+                             double ridge) const {
+    return refitTargetInPlace(w, cross, shared->moment, trust, ridge);
+  }
   const MetricRoots &metric() const;
   /// What outputs lose by a difference of matrices, E|R^(1/2) D x|^2.
   double lossOf(const Matrix &difference) const;

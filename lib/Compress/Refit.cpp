@@ -114,63 +114,83 @@ private:
         return w.error();
       weights.push_back(w.take());
     }
-    StageMoments fitted(runner, maps, layer, stage, weights);
-    StageMoments heldOut = fitted;
     if (Status status = before.open(stage, {}); !status)
       return status;
     if (Status status = after.open(stage, replaced); !status)
       return status;
-    if (Status status = sum(before, after, fitted, heldOut); !status)
-      return status;
+    // One part's moments at a time: they are the most of what is in memory.
+    Result<std::vector<MapFits>> fits =
+        fitStage(layer, stage, weights, before, after);
+    if (!fits)
+      return fits.error();
+    StageMoments heldOut(runner, maps, layer, stage, weights);
+    StepValues x, y;
+    for (int64_t step = 0; step < windows.batches(); ++step) {
+      std::vector<TokenRange> tokens = windows.tokensOf(Part::HeldOut, step);
+      if (tokens.empty())
+        continue;
+      if (Status status = before.runAgain(step, x); !status)
+        return status;
+      if (Status status = after.runAgain(step, y); !status)
+        return status;
+      heldOut.add(&x, y, tokens);
+    }
+    heldOut.finish();
+    for (size_t i = 0; i < sites.size(); ++i) {
+      size_t number = runner.mapOf(layer, sites[i]);
+      MapMoments judge = momentsOf(heldOut, i, number);
+      std::unique_ptr<FittedMap> fit =
+          chooseFit(std::move((*fits)[i]), plans[number], judge, method);
+      double error = 0;
+      if (Status status = take(number, *fit,
+                               [&](const Matrix &dense) {
+                                 return error = outputError(weights[i], dense,
+                                                            judge.own());
+                               });
+          !status)
+        return status;
+      if (Status status = work.keep(maps[number], plans[number], *fit, error);
+          !status)
+        return status;
+      replaced[maps[number].name] = fit->toDense();
+    }
+    return {};
+  }
+
+  /// Runs the open stage of both models, and fits its maps to what is seen.
+  Result<std::vector<MapFits>> fitStage(size_t layer, size_t stage,
+                                        llvm::ArrayRef<Matrix> weights,
+                                        LayerPass &before,
+                                        LayerPass &after) const {
+    StageMoments fitted(runner, maps, layer, stage, weights);
+    StepValues x, y;
+    for (int64_t step = 0; step < windows.batches(); ++step) {
+      if (Status status = before.run(x); !status)
+        return status.error();
+      if (Status status = after.run(y); !status)
+        return status.error();
+      fitted.add(&x, y, windows.tokensOf(Part::Fitted, step));
+    }
+    fitted.finish();
+    std::vector<MapFits> fits;
+    const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
     for (size_t i = 0; i < sites.size(); ++i) {
       size_t number = runner.mapOf(layer, sites[i]);
       if (report.progress)
         report.progress("fitting", maps[number].name);
-      const Matrix &w = weights[i];
-      MapMoments judge = momentsOf(heldOut, i, number);
-      FitResult fit =
-          fitMap(w, plans[number], momentsOf(fitted, i, number), judge, method);
-      if (!fit)
-        return nameMap(maps[number], fit.error());
-      double error = 0;
-      if (Status status = take(number, **fit,
-                               [&](const Matrix &dense) {
-                                 return error =
-                                            outputError(w, dense, judge.own());
-                               });
-          !status)
-        return status;
-      if (Status status = work.keep(maps[number], plans[number], **fit, error);
-          !status)
-        return status;
-      replaced[maps[number].name] = (*fit)->toDense();
+      Result<MapFits> both = fitBoth(weights[i], plans[number],
+                                     momentsOf(fitted, i, number), method);
+      if (!both)
+        return nameMap(maps[number], both.error());
+      fits.push_back(both.take());
     }
-    return {};
+    return fits;
   }
 
   MapMoments momentsOf(StageMoments &moments, size_t i, size_t number) const {
     return {moments.inputsOf(i).withMetric(metrics ? metrics->lookup(number)
                                                    : nullptr),
             moments.takeTarget(i)};
-  }
-
-  /// Runs a stage of both models.
-  Status sum(LayerPass &before, LayerPass &after, StageMoments &fitted,
-             StageMoments &heldOut) const {
-    StepValues x, y;
-    for (int64_t step = 0; step < windows.batches(); ++step) {
-      std::vector<TokenRange> seen = windows.tokensOf(Part::Fitted, step),
-                              unseen = windows.tokensOf(Part::HeldOut, step);
-      if (Status status = before.run(x); !status)
-        return status;
-      if (Status status = after.run(y); !status)
-        return status;
-      fitted.add(&x, y, seen);
-      heldOut.add(&x, y, unseen);
-    }
-    fitted.finish();
-    heldOut.finish();
-    return {};
   }
 
   TapRunner &runner;

@@ -199,20 +199,40 @@ Result<Matrix> choleskyFactor(Matrix a) {
 }
 
 Result<Matrix> solvePositive(Matrix a, Matrix b) {
-  auto columns = dividePositive(b.transposed(), std::move(a));
-  if (!columns)
-    return columns;
-  return columns->transposed();
-}
-
-Result<Matrix> dividePositive(Matrix b, Matrix a) {
   auto factor = choleskyFactor(std::move(a));
   if (!factor)
     return factor;
-  // Rows of b are LAPACK's columns of A^-1 b^T.
-  int n = int(factor->rows()), count = int(b.rows()), info = 0;
+  Matrix columns = b.transposed();
+  int n = int(factor->rows()), count = int(b.columns()), info = 0;
   if (n > 0 && count > 0)
-    dpotrs_("L", &n, &count, factor->data(), &n, b.data(), &n, &info);
+    dpotrs_("L", &n, &count, factor->data(), &n, columns.data(), &n, &info);
+  return columns.transposed();
+}
+
+Result<Matrix> divideRidged(Matrix b, Matrix &a, double ridge) {
+  for (const auto &obstacle : {findObstacleOfSquare(a), findObstacle(b)})
+    if (obstacle)
+      return *obstacle;
+  // The upper factor of columns is the lower one of rows.
+  int n = int(a.rows()), count = int(b.rows()), info = 0;
+  std::vector<double> diagonal(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) {
+    diagonal[size_t(i)] = a.at(i, i);
+    a.at(i, i) += ridge;
+  }
+  if (n > 0)
+    dpotrf_("U", &n, a.data(), &n, &info);
+  int solved = 0;
+  if (info == 0 && n > 0 && count > 0)
+    dpotrs_("U", &n, &count, a.data(), &n, b.data(), &n, &solved);
+  for (int64_t r = 0; r < n; ++r) {
+    a.at(r, r) = diagonal[size_t(r)];
+    for (int64_t c = 0; c < r; ++c)
+      a.at(r, c) = a.at(c, r);
+  }
+  if (info != 0)
+    return makeError("expected a positive definite matrix, but minor ", info,
+                     " is not");
   return b;
 }
 

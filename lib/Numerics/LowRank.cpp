@@ -221,6 +221,12 @@ truncateScaledSingularValues(const Matrix &weight,
 
 Result<Matrix> refitTarget(const Matrix &weight, const Matrix &cross,
                            const Matrix &moment, double trust, double ridge) {
+  Matrix copy = moment;
+  return refitTargetInPlace(weight, cross, copy, trust, ridge);
+}
+
+Result<Matrix> refitTargetInPlace(const Matrix &weight, const Matrix &cross,
+                                  Matrix &moment, double trust, double ridge) {
   if (auto obstacle = findObstacle(weight, &moment, 0))
     return *obstacle;
   if (cross.rows() != weight.rows() || cross.columns() != weight.columns())
@@ -229,11 +235,9 @@ Result<Matrix> refitTarget(const Matrix &weight, const Matrix &cross,
                      cross.columns());
   int64_t inputs = weight.columns();
   double least = inputs ? ridge * trace(moment) / double(inputs) : 0;
-  Matrix right = trust * cross + least * weight, ridged = moment;
+  Matrix right = trust * cross + least * weight;
   addProduct(right, weight, moment, 1 - trust);
-  for (int64_t i = 0; i < inputs; ++i)
-    ridged.at(i, i) += least;
-  return dividePositive(std::move(right), std::move(ridged));
+  return divideRidged(std::move(right), moment, least);
 }
 
 //===----------------------------------------------------------------------===//

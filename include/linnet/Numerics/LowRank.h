@@ -113,6 +113,11 @@ Result<Matrix> refitTarget(const Matrix &weight, const Matrix &cross,
                            const Matrix &moment, double trust = 1,
                            double ridge = 1e-3);
 
+/// The same, with room for the solution in `moment`, which is as before
+/// afterwards.
+Result<Matrix> refitTargetInPlace(const Matrix &weight, const Matrix &cross,
+                                  Matrix &moment, double trust, double ridge);
+
 /// A matrix of rank r in r (m + n - r) numbers: r of its own columns, kept as
 /// they are, and the others as combinations of them,
 /// W1[:, kept] = columns and W1[:, others] = columns * coefficients

@@ -120,8 +120,10 @@ Result<Qr> takeQr(Matrix a);
 Result<Matrix> choleskyFactor(Matrix a);
 /// A^-1 B. Errors: A is not positive definite.
 Result<Matrix> solvePositive(Matrix a, Matrix b);
-/// B A^-1, in place of both. Errors: the same.
-Result<Matrix> dividePositive(Matrix b, Matrix a);
+/// B (A + ridge I)^-1 for a symmetric A. The factor stands below its diagonal
+/// meanwhile; afterwards A is as before. Errors: A + ridge I is not positive
+/// definite.
+Result<Matrix> divideRidged(Matrix b, Matrix &a, double ridge);
 /// A^-1. Errors: A is not positive definite.
 Result<Matrix> invertPositive(Matrix a);
 /// The X of least norm among those that minimise |A X - B|; singular values

@@ -86,6 +86,10 @@ void passStages(TapRunner &runner, size_t layer, HiddenStates &states,
     ASSERT_TRUE(bool(pass.open(s, instead)));
     // The rest of the steps is left to the pass.
     ASSERT_TRUE(bool(pass.run(values)));
+    std::vector<Activations> shown = values.shown;
+    ASSERT_TRUE(bool(pass.runAgain(1, values)));
+    ASSERT_TRUE(bool(pass.runAgain(0, values)));
+    EXPECT_EQ(shown, values.shown);
   }
   Status finished = pass.finish(instead);
   ASSERT_TRUE(bool(finished)) << finished.error().str();

@@ -178,12 +178,23 @@ TEST(MatrixTest, CholeskyGivesTheUpperFactor) {
             1e-9);
 }
 
-TEST(MatrixTest, DividesByAPositiveOne) {
-  Matrix a = randomPositive(23, 7), b = randomMatrix(4, 23, 8);
-  auto quotient = dividePositive(b, a);
-  ASSERT_TRUE(bool(quotient));
-  EXPECT_LE(largestDifference(multiply(*quotient, a), b), 1e-10);
-  EXPECT_FALSE(bool(dividePositive(b, -1 * a)));
+TEST(MatrixTest, DividesInPlaceByARidgedOne) {
+  Matrix a = randomPositive(37, 7), b = randomMatrix(4, 37, 8), kept = a;
+  Matrix ridged = a + 0.25 * Matrix::identity(37);
+  auto quotient = divideRidged(b, a, 0.25);
+  ASSERT_TRUE(bool(quotient)) << quotient.error().str();
+  EXPECT_LE(largestDifference(multiply(*quotient, ridged), b), 1e-10);
+  EXPECT_EQ(largestDifference(a, kept), 0);
+  // Also where it fails.
+  auto failed = divideRidged(b, a, -1e9);
+  ASSERT_FALSE(bool(failed));
+  EXPECT_EQ(failed.error().str(),
+            "expected a positive definite matrix, but minor 1 is not");
+  EXPECT_EQ(largestDifference(a, kept), 0);
+  b.at(0, 3) = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_FALSE(bool(divideRidged(b, a, 0.25)));
+  Matrix none(0, 0);
+  EXPECT_EQ(taken(divideRidged(Matrix(3, 0), none, 1)).rows(), 3);
 }
 
 TEST(MatrixTest, QrOfNoFewerRows) {
