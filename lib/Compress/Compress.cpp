@@ -56,7 +56,7 @@ public:
     if (Status status = planWithin(*budget); !status)
       return status.error();
     reportPlans();
-    return writePlan(report.maps, fingerprint);
+    return writePlan(report, fingerprint);
   }
 
   /// What the plan says, of structures alone: the model keeps its sizes.
@@ -111,7 +111,7 @@ private:
     runner.emplace(created.take());
     if (report.announce)
       report.announce((windows.counts[0] + windows.counts[1]) * windows.length,
-                      estimateMemory(hiddenSizeOf(*module)));
+                      estimateMemory(hiddenSizeOf(module)));
     return {};
   }
 

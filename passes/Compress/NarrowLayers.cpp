@@ -25,10 +25,10 @@ struct NarrowLayers : mlir::linnet::impl::NarrowLayersBase<NarrowLayers> {
 
   void runOnOperation() override {
     if (keepChannels == 1 && keepHeads == 1 && keepKvGroups == 1 &&
-        dropLayers == 0) {
+        keepExperts == 1 && dropLayers == 0) {
       emitError(getOperation().getLoc(),
                 "expected something to leave out (keep-channels, keep-heads, "
-                "keep-kv-groups or drop-layers)");
+                "keep-kv-groups, keep-experts or drop-layers)");
       return signalPassFailure();
     }
     CompressOptions options;
@@ -36,6 +36,7 @@ struct NarrowLayers : mlir::linnet::impl::NarrowLayersBase<NarrowLayers> {
     options.keepChannels = keepChannels;
     options.keepHeads = keepHeads;
     options.keepKvGroups = keepKvGroups;
+    options.keepExperts = keepExperts;
     options.dropLayers = dropLayers;
     options.evaluation = evaluation;
     options.calibration = calibration;

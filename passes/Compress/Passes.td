@@ -218,15 +218,16 @@ class CheckpointPass<string flag> : Pass<flag, "::mlir::ModuleOp"> {
 }
 
 def NarrowLayers : CheckpointPass<"linnet-narrow-layers"> {
-  let summary = "Leave out channels, heads and layers";
+  let summary = "Leave out channels, heads, experts and layers";
   let description = [{
     Precondition: a module as `linnet-import` makes it of a checkpoint.
 
     Effect: a share of the channels between maps, of the query heads of each
     key head, or of the key heads goes, those for which the map behind can make
     up best (optimal brain surgeon on groups of its inputs), and that map is
-    fitted to what is left by least squares; and so many layers go, those
-    without which the model loses least. `output` gets a plain checkpoint of
+    fitted to what is left by least squares; experts go whose outputs count
+    least in the tokens that are routed to them (REAP, Lasby et al. 2025); and
+    so many layers go, those without which the model loses least. `output` gets a plain checkpoint of
     the same kind, with plan.json and report.json, and the module becomes its
     import.
 
@@ -236,8 +237,8 @@ def NarrowLayers : CheckpointPass<"linnet-narrow-layers"> {
 
     Exact or approximate: approximate, by as much as report.json says.
 
-    Options: `keep-channels`, `keep-heads`, `keep-kv-groups`, `drop-layers`,
-    `calibration`, `calibration-tokens`, `window`, `evaluation`, `output`; all
+    Options: `keep-channels`, `keep-heads`, `keep-kv-groups`, `keep-experts`,
+    `drop-layers`, `calibration`, `calibration-tokens`, `window`, `evaluation`, `output`; all
     as in linnet-compress. Statistics: maps that became smaller or went.
 
     Example: test/Passes/Compress/narrow-layers.mlir.
@@ -250,6 +251,8 @@ def NarrowLayers : CheckpointPass<"linnet-narrow-layers"> {
            "share of the query heads of each key head to keep">,
     Option<"keepKvGroups", "keep-kv-groups", "double", "1",
            "share of the key heads to keep">,
+    Option<"keepExperts", "keep-experts", "double", "1",
+           "share of the experts of each mixture to keep">,
     Option<"dropLayers", "drop-layers", "int64_t", "0", "layers to drop">,
     evaluationOption], textOptions);
   let statistics = [Statistic<"narrowed", "narrowed", "linear maps that lost inputs or outputs">];

@@ -100,6 +100,11 @@ void mlir::linnet::remarkMaps(ModuleOp module, const CompressReport &report,
          << remark::metric("Of", map.rows * map.columns)
          << remark::metric("Error", map.error);
   }
+  for (const ::linnet::CompressedMixture &mixture : report.mixtures)
+    remark::passed(locationOf(mixture.router),
+                   remark::RemarkOpts::name("experts").category(category))
+        << remark::metric("Kept", mixture.kept.size())
+        << remark::metric("Of", mixture.experts);
   for (StringRef line : report.declined) {
     auto [name, reason] = line.split(": ");
     remark::missed(locationOf(name),

@@ -16,6 +16,14 @@
 // MODEL: linnet.stack [@layer] order [0]
 // MODEL: mlp.up_proj.weight"[{{%.*}}] : tensor<24x32xf32>
 //
+// Experts of mixtures.
+// RUN: linnet-import %oracle/hf/mixtral -o %t/mixtral.mlir
+// RUN: linnet-opt %t/mixtral.mlir --linnet-narrow-layers="keep-experts=0.5 calibration=@%oracle/hf/mixtral/tokens.npy window=4 output=%t/few" --remarks-filter="linnet-narrow-layers" --remark-format=emitRemark -o %t/few.mlir 2> %t/remarks.txt
+// RUN: FileCheck %s --check-prefix=EXPERTS < %t/remarks.txt
+// EXPERTS: loc("model.layers.0.block_sparse_moe.gate.weight"): [Passed] experts {{.*}}Kept=2, Of=4
+// RUN: FileCheck %s --check-prefix=FEW < %t/few.mlir
+// FEW: block_sparse_moe.gate.weight"[{{%.*}}] : tensor<2x
+//
 // What was done to the module since its import would be lost.
 // RUN: not linnet-opt %t/narrow.mlir --linnet-expand-structures --linnet-thread-state --linnet-narrow-layers="keep-channels=0.5 %{text} output=%t/bad" -o /dev/null 2>&1 | FileCheck %s --check-prefix=CHANGED
 // CHANGED: error: expected what linnet-import makes of '{{.*}}narrow', but the module was changed
@@ -24,5 +32,5 @@
 // RUN: not linnet-opt %t/model.mlir --linnet-narrow-layers="keep-channels=0 %{text} output=%t/bad" -o /dev/null 2>&1 | FileCheck %s --check-prefix=SHARE
 // SHARE: error: --keep-channels: expected above 0 and at most 1, but got 0
 // RUN: not linnet-opt %t/model.mlir --linnet-narrow-layers="%{text} output=%t/bad" -o /dev/null 2>&1 | FileCheck %s --check-prefix=NOTHING
-// NOTHING: error: expected something to leave out (keep-channels, keep-heads, keep-kv-groups or drop-layers)
+// NOTHING: error: expected something to leave out (keep-channels, keep-heads, keep-kv-groups, keep-experts or drop-layers)
 // RUN: not ls %t/bad
