@@ -114,7 +114,8 @@ public:
         inputs.areIndependent()
             ? roundToNearest(target, format)
             : quantizeWithFeedback(target, inputs.moment(), format,
-                                   {.sweeps = kSweeps,
+                                   {.sorts = true,
+                                    .sweeps = kSweeps,
                                     .metric = metricOf(inputs, target.rows())});
     if (!codes)
       return codes.error();

@@ -16,8 +16,10 @@ namespace {
 
 using Range = QuantizationFormat::Range;
 
-/// Grids of a group that are not only rounded to but fitted to.
-constexpr size_t kFittedGrids = 4;
+/// Grids of a group that are not only rounded to but fitted to, of groups of so
+/// many inputs: of wider ones fewer, since each takes the square of their
+/// width.
+constexpr int64_t kFittedGrids = 12, kFittedWidth = 64;
 /// What a new grid gains at least, as a share: less is rounding.
 constexpr double kLeastGain = 1e-9;
 
@@ -202,7 +204,9 @@ private:
     for (size_t i = 0; i < grids.size(); ++i)
       order.emplace_back(
           grids[i].errorOf(wanted.data(), importance.data(), count), i);
-    auto end = order.begin() + std::min(order.size(), kFittedGrids);
+    int64_t tried = std::clamp<int64_t>(kFittedGrids * kFittedWidth / count, 1,
+                                        kFittedGrids);
+    auto end = order.begin() + std::min(int64_t(order.size()), tried);
     std::partial_sort(order.begin(), end, order.end());
     Rounding best = roundGroup(current, wanted, factor);
     for (auto place = order.begin(); place != end; ++place) {

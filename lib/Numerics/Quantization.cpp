@@ -88,15 +88,26 @@ private:
   QuantizedMatrix result;
 };
 
-/// Numbers by falling values; equal ones in their order.
-std::vector<int64_t> byFalling(const std::vector<double> &values) {
-  std::vector<std::pair<double, int64_t>> pairs;
-  for (double value : values)
-    pairs.emplace_back(-value, int64_t(pairs.size()));
-  std::sort(pairs.begin(), pairs.end());
-  std::vector<int64_t> order;
-  for (const auto &[value, number] : pairs)
-    order.push_back(number);
+/// The inputs of a group of positive definite moment, chosen from the last on:
+/// each has the least variance left, given those that come later. These make up
+/// for it, so that what is left of all is small and alike, as in detection
+/// layer by layer (Wolniansky et al. 1998, "V-BLAST").
+std::vector<int64_t> orderGroup(Matrix left) {
+  int64_t count = left.rows();
+  std::vector<int64_t> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  for (int64_t last = count - 1; last > 0; --last) {
+    auto least = std::min_element(
+        order.begin(), order.begin() + last + 1,
+        [&](int64_t a, int64_t b) { return left.at(a, a) < left.at(b, b); });
+    std::iter_swap(least, order.begin() + last);
+    int64_t known = order[last];
+    for (int64_t i = 0; i < last; ++i) {
+      double share = left.at(order[i], known) / left.at(known, known);
+      for (int64_t k = 0; k < last; ++k)
+        left.at(order[i], order[k]) -= share * left.at(known, order[k]);
+    }
+  }
   return order;
 }
 
@@ -104,19 +115,23 @@ std::vector<int64_t> byFalling(const std::vector<double> &values) {
 /// group of fewer inputs stays last.
 std::vector<int64_t> sortInputs(const Matrix &moment, int64_t width) {
   int64_t n = moment.rows(), whole = n / width;
-  std::vector<std::vector<double>> squares((n + width - 1) / width);
-  for (int64_t j = 0; j < n; ++j)
-    squares[j / width].push_back(moment.at(j, j));
-  std::vector<double> sums;
-  for (int64_t group = 0; group < whole; ++group)
-    sums.push_back(
-        std::accumulate(squares[group].begin(), squares[group].end(), 0.0));
-  std::vector<int64_t> groups = byFalling(sums), order;
+  std::vector<std::pair<double, int64_t>> groups;
+  for (int64_t group = 0; group < whole; ++group) {
+    double sum = 0;
+    for (int64_t j = group * width; j < (group + 1) * width; ++j)
+      sum += moment.at(j, j);
+    groups.emplace_back(-sum, group);
+  }
+  std::sort(groups.begin(), groups.end());
   if (whole * width < n)
-    groups.push_back(whole);
-  for (int64_t group : groups)
-    for (int64_t input : byFalling(squares[group]))
-      order.push_back(group * width + input);
+    groups.emplace_back(0, whole);
+  std::vector<int64_t> order;
+  for (const auto &[sum, group] : groups) {
+    int64_t first = group * width, count = std::min(width, n - first);
+    for (int64_t input :
+         orderGroup(moment.rowRange(first, count).columnRange(first, count)))
+      order.push_back(first + input);
+  }
   return order;
 }
 
@@ -198,7 +213,8 @@ quantizeWithFeedback(const Matrix &weights, const Matrix &moment,
     return makeError("expected a finite metric, but got NaN or infinity");
   if (options.sorts) {
     std::vector<int64_t> order =
-        sortInputs(moment, groupWidth(format, weights.columns()));
+        sortInputs(dampMoment(moment, options.damping),
+                   groupWidth(format, weights.columns()));
     QuantizationFeedback sorted = options;
     sorted.sorts = false;
     Result<QuantizedMatrix> codes = quantizeWithFeedback(

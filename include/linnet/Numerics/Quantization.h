@@ -77,8 +77,9 @@ struct QuantizationFeedback {
   /// it. It changes the time, not the result.
   int64_t block = 128;
   /// Whether inputs with large second moments come first, so that more of the
-  /// others make up for their errors: groups by their sums, and within each its
-  /// inputs. A last group of fewer inputs stays last.
+  /// others make up for their errors: groups by their sums, and in each its
+  /// inputs by the variance that those after them leave. A last group of fewer
+  /// inputs stays last.
   bool sorts = false;
   /// Passes afterwards: if the format searches grids, each group gets the one
   /// that is best after rounding with feedback within it, and its scale the
