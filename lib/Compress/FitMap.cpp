@@ -65,14 +65,6 @@ std::unique_ptr<FittedMap> chooseFit(MapFits fits, const MapPlan &plan,
   return std::move(better ? fits.refit : fits.plain);
 }
 
-FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
-                 const MapMoments &heldOut, const FitMethod &method) {
-  Result<MapFits> fits = fitBoth(w, plan, fitted, method);
-  if (!fits)
-    return fits.error();
-  return chooseFit(fits.take(), plan, heldOut, method);
-}
-
 double relativeError(const Matrix &w, const Matrix &w1) {
   double all = norm(w);
   return all == 0 ? 0 : norm(w - w1) / all;

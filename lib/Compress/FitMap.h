@@ -24,8 +24,9 @@ struct FitMethod {
   bool refits = true;
 };
 
-/// The nearest matrix to W, and what makes up for errors of maps before it
-/// (null: nothing that does).
+/// The nearest matrix to W, and the one that makes W1 x' nearest to
+/// W x + (r - r') (refitTarget), so that errors of maps before this one are
+/// made up for; null if nothing is to be refitted.
 struct MapFits {
   std::unique_ptr<FittedMap> plain, refit;
 };
@@ -35,12 +36,6 @@ Result<MapFits> fitBoth(const Matrix &w, const MapPlan &plan,
 std::unique_ptr<FittedMap> chooseFit(MapFits fits, const MapPlan &plan,
                                      const MapMoments &heldOut,
                                      const FitMethod &method);
-
-/// What makes W1 x' nearest to W x + (r - r') (refitTarget), so that errors of
-/// maps before this one are made up for, unless on `heldOut` windows W's own
-/// nearest matrix is better, or nothing is to be refitted: then that.
-FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
-                 const MapMoments &heldOut, const FitMethod &method = {});
 
 /// |W - W1| / |W| in the Frobenius norm; 0 where W is 0.
 double relativeError(const Matrix &w, const Matrix &w1);

@@ -37,6 +37,16 @@ inline MapMoments sameInputs(const Matrix &w, const Matrix &moment) {
   return {FitInputs(moment), multiply(w, moment)};
 }
 
+/// What becomes of a map: the fit that held-out windows choose.
+inline FitResult fitMap(const Matrix &w, const MapPlan &plan,
+                        const MapMoments &fitted, const MapMoments &heldOut,
+                        const FitMethod &method = {}) {
+  Result<MapFits> fits = fitBoth(w, plan, fitted, method);
+  if (!fits)
+    return fits.error();
+  return chooseFit(fits.take(), plan, heldOut, method);
+}
+
 inline MapPlan ranked(const MapStructure &structure, int64_t rank) {
   return {structure, {{"rank", rank}}};
 }
