@@ -192,6 +192,58 @@ func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x40xf32> attribu
 
 // -----
 
+// Maps and sums in them read what is permuted by the order, also a part of it:
+// no pass over memory.
+// PASSED: [Passed] permutation fused
+// PASSED: [Passed] sum fused
+
+// CHECK: func.func @linnet_function
+// CHECK-COUNT-2: call @kernel_linear_{{[0-9]+}}(
+// CHECK-NOT: call @kernel_
+// CHECK: return
+func.func @linnet_function(%x: tensor<1x4x40xf32>) -> tensor<1x4x24xf32> attributes {linnet.phase = "function", linnet.max_tokens = 4 : i64} {
+  %o = linnet.weight "o" : tensor<40xi32>
+  %c = linnet.weight "c" : tensor<8x32xf32>
+  %w = linnet.weight "w" : tensor<24x8xf32>
+  %z = linnet.linear #linnet.permutation %x, %o : (tensor<1x4x40xf32>, tensor<40xi32>) -> tensor<1x4x40xf32>
+  %kept = tensor.extract_slice %z[0, 0, 0] [1, 4, 8] [1, 1, 1] : tensor<1x4x40xf32> to tensor<1x4x8xf32>
+  %others = tensor.extract_slice %z[0, 0, 8] [1, 4, 32] [1, 1, 1] : tensor<1x4x40xf32> to tensor<1x4x32xf32>
+  %p = linnet.linear #linnet.dense %others, %c : (tensor<1x4x32xf32>, tensor<8x32xf32>) -> tensor<1x4x8xf32>
+  %m = arith.addf %kept, %p : tensor<1x4x8xf32>
+  %y = linnet.linear #linnet.dense %m, %w : (tensor<1x4x8xf32>, tensor<24x8xf32>) -> tensor<1x4x24xf32>
+  return %y : tensor<1x4x24xf32>
+}
+
+// -----
+
+// Declined: a permutation that other kernels read too, or one with a bias, or
+// of a state, which may change before it is read.
+// PASSED-NOT: permutation fused
+
+// CHECK: func.func @linnet_function
+// CHECK: call @kernel_permutation_
+// CHECK: call @kernel_linear_row_{{[0-9]+}}(
+// CHECK: call @kernel_permutation_
+// CHECK: call @kernel_linear_row_{{[0-9]+}}(
+// CHECK: call @kernel_permutation_
+// CHECK: call @kernel_linear_row_{{[0-9]+}}(
+// CHECK: return
+func.func @linnet_function(%x: tensor<1x40xf32>, %h: tensor<1x40xf32> {linnet.state = "h"}) -> (tensor<1x40xf32>, tensor<1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>, tensor<1x40xf32> {linnet.state = "h"})
+    attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %o = linnet.weight "o" : tensor<40xi32>
+  %b = linnet.weight "b" : tensor<40xf32>
+  %w = linnet.weight "w" : tensor<8x40xf32>
+  %returned = linnet.linear #linnet.permutation %x, %o : (tensor<1x40xf32>, tensor<40xi32>) -> tensor<1x40xf32>
+  %r = linnet.linear #linnet.dense %returned, %w : (tensor<1x40xf32>, tensor<8x40xf32>) -> tensor<1x8xf32>
+  %biased = linnet.linear #linnet.permutation %x, %o bias(%b) : (tensor<1x40xf32>, tensor<40xi32>, tensor<40xf32>) -> tensor<1x40xf32>
+  %s = linnet.linear #linnet.dense %biased, %w : (tensor<1x40xf32>, tensor<8x40xf32>) -> tensor<1x8xf32>
+  %state = linnet.linear #linnet.permutation %h, %o : (tensor<1x40xf32>, tensor<40xi32>) -> tensor<1x40xf32>
+  %t = linnet.linear #linnet.dense %state, %w : (tensor<1x40xf32>, tensor<8x40xf32>) -> tensor<1x8xf32>
+  return %returned, %r, %s, %t, %h : tensor<1x40xf32>, tensor<1x8xf32>, tensor<1x8xf32>, tensor<1x8xf32>, tensor<1x40xf32>
+}
+
+// -----
+
 // Declined: a loop that adds a term twice, or more than adds.
 
 // CHECK: func.func @linnet_function

@@ -197,6 +197,83 @@ TEST(LinearKernel, PivotedLowRank) {
   }
 }
 
+/// Permutations that kernels of maps read through: of parts, of what is
+/// computed before and used after, by orders that are given or stored; and
+/// those that have to be there, of results that others use.
+TEST(LinearKernel, PermutedInputs) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(445 + round);
+    for (const Shape &lead : {Shape{1, 9}, Shape{2, 13}, Shape{}, Shape{3},
+                              Shape{13}, Shape{1, 5, 3}})
+      for (int kind = 0; kind < 5; ++kind) {
+        const std::string &type = program.pick(kTypes);
+        int64_t in = program.pick<int64_t>({17, 64, 130, 1100}),
+                out = program.pick<int64_t>({3, 65, 136}),
+                begin = program.integer(0, in - 4),
+                size = program.integer(1, in - begin);
+        Shape shape = lead, part = lead, result = lead;
+        shape.push_back(in);
+        part.push_back(size);
+        result.push_back(out);
+        Value x = program.input(shape);
+        if (program.chance(0.5))
+          x = program.raw("arith.mulf $0, $0 : " + typeOf(shape), {x}, shape);
+        std::vector<double> order = orderOf(program, in);
+        Value z = program.apply("linnet.linear #linnet.permutation $0, $1",
+                                {x, program.chance(0.7)
+                                        ? program.weight({in}, order, "i32")
+                                        : program.input({in}, order, "i32")},
+                                {shape})[0];
+        auto slice = [&](int64_t first, const Shape &to) {
+          std::string begins = "[", steps = "[";
+          for (size_t d = 0; d < to.size(); ++d) {
+            begins += std::string(d ? ", " : "") +
+                      (d + 1 == to.size() ? std::to_string(first) : "0");
+            steps += d ? ", 1" : "1";
+          }
+          return program.raw("tensor.extract_slice $0" + begins + "] " +
+                                 listOf(to) + " " + steps +
+                                 "] : " + typeOf(shape) + " to " + typeOf(to),
+                             {z}, to);
+        };
+        std::string what = "permuted, kind " + std::to_string(kind);
+        if (kind == 3) { // Patterns are read in rows.
+          Shape read = lead;
+          read.push_back(16);
+          expectMap(program, "linnet.linear #linnet.nm_sparse<2, 4> $0, $1, $2",
+                    {slice(1, read), program.weight({out, 8}, -1, 1, type),
+                     program.weight({out, 2}, std::vector<double>(out * 2, 68),
+                                    "i8")},
+                    read, 16, out, type);
+        }
+        if (kind == 0) { // A tensor that is made before the input is read.
+          Value other = program.apply(
+              "linnet.linear #linnet.dense $0, $1",
+              {slice(begin, part), program.weight({in, size}, -1, 1, type)},
+              {shape})[0];
+          program.expect(program.raw("arith.mulf $0, $0 : " + typeOf(shape),
+                                     {other}, shape),
+                         what);
+        }
+        Value y = program.apply(
+            "linnet.linear #linnet.dense $0, $1",
+            {slice(begin, part), program.weight({out, size}, -1, 1, type)},
+            {result})[0];
+        if (kind == 1 && out <= in) // A sum with another part.
+          y = program.raw("arith.addf $0, $1 : " + typeOf(result),
+                          {slice(in - out, result), y}, result);
+        program.expect(y, describe(what, part, size, out, type));
+        if (kind == 2) // The input is needed after.
+          program.expect(
+              program.raw("arith.addf $0, $0 : " + typeOf(shape), {x}, shape),
+              what);
+        if (kind == 4) // The result is.
+          program.expect(z, what);
+      }
+    program.check();
+  }
+}
+
 /// Codes of 8 and 4 bits with groups that do and do not divide the inputs.
 TEST(LinearKernel, Quantized) {
   for (int round = 0; round < rounds(); ++round) {
