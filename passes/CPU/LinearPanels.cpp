@@ -26,7 +26,19 @@ std::optional<PanelForm> linnet::panelFormOf(StructureAttrInterface structure) {
 }
 
 int64_t linnet::panelVectorsFor(const CpuTarget &target, int64_t out) {
-  return target.panelVectors();
+  // Tiles of two vectors have so many rows that their addresses take the
+  // registers of other things.
+  constexpr int64_t kFewest = 3;
+  auto stored = [&](int64_t vectors) {
+    return int64_t(llvm::alignTo(llvm::divideCeil(out, target.lanes), vectors));
+  };
+  const int64_t usual = target.panelVectors();
+  int64_t best = usual;
+  for (int64_t vectors = usual - 1; vectors >= kFewest; --vectors)
+    if (stored(vectors) < stored(best))
+      best = vectors;
+  // A sixteenth less pays for shorter rows.
+  return 16 * stored(best) <= 15 * stored(usual) ? best : usual;
 }
 
 int64_t linnet::panelVectorsFor(const CpuTarget &target, const PanelForm &form,

@@ -197,6 +197,34 @@ TEST(LinearKernel, PivotedLowRank) {
   }
 }
 
+/// Panels that are narrower than usual, in many rows and few, of floats, codes
+/// and blocks: each width around theirs.
+TEST(LinearKernel, NarrowPanels) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(440 + round);
+    for (int64_t out : {40, 48, 129, 136, 144, 145})
+      for (const Shape &lead : {Shape{1, 9}, Shape{1, 16}, Shape{2, 13},
+                                Shape{}, Shape{5}, Shape{13}}) {
+        const std::string &type = program.pick(kTypes);
+        int64_t in = program.pick<int64_t>({7, 30, 800});
+        addDense(program, lead, in, out);
+        Shape shape = lead;
+        shape.push_back(in);
+        expectMap(program, "linnet.linear #linnet.quantized<8, 32> $0, $1, $2",
+                  {program.input(shape),
+                   program.weight({out, in}, -128, 128, "i8"),
+                   program.weight({out, (in + 31) / 32}, 0.01, 0.02, type)},
+                  shape, in, out, type);
+        shape.back() = 2 * in;
+        expectMap(
+            program, "linnet.linear #linnet.block_diagonal $0, $1",
+            {program.input(shape), program.weight({2, out, in}, -1, 1, type)},
+            shape, 2 * in, 2 * out, type);
+      }
+    program.check();
+  }
+}
+
 /// Permutations that kernels of maps read through: of parts, of what is
 /// computed before and used after, by orders that are given or stored; and
 /// those that have to be there, of results that others use.
