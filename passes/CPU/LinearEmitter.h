@@ -141,6 +141,8 @@ private:
   TileAccumulators multiplyPairs(ArrayRef<Panel> panels, int64_t rows,
                                  Value begin, int64_t size,
                                  TileAccumulators sums, TileColumnScalar left);
+  /// Fetches what a stream reads some time after input `inner`.
+  void fetchAhead(const Panel &panel, Value inner);
   /// The codes in the lower and the upper halves of bytes, as f32.
   std::pair<Value, Value> splitPairs(Value bytes);
   /// More rows than a tile has against a panel, part after part.

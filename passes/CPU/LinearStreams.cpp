@@ -18,6 +18,9 @@ using namespace mlir::linnet;
 /// Inner indices of a part of a panel that few rows share: little enough for
 /// the first-level cache to hold it, the next one and the rows.
 static constexpr int64_t kFewRowsPart = 16;
+/// Bytes of a stream that are under way while others are multiplied: the
+/// hardware's own prefetch stops at the end of a page.
+static constexpr int64_t kBytesAhead = 1024;
 /// Inputs that share a scale for it to pay to scale their sum.
 static constexpr int64_t kScaledGroup = 16;
 
@@ -102,6 +105,8 @@ TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
     return multiplyTile(
         k, rows, columns, shared, k.cst(0), k.cst(in), unrollFor(in), sums,
         left, [&](unsigned v, Value inner) {
+          if (v % vectors == 0)
+            fetchAhead(panels[v / vectors], inner);
           return loadWeights(panels[v / vectors], inner, laneOf(v));
         });
   // The sum of a group's codes is scaled once.
@@ -114,6 +119,8 @@ TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
             : multiplyTile(
                   k, rows, columns, shared, begin, k.add(begin, k.cst(size)),
                   unrollFor(size), zeros, left, [&](unsigned v, Value inner) {
+                    if (v % vectors == 0)
+                      fetchAhead(panels[v / vectors], inner);
                     return loadCodes(panels[v / vectors], inner, laneOf(v));
                   });
     TileAccumulators result(totals);
@@ -135,6 +142,23 @@ TileAccumulators LinearEmitter::multiplyStreams(ArrayRef<Panel> panels,
   if (in % size)
     sums = addGroup(k.cst(whole), k.cst(whole * size), in % size, sums);
   return sums;
+}
+
+void LinearEmitter::fetchAhead(const Panel &panel, Value inner) {
+  // Patterns and vectors have other places.
+  if (pattern || shifted)
+    return;
+  const int64_t rowBytes =
+      width * k.argumentType(W).getElementTypeBitWidth() / 8;
+  // Behind a panel's last row lies the next panel's first; a fetch behind the
+  // last of all does nothing.
+  Value later =
+      k.add(rowOf(inner), k.cst(llvm::divideCeil(kBytesAhead, rowBytes)));
+  for (int64_t begin = 0; begin < rowBytes; begin += 64)
+    memref::PrefetchOp::create(
+        k, k.argument(W),
+        ValueRange{panel.number, later, k.cst(begin * width / rowBytes)},
+        /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
 }
 
 std::pair<Value, Value> LinearEmitter::splitPairs(Value bytes) {
@@ -185,6 +209,8 @@ TileAccumulators LinearEmitter::multiplyPairs(ArrayRef<Panel> panels,
             x.push_back({k.splat(left(r, 0, even), lanes),
                          k.splat(left(r, 0, odd), lanes)});
           for (int64_t v = 0; v < columns; ++v) {
+            if (v % vectors == 0)
+              fetchAhead(panels[v / vectors], even);
             auto [low, high] =
                 splitPairs(k.load(k.argument(W),
                                   {panels[v / vectors].number, rowOf(even),

@@ -48,11 +48,14 @@ module {
 
 // -----
 
-// One token streams several panels at once; a map of it is another kernel.
+// One token streams several panels at once, four, then two, then one, and
+// fetches ahead; a map of it is another kernel.
 
 // CHECK-LABEL: func.func @linnet_function
 // CHECK: call @kernel_linear_row_0(
 // CHECK-LABEL: func.func private @kernel_linear_row_0(
+// WIDE-COUNT-84: memref.prefetch %{{.*}}, read, locality<3>, data : memref<2x40x48xf32
+// WIDE-NOT: memref.prefetch
 func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x70xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
   %w = linnet.weight "w" : tensor<70x40xf32>
   %y = linnet.linear #linnet.dense %x, %w : (tensor<1x1x40xf32>, tensor<70x40xf32>) -> tensor<1x1x70xf32>
@@ -313,11 +316,13 @@ func.func @linnet_function(%x: tensor<1x1x40xf32>) -> (tensor<1x1x40xf32>, tenso
 
 // -----
 
-// A Toeplitz matrix is read as its vector, without panels.
+// A Toeplitz matrix is read as its vector, without panels, or what lies ahead in
+// them.
 
 // CHECK: linnet.slots = [{dtype = "BF16", key = "t", layout = {kind = "f32"}, shape = array<i64: 109>}]
 // CHECK: func.func @linnet_function
 // CHECK-NOT: kernel_pack
+// CHECK-NOT: memref.prefetch
 // CHECK: return
 func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x70xf32> attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
   %t = linnet.weight "t" : tensor<109xbf16>
