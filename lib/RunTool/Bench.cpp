@@ -3,8 +3,8 @@
 #include "Command.h"
 #include "CompiledModel.h"
 
+#include "linnet/RunTool/TimedModel.h"
 #include "linnet/Runtime/Roofline.h"
-#include "linnet/Runtime/Sampler.h"
 #include "linnet/Runtime/Usage.h"
 #include "linnet/Support/Json.h"
 
@@ -12,7 +12,6 @@
 #include "llvm/ADT/StringExtras.h"
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <set>
 
@@ -70,100 +69,45 @@ struct Speeds {
   double prefill = 0, decode = 0; // tokens per second, one sequence
 };
 
-class Bench {
-public:
-  Bench(const Options &options, const CompiledModel &model, Verdict &verdict)
-      : options(options), model(model), verdict(verdict),
-        batch(linnet_model_batch(model.handle.get())),
-        width(linnet_model_output_width(model.handle.get())),
-        logits(size_t(batch * width)) {}
-
-  Result<Speeds> measure() {
-    Result<SessionHandle> created = model.createSession(verdict);
-    if (!created)
-      return created.error();
-    session = created.take();
-    Speeds speeds;
-    Status status = median(
-        [&](double &seconds) { return prefill(options.prompt, seconds); },
-        options.prompt, speeds.prefill);
-    if (status && options.generate > 0)
-      status = median([&](double &seconds) { return decode(seconds); },
-                      options.generate, speeds.decode);
-    if (!status)
+/// Tokens per second: the median of the runs but the first, which touches
+/// memory that is new.
+Result<double> measure(const Options &options, Verdict &verdict, int64_t tokens,
+                       const std::function<linnet_status(double &)> &run) {
+  std::vector<double> times;
+  for (int i = 0; i <= options.repetitions; ++i) {
+    double seconds = 0;
+    if (Status status = toStatus(run(seconds), verdict); !status)
       return status.error();
+    if (i > 0)
+      times.push_back(seconds);
+  }
+  return double(tokens) / medianOf(times);
+}
+
+Result<Speeds> measureSpeeds(const Options &options, linnet_model *model,
+                             Verdict &verdict) {
+  TimedModel timed(model);
+  std::vector<int32_t> whole = timed.someTokens(options.prompt),
+                       prompt = timed.someTokens(
+                           std::min<int64_t>(options.prompt, kDecodePrompt));
+  Speeds speeds;
+  Result<double> prefill =
+      measure(options, verdict, options.prompt,
+              [&](double &seconds) { return timed.prefill(whole, seconds); });
+  if (!prefill)
+    return prefill.error();
+  speeds.prefill = *prefill;
+  if (options.generate == 0)
     return speeds;
-  }
-
-private:
-  Status median(const std::function<Status(double &)> &run, int64_t tokens,
-                double &perSecond) {
-    std::vector<double> times;
-    for (int i = 0; i <= options.repetitions; ++i) {
-      double seconds = 0;
-      if (Status status = run(seconds); !status)
-        return status;
-      if (i > 0) // The first run touches memory that is new.
-        times.push_back(seconds);
-    }
-    std::sort(times.begin(), times.end());
-    size_t half = times.size() / 2;
-    double middle =
-        times.size() % 2 ? times[half] : (times[half - 1] + times[half]) / 2;
-    perSecond = double(tokens) / middle;
-    return {};
-  }
-
-  Status prefill(int64_t count, double &seconds) {
-    if (Status status = toStatus(linnet_session_reset(session.get()), verdict);
-        !status)
-      return status;
-    std::vector<int32_t> ids;
-    uint32_t state = 1;
-    for (int64_t i = 0; i < batch * count; ++i) {
-      state = state * 1664525u + 1013904223u;
-      ids.push_back(int32_t((state >> 8) % model.manifest.vocabSize));
-    }
-    return timed(seconds, [&] {
-      return linnet_prefill(session.get(), ids.data(), count, logits.data(),
-                            LINNET_ROWS_LAST);
-    });
-  }
-
-  Status decode(double &seconds) {
-    double ignored = 0;
-    if (Status status =
-            prefill(std::min<int64_t>(options.prompt, kDecodePrompt), ignored);
-        !status)
-      return status;
-    std::vector<int32_t> ids(static_cast<size_t>(batch));
-    return timed(seconds, [&] {
-      linnet_status status = LINNET_OK;
-      for (int64_t i = 0; i < options.generate && status == LINNET_OK; ++i) {
-        for (int64_t b = 0; b < batch; ++b)
-          ids[b] = std::max(0, argmax(logits.data() + b * width, width));
-        status = linnet_decode(session.get(), ids.data(), logits.data());
-      }
-      return status;
-    });
-  }
-
-  Status timed(double &seconds, const std::function<linnet_status()> &work) {
-    auto start = std::chrono::steady_clock::now();
-    linnet_status status = work();
-    std::chrono::duration<double> spent =
-        std::chrono::steady_clock::now() - start;
-    seconds = spent.count();
-    return toStatus(status, verdict);
-  }
-
-  const Options &options;
-  const CompiledModel &model;
-  Verdict &verdict;
-  SessionHandle session;
-  int64_t batch, width;
-  std::vector<float> logits;
-};
+  Result<double> decode =
+      measure(options, verdict, options.generate, [&](double &seconds) {
+        return timed.decode(prompt, options.generate, seconds);
+      });
+  if (!decode)
+    return decode.error();
+  speeds.decode = *decode;
+  return speeds;
+}
 
 /// Multiplications and additions with weight matrices in a prefill of `tokens`
 /// tokens of one sequence. The output matrix, of the vocabulary's size and of
@@ -237,7 +181,7 @@ static Status run(Verdict &verdict) {
     return status;
   if (Status status = checkOptions(options, *model); !status)
     return status;
-  Result<Speeds> speeds = Bench(options, *model, verdict).measure();
+  Result<Speeds> speeds = measureSpeeds(options, model->handle.get(), verdict);
   if (!speeds)
     return speeds.error();
   // Before the roofline, whose buffer is not the model's doing.

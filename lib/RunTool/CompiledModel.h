@@ -10,29 +10,18 @@
 
 #include "Command.h"
 
+#include "linnet/RunTool/ModelHandle.h"
 #include "linnet/Runtime/Manifest.h"
-#include "linnet/Runtime/linnet.h"
 
-#include <memory>
 #include <string>
 
 namespace linnet::runtool {
-
-struct CloseModel {
-  void operator()(linnet_model *model) const { linnet_model_close(model); }
-};
-struct DestroySession {
-  void operator()(linnet_session *session) const {
-    linnet_session_destroy(session);
-  }
-};
-using SessionHandle = std::unique_ptr<linnet_session, DestroySession>;
 
 /// The runtime's word on a call; notes a bug of the runtime in `verdict`.
 Status toStatus(linnet_status status, Verdict &verdict);
 
 struct CompiledModel {
-  std::unique_ptr<linnet_model, CloseModel> handle;
+  ModelHandle handle;
   Manifest manifest;
   /// What the user called it, and the directory it stands in.
   std::string name, directory;

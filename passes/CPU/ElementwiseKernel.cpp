@@ -1,6 +1,6 @@
 //===- ElementwiseKernel.cpp - arith, math, linalg and tensor glue --------===//
 
-#include "passes/CPU/LinearKernel.h"
+#include "passes/CPU/LinearFusion.h"
 #include "passes/CPU/Pointwise.h"
 #include "passes/CPU/RowLoops.h"
 

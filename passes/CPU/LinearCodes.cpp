@@ -44,10 +44,37 @@ Value LinearEmitter::loadCodes(const Panel &panel, Value inner, Value lane) {
 Value LinearEmitter::loadZeros(const Panel &panel, Value number, Value lane) {
   const int64_t lanes = k.target.lanes;
   Value stored =
-      k.load(k.argument(table + 1), {panel.number, number, lane}, lanes);
+      k.load(k.argument(*arguments.zeros), {panel.number, number, lane}, lanes);
   return arith::SIToFPOp::create(
       k, k.vector(lanes, k.getF32Type()),
       arith::ExtSIOp::create(k, k.vector(lanes, k.getI32Type()), stored));
+}
+
+Value LinearEmitter::sumOfInputs(Value row, bool rowsAreBatch, Value begin,
+                                 Value end, bool isWhole) {
+  const int64_t lanes = k.target.lanes;
+  auto at = [&](Value column) {
+    return placeOfRow(k.cst(0), row, rowsAreBatch, column);
+  };
+  // Inputs in an order of their own lie anywhere.
+  if (arguments.order) {
+    Value zero = arith::ConstantOp::create(k, k.getF32FloatAttr(0));
+    return k.loop(
+        begin, end, k.cst(1), ValueRange{zero},
+        [&](Value inner, ValueRange sum) {
+          Value x = k.loadScalar(k.argument(X), at(inputOf(Panel(), 0, inner)));
+          return SmallVector<Value>{arith::AddFOp::create(k, sum[0], x)};
+        })[0];
+  }
+  auto add = [&](Value column, ValueRange sum) {
+    Value valid;
+    if (!isWhole)
+      valid = k.minimum(k.cst(lanes), k.sub(end, column));
+    Value x = k.loadColumns(k.argument(X), at(column), valid);
+    return SmallVector<Value>{arith::AddFOp::create(k, sum[0], x)};
+  };
+  return k.reduceSum(k.loop(begin, end, k.cst(lanes),
+                            ValueRange{k.splat(0.0, lanes)}, add)[0]);
 }
 
 void LinearEmitter::sumGroups(int64_t rows, bool rowsAreBatch) {
@@ -59,17 +86,8 @@ void LinearEmitter::sumGroups(int64_t rows, bool rowsAreBatch) {
       Value begin = k.mul(number, k.cst(size)), end = k.add(begin, k.cst(size));
       if (in % size)
         end = k.minimum(end, k.cst(in));
-      auto add = [&](Value column, ValueRange sum) {
-        Value valid;
-        if (size % lanes || in % size % lanes)
-          valid = k.minimum(k.cst(lanes), k.sub(end, column));
-        Value x = k.loadColumns(
-            k.argument(X), placeOfRow(k.cst(0), k.cst(r), rowsAreBatch, column),
-            valid);
-        return SmallVector<Value>{arith::AddFOp::create(k, sum[0], x)};
-      };
-      Value sum = k.reduceSum(k.loop(begin, end, k.cst(lanes),
-                                     ValueRange{k.splat(0.0, lanes)}, add)[0]);
+      bool isWhole = size % lanes == 0 && in % size % lanes == 0;
+      Value sum = sumOfInputs(k.cst(r), rowsAreBatch, begin, end, isWhole);
       k.storeScalar(arith::NegFOp::create(k, sum), groupSums,
                     {k.cst(r), number});
     });
@@ -123,6 +141,8 @@ TileAccumulators LinearEmitter::multiplyPairs(ArrayRef<Panel> panels,
             x.push_back({k.splat(left(r, 0, even), lanes),
                          k.splat(left(r, 0, odd), lanes)});
           for (int64_t v = 0; v < columns; ++v) {
+            if (v % vectors == 0)
+              fetchAhead(panels[v / vectors], even);
             auto [low, high] =
                 splitPairs(k.load(k.argument(W),
                                   {panels[v / vectors].number, rowOf(even),
@@ -156,6 +176,8 @@ TileAccumulators LinearEmitter::multiplyGroups(ArrayRef<Panel> panels,
             : multiplyTile(
                   k, rows, columns, columns, begin, k.add(begin, k.cst(size)),
                   unrollFor(size), zeros, left, [&](unsigned v, Value inner) {
+                    if (v % vectors == 0)
+                      fetchAhead(panels[v / vectors], inner);
                     return loadCodes(panels[v / vectors], inner, laneOf(v));
                   });
     TileAccumulators result(totals);

@@ -3,56 +3,44 @@
 #ifndef PASSES_CPU_LINEAREMITTER_H
 #define PASSES_CPU_LINEAREMITTER_H
 
-#include "dialects/Linnet/Linnet.h"
-#include "passes/CPU/KernelBuilder.h"
+#include "passes/CPU/LinearPanels.h"
 #include "passes/CPU/RegisterTile.h"
 
 #include <numeric>
 
 namespace mlir::linnet {
 
-/// How panels hold a structure's matrix.
-struct PanelForm {
-  Storage storage = Storage::OutIn;
-  /// Null for weights that are floats.
-  QuantizedStructureAttr codes;
-  /// Null if every input is stored.
-  BlockSparseStructureAttr kept;
-  /// Null unless some of each group of inputs are stored.
-  NmSparseStructureAttr pattern;
-  /// Whether there are no panels: an input's weights are a part of one vector,
-  /// which begins one number earlier for each input.
-  bool shifted = false;
-
-  /// How many more factors go with the panels.
-  unsigned tables() const {
-    return codes ? codes.getNumFactors() - 1 : kept || pattern ? 1 : 0;
-  }
-
-  /// The matrix that panels hold of one of this shape.
-  LinearShape stored(LinearShape shape, TypeRange factors) const {
-    if (kept)
-      shape.in = cast<ShapedType>(factors[0]).getDimSize(1);
-    return shape;
-  }
+/// Where a kernel's arguments stand behind x, W and y.
+struct LinearArguments {
+  /// A tensor that is added last: its rows, or their entries in an order.
+  struct Addend {
+    unsigned rows;
+    std::optional<unsigned> order;
+  };
+  std::optional<unsigned> bias;
+  /// What goes with the panels: scales of codes and their zeros, positions.
+  std::optional<unsigned> table, zeros;
+  /// The order [in] of i32 in which x's entries are the inputs.
+  std::optional<unsigned> order;
+  SmallVector<Addend> addends;
 };
 
 /// Emits y = W x + bias for packed W, and adds tensors to that.
 class LinearEmitter {
 public:
-  enum Argument { X, W, Y, Bias };
+  enum Argument { X, W, Y };
 
-  /// For a stored matrix of `shape`; behind the bias come tables and what is
-  /// added last, if there are such.
-  /// Unless `exact`, few rows add in another order than many.
-  LinearEmitter(KernelBuilder &k, const LinearShape &shape, bool bias,
-                unsigned addends, const PanelForm &form, bool exact)
+  /// For a stored matrix of `shape` in panels of `vectors` vectors. Unless
+  /// `exact`, few rows add in another order than many.
+  LinearEmitter(KernelBuilder &k, const LinearShape &shape,
+                const PanelForm &form, int64_t vectors,
+                LinearArguments arguments, bool exact)
       : k(k), exact(exact), blocks(shape.blocks), in(shape.blockIn()),
-        out(shape.blockOut()), bias(bias), codes(form.codes), kept(form.kept),
+        out(shape.blockOut()), codes(form.codes), kept(form.kept),
         pattern(form.pattern), shifted(form.shifted),
-        table(bias ? Bias + 1 : Bias), addends(addends),
-        addend(table + form.tables()), vectors(k.target.panelVectors()),
-        width(k.target.panelWidth()), blockPanels((out + width - 1) / width) {}
+        arguments(std::move(arguments)), vectors(vectors),
+        width(vectors * k.target.lanes),
+        blockPanels((out + width - 1) / width) {}
 
   /// Rows along dimension 1 (tokens) of each batch row.
   void emitManyRows();
@@ -68,6 +56,8 @@ private:
   Panel panelAt(Value number);
   /// The input that vector `v` of a panel has at an inner index.
   Value inputOf(const Panel &panel, unsigned v, Value inner);
+  /// The same where only some inputs are stored, before they are reordered.
+  Value keptInput(const Panel &panel, unsigned v, Value inner);
   /// So many vectors of a panel, from the first on, have the same inputs.
   unsigned sharedVectors() const {
     return kept ? std::gcd(kept.getHeight(), width) / k.target.lanes : vectors;
@@ -78,7 +68,7 @@ private:
   Value loadWeights(const Panel &panel, Value inner, Value lane);
   Value loadCodes(const Panel &panel, Value inner, Value lane);
   Value loadScales(const Panel &panel, Value number, Value lane) {
-    return k.load(k.argument(table), {panel.number, number, lane},
+    return k.load(k.argument(*arguments.table), {panel.number, number, lane},
                   k.target.lanes);
   }
   Value loadZeros(const Panel &panel, Value number, Value lane);
@@ -110,6 +100,10 @@ private:
                ? Value(arith::ShRUIOp::create(k, inner, k.cst(1)))
                : inner;
   }
+  /// Rows of a register tile: narrow panels leave room for more.
+  int64_t tileRows() const {
+    return k.target.tileRows() * k.target.panelVectors() / vectors;
+  }
   /// Whether weights are made f32 once for many rows.
   bool narrow() const {
     return pattern || !k.argumentType(W).getElementType().isF32();
@@ -127,6 +121,9 @@ private:
     return rowsAreBatch ? place(number, k.cst(0), column)
                         : place(batch, number, column);
   }
+  /// A vector of what is added at `place`.
+  Value loadAddend(const LinearArguments::Addend &addend, ArrayRef<Value> place,
+                   Value valid);
   /// Sums of all inputs (`isWhole`) get the addends.
   void storeTile(const TileAccumulators &sums, unsigned rows, Value batch,
                  Value firstRow, bool rowsAreBatch, const Panel &panel,
@@ -152,11 +149,16 @@ private:
   /// Less the sums of x over each group: what all outputs' zeros are multiplied
   /// by.
   void sumGroups(int64_t rows, bool rowsAreBatch);
+  /// That of inputs [begin, end) of a row.
+  Value sumOfInputs(Value row, bool rowsAreBatch, Value begin, Value end,
+                    bool isWhole);
   /// The products of inputs [begin, begin + size) with codes of 4 bits, as
   /// such: a byte is read once for its two inputs.
   TileAccumulators multiplyPairs(ArrayRef<Panel> panels, int64_t rows,
                                  Value begin, int64_t size,
                                  TileAccumulators sums, TileColumnScalar left);
+  /// Fetches what a stream reads some time after input `inner`.
+  void fetchAhead(const Panel &panel, Value inner);
   /// The codes in the lower and the upper halves of bytes, as f32.
   std::pair<Value, Value> splitPairs(Value bytes);
   /// More rows than a tile has against a panel, part after part.
@@ -168,14 +170,11 @@ private:
   bool exact;
   /// Blocks on the diagonal, and the widths of one.
   int64_t blocks, in, out;
-  bool bias;
   QuantizedStructureAttr codes;
   BlockSparseStructureAttr kept;
   NmSparseStructureAttr pattern;
   bool shifted;
-  unsigned table;
-  /// How many tensors are added, and the first's argument.
-  unsigned addends, addend;
+  LinearArguments arguments;
   int64_t vectors, width, blockPanels;
   /// A narrow panel block as f32, in scratch.
   Value wide;

@@ -9,6 +9,44 @@
 using namespace mlir;
 using namespace mlir::linnet;
 
+std::optional<PanelForm> linnet::panelFormOf(StructureAttrInterface structure) {
+  if (auto dense = dyn_cast<DenseStructureAttr>(structure))
+    return PanelForm{dense.getStorage(), {}, {}, {}};
+  if (auto blocks = dyn_cast<BlockDiagonalStructureAttr>(structure))
+    return PanelForm{blocks.getStorage(), {}, {}, {}};
+  if (auto codes = dyn_cast<QuantizedStructureAttr>(structure))
+    return PanelForm{Storage::OutIn, codes, {}, {}};
+  if (auto kept = dyn_cast<BlockSparseStructureAttr>(structure))
+    return PanelForm{Storage::OutIn, {}, kept, {}};
+  if (auto pattern = dyn_cast<NmSparseStructureAttr>(structure))
+    return PanelForm{Storage::OutIn, {}, {}, pattern};
+  if (isa<ToeplitzStructureAttr>(structure))
+    return PanelForm{Storage::OutIn, {}, {}, {}, /*shifted=*/true};
+  return std::nullopt;
+}
+
+int64_t linnet::panelVectorsFor(const CpuTarget &target, int64_t out) {
+  // Tiles of two vectors have so many rows that their addresses take the
+  // registers of other things.
+  constexpr int64_t kFewest = 3;
+  auto stored = [&](int64_t vectors) {
+    return int64_t(llvm::alignTo(llvm::divideCeil(out, target.lanes), vectors));
+  };
+  const int64_t usual = target.panelVectors();
+  int64_t best = usual;
+  for (int64_t vectors = usual - 1; vectors >= kFewest; --vectors)
+    if (stored(vectors) < stored(best))
+      best = vectors;
+  // A sixteenth less pays for shorter rows.
+  return 16 * stored(best) <= 15 * stored(usual) ? best : usual;
+}
+
+int64_t linnet::panelVectorsFor(const CpuTarget &target, const PanelForm &form,
+                                const LinearShape &shape) {
+  return form.kept ? target.panelVectors()
+                   : panelVectorsFor(target, shape.blockOut());
+}
+
 /// The panels of a part of a weight that has all outputs but only some of the
 /// inputs, which lie along dimension `inputs`: they are a part of the weight's.
 static std::optional<Buffer> partOfWeight(FunctionLowering &f, Value factor,
@@ -111,12 +149,11 @@ static Buffer packOnCall(FunctionLowering &f, LinearOp op, MemRefType packed,
 }
 
 static SmallVector<NamedAttribute> panelLayout(FunctionLowering &f,
-                                               bool transposed) {
+                                               int64_t width, bool transposed) {
   Builder &b = f.builder();
-  return {
-      b.getNamedAttr("kind", b.getStringAttr("panel")),
-      b.getNamedAttr("transposed", b.getBoolAttr(transposed)),
-      b.getNamedAttr("width", b.getI64IntegerAttr(f.target().panelWidth()))};
+  return {b.getNamedAttr("kind", b.getStringAttr("panel")),
+          b.getNamedAttr("transposed", b.getBoolAttr(transposed)),
+          b.getNamedAttr("width", b.getI64IntegerAttr(width))};
 }
 
 /// The type that a panel of weights of `type` has.
@@ -125,29 +162,30 @@ static Type panelElement(Builder &b, Type type) {
   return isStored ? type : b.getF32Type();
 }
 
-std::optional<Buffer> linnet::panelsOfWeight(FunctionLowering &f,
-                                             Value factor) {
+std::optional<Buffer> linnet::panelsOfWeight(FunctionLowering &f, Value factor,
+                                             int64_t vectors) {
   auto matrix = cast<RankedTensorType>(factor.getType());
-  int64_t width = f.target().panelWidth();
+  int64_t width = vectors * f.target().lanes;
   auto packed =
       MemRefType::get({int64_t(llvm::divideCeil(matrix.getDimSize(0), width)),
                        matrix.getDimSize(1), width},
                       panelElement(f.builder(), matrix.getElementType()));
-  return f.weight(factor, panelLayout(f, /*transposed=*/false), packed);
+  return f.weight(factor, panelLayout(f, width, /*transposed=*/false), packed);
 }
 
 Buffer linnet::panelsOf(FunctionLowering &f, LinearOp op,
-                        const LinearShape &shape, bool transposed) {
+                        const LinearShape &shape, int64_t vectors,
+                        bool transposed) {
   Value factor = op.getFactors()[0];
   auto matrix = cast<RankedTensorType>(factor.getType());
   int64_t in = shape.blockIn();
-  int64_t width = f.target().panelWidth();
+  int64_t width = vectors * f.target().lanes;
   Builder &b = f.builder();
   Type element = panelElement(b, matrix.getElementType());
   int64_t panels = shape.blocks * llvm::divideCeil(shape.blockOut(), width);
   auto packed = MemRefType::get({panels, in, width}, element);
 
-  SmallVector<NamedAttribute> layout = panelLayout(f, transposed);
+  SmallVector<NamedAttribute> layout = panelLayout(f, width, transposed);
   auto w = f.weight(factor, layout, packed);
   if (!w)
     w = partOfWeight(f, factor, layout, packed, transposed ? 0 : 1);

@@ -8,15 +8,47 @@
 
 namespace mlir::linnet {
 
+/// How panels hold a structure's matrix.
+struct PanelForm {
+  Storage storage = Storage::OutIn;
+  /// Null for weights that are floats.
+  QuantizedStructureAttr codes;
+  /// Null if every input is stored.
+  BlockSparseStructureAttr kept;
+  /// Null unless some of each group of inputs are stored.
+  NmSparseStructureAttr pattern;
+  /// Whether there are no panels: an input's weights are a part of one vector,
+  /// which begins one number earlier for each input.
+  bool shifted = false;
+
+  /// The matrix that panels hold of one of this shape.
+  LinearShape stored(LinearShape shape, TypeRange factors) const {
+    if (kept)
+      shape.in = cast<ShapedType>(factors[0]).getDimSize(1);
+    return shape;
+  }
+};
+
+/// The form of a structure that has panels, or a vector in place of them.
+std::optional<PanelForm> panelFormOf(StructureAttrInterface structure);
+
+/// Vectors of a panel's row for matrices of `out` rows: fewer than usual where
+/// that leaves much less of the last panel empty.
+int64_t panelVectorsFor(const CpuTarget &target, int64_t out);
+/// The same for a map of `shape`; where blocks are stored, as usual.
+int64_t panelVectorsFor(const CpuTarget &target, const PanelForm &form,
+                        const LinearShape &shape);
+
 /// The panels [blocks N / NR][K][NR] of the factor of `op`, whose blocks are
-/// [N][K], or [K][N] if `transposed`: packed at load if it is a weight or a
-/// part of one, else on every call.
+/// [N][K], or [K][N] if `transposed`, with NR of so many vectors: packed at
+/// load if it is a weight or a part of one, else on every call.
 Buffer panelsOf(FunctionLowering &f, LinearOp op, const LinearShape &shape,
-                bool transposed);
+                int64_t vectors, bool transposed);
 
 /// The panels [N / NR][K][NR] of `factor`, a weight [N][K] of floats or of i8,
 /// in its own type; nothing if it is no weight.
-std::optional<Buffer> panelsOfWeight(FunctionLowering &f, Value factor);
+std::optional<Buffer> panelsOfWeight(FunctionLowering &f, Value factor,
+                                     int64_t vectors);
 
 /// Whether the rows of x lie along its tokens (and heads): else they are few,
 /// the sequences of a batch.

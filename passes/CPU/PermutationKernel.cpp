@@ -2,16 +2,23 @@
 
 #include "passes/CPU/PermutationKernel.h"
 
+#include "passes/CPU/LinearFusion.h"
 #include "passes/CPU/LinearPanels.h"
 #include "passes/CPU/RowLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 using namespace mlir::linnet;
 
 LogicalResult linnet::lowerPermutation(FunctionLowering &f, LinearOp op) {
+  if (isReadInOrder(f, op)) {
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("permutation fused")
+                                    .category("linnet-lower-cpu"));
+    return success();
+  }
   Value factor = op.getFactors()[0];
   auto type = cast<RankedTensorType>(factor.getType());
   Buffer order = wholeFactor(f, op, factor);

@@ -10,7 +10,7 @@
 
 #include "passes/CPU/SkippingKernel.h"
 
-#include "passes/CPU/LinearKernel.h"
+#include "passes/CPU/LinearFusion.h"
 #include "passes/CPU/LinearPanels.h"
 #include "passes/CPU/RegisterTile.h"
 
@@ -35,8 +35,8 @@ public:
   SkippingEmitter(KernelBuilder &k, const LinearShape &shape, int64_t rows,
                   bool bias, unsigned addends)
       : k(k), in(shape.in), out(shape.out), rows(rows), bias(bias),
-        addends(addends), vectors(k.target.panelVectors()),
-        width(k.target.panelWidth()) {}
+        addends(addends), vectors(panelVectorsFor(k.target, shape.out)),
+        width(vectors * k.target.lanes) {}
 
   void emit();
 
@@ -241,13 +241,14 @@ LogicalResult linnet::lowerSkippingLinear(FunctionLowering &f, LinearOp op) {
   auto [y, addends] = resultOf(f, op);
   SmallVector<KernelArgument> arguments{
       KernelArgument::read(x),
-      KernelArgument::read(
-          panelsOf(f, op, shape, structure.getStorage() == Storage::InOut)),
+      KernelArgument::read(panelsOf(f, op, shape,
+                                    panelVectorsFor(f.target(), shape.out),
+                                    structure.getStorage() == Storage::InOut)),
       KernelArgument::write(y)};
   if (op.getBias())
     arguments.push_back(KernelArgument::read(f.buffer(op.getBias())));
-  for (const Buffer &addend : addends)
-    arguments.push_back(KernelArgument::read(addend));
+  for (const OrderedRows &addend : addends)
+    arguments.push_back(KernelArgument::read(addend.place));
   int64_t rows = x.type.getRank() == 1 ? 1 : x.type.getDimSize(0);
   unsigned count = addends.size();
   f.call(op, "linear_skipping", arguments, [&](KernelBuilder &k) {

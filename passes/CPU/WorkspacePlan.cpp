@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/CPU/FunctionLowering.h"
+#include "passes/CPU/LinearFusion.h"
 
 #include "dialects/Linnet/Linnet.h"
 
@@ -100,9 +101,10 @@ void FunctionLowering::releaseDead(Operation *op) {
       for (Operation *user : name.getUsers()) {
         if (user->getBlock() == op->getBlock() && op->isBeforeInBlock(user))
           live = true;
-        // A view keeps its source alive.
+        // A view keeps its source alive, and so does what is read by an order.
         if (isa<ViewLikeOpInterface>(user) ||
-            user->getName().getDialectNamespace() == "tensor")
+            user->getName().getDialectNamespace() == "tensor" ||
+            isReadInOrder(*this, user))
           llvm::append_range(names, user->getResults());
       }
     }

@@ -1,6 +1,6 @@
 //===- LinearKernelTest.cpp - linear maps against the evaluator -----------===//
 
-#include "Program.h"
+#include "LinearCases.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,74 +8,6 @@
 
 namespace linnet::test {
 namespace {
-
-const std::vector<int64_t> kWidths = {1, 3, 16, 17, 63, 64, 65, 130};
-const std::vector<std::string> kTypes = {"f32", "bf16", "f16"};
-
-std::string describe(const std::string &what, const Shape &shape, int64_t in,
-                     int64_t out, const std::string &type) {
-  return what + " " + typeOf(shape) + " " + std::to_string(in) + "->" +
-         std::to_string(out) + " " + type;
-}
-
-/// "[2, 3]".
-std::string listOf(const Shape &shape) {
-  std::string text;
-  for (int64_t size : shape)
-    text += (text.empty() ? "[" : ", ") + std::to_string(size);
-  return text + "]";
-}
-
-/// A dense map of random storage, rank, type and bias.
-void addDense(Program &program, Shape lead, int64_t in, int64_t out) {
-  const std::string &type = program.pick(kTypes);
-  bool inOut = program.chance(0.4), bias = program.chance(0.5);
-  Shape shape = lead;
-  shape.push_back(in);
-  Value x = program.input(shape);
-  std::vector<Value> operands = {
-      x, program.weight(inOut ? Shape{in, out} : Shape{out, in}, -1, 1, type)};
-  std::string text = std::string("linnet.linear #linnet.dense") +
-                     (inOut ? "<in_out>" : "") + " $0, $1";
-  if (bias) {
-    operands.push_back(program.weight({out}, -1, 1, program.pick(kTypes)));
-    text += " bias($2)";
-  }
-  Shape result = lead;
-  result.push_back(out);
-  program.expectAll(program.apply(text, operands, {result}),
-                    describe(text, shape, in, out, type));
-}
-
-Shape leadOf(Program &program) {
-  switch (program.integer(0, 4)) {
-  case 0:
-    return {};
-  case 1:
-    return {program.integer(1, 9)};
-  case 2:
-    return {1, program.pick<int64_t>({1, 2, 3, 4, 5, 7, 8, 13, 33})};
-  case 3:
-    return {program.integer(1, 2), program.integer(1, 5),
-            program.integer(1, 5)};
-  default:
-    return {program.integer(1, 3), program.integer(1, 9)};
-  }
-}
-
-/// A map of `text` to `out` features, with a bias or without.
-void expectMap(Program &program, std::string text, std::vector<Value> operands,
-               const Shape &shape, int64_t in, int64_t out,
-               const std::string &type) {
-  if (program.chance(0.5)) {
-    text += " bias($" + std::to_string(operands.size()) + ")";
-    operands.push_back(program.weight({out}, -1, 1, type));
-  }
-  Shape result = shape;
-  result.back() = out;
-  program.expectAll(program.apply(text, operands, {result}),
-                    describe(text, shape, in, out, type));
-}
 
 TEST(LinearKernel, DenseWidths) {
   for (int round = 0; round < rounds(); ++round) {
@@ -141,17 +73,6 @@ TEST(LinearKernel, LowRank) {
   }
 }
 
-/// The numbers below `size` in a random order.
-std::vector<double> orderOf(Program &program, int64_t size) {
-  std::vector<double> order(size);
-  for (int64_t i = 0; i < size; ++i) {
-    int64_t other = program.integer(0, i);
-    order[i] = order[other];
-    order[other] = double(i);
-  }
-  return order;
-}
-
 TEST(LinearKernel, Permutation) {
   for (int round = 0; round < rounds(); ++round) {
     Program program(420 + round);
@@ -195,19 +116,6 @@ TEST(LinearKernel, PivotedLowRank) {
     }
     program.check();
   }
-}
-
-/// Factors of `quantized<bits, group>` with zeros or without, and its name.
-std::string addCodes(Program &program, std::vector<Value> &operands,
-                     int64_t out, int64_t in, int64_t bits, int64_t group,
-                     bool hasZeros, const std::string &type) {
-  int64_t groups = (in + group - 1) / group;
-  operands.push_back(program.weight({out, in * bits / 8}, -128, 128, "i8"));
-  operands.push_back(program.weight({out, groups}, 0.01, 1, type));
-  if (hasZeros)
-    operands.push_back(program.weight({out, groups}, -128, 128, "i8"));
-  return "quantized<" + std::to_string(bits) + ", " + std::to_string(group) +
-         (hasZeros ? ", zeros>" : ">");
 }
 
 /// Codes of 8 and 4 bits with groups that do and do not divide the inputs, with
@@ -585,97 +493,6 @@ TEST(LinearKernel, ToeplitzSequences) {
     }
     program.check();
   }
-}
-
-/// A map's result and what is there before it: few rows and many, in parts and
-/// in one, of every kind of matrix; what is there may be a part of a tensor or
-/// an argument.
-TEST(LinearKernel, SumsWithResults) {
-  for (int round = 0; round < rounds(); ++round) {
-    Program program(485 + round);
-    std::vector<Shape> leads = {{}, {3}, {13}, {1, 9}, {2, 5}, {2, 3, 2}};
-    for (const Shape &lead : leads)
-      for (int64_t in : {7, 48, 600, 1100}) {
-        int64_t out = program.pick<int64_t>({3, 64, 70, 130});
-        Shape shape = lead, result = lead, wide = lead;
-        shape.push_back(in);
-        result.push_back(out);
-        wide.push_back(out + 5);
-        const std::string &type = program.pick(kTypes);
-        std::vector<Value> operands = {program.input(shape)};
-        std::string text = "linnet.linear #linnet.dense $0, $1";
-        int64_t kind = program.integer(0, 3);
-        if (kind == 1 || kind == 3) {
-          text = "linnet.linear #linnet." +
-                 addCodes(program, operands, out, in, 8, 32, kind == 3, type) +
-                 (kind == 3 ? " $0, $1, $2, $3" : " $0, $1, $2");
-        } else if (kind == 2) {
-          text = "linnet.linear #linnet.toeplitz<" + std::to_string(out) +
-                 "> $0, $1";
-          operands.push_back(program.weight({in + out - 1}, -1, 1, type));
-        } else {
-          operands.push_back(program.weight({out, in}, -1, 1, type));
-        }
-        if (program.chance(0.5)) {
-          text += " bias($" + std::to_string(operands.size()) + ")";
-          operands.push_back(program.weight({out}, -1, 1, type));
-        }
-        Value other = program.input(result);
-        if (!lead.empty() && program.chance(0.5)) {
-          std::string begin = "[", steps = "[";
-          for (size_t d = 0; d < result.size(); ++d) {
-            begin += std::string(d ? ", " : "") +
-                     (d + 1 == result.size() ? "3" : "0");
-            steps += d ? ", 1" : "1";
-          }
-          other = program.raw(
-              "tensor.extract_slice $0" + begin + "] " + listOf(result) + " " +
-                  steps + "] : " + typeOf(wide) + " to " + typeOf(result),
-              {program.input(wide)}, result);
-        }
-        Value y = program.apply(text, operands, {result})[0];
-        bool isFirst = program.chance(0.5);
-        Value sum =
-            program.raw("arith.addf $0, $1 : " + typeOf(result),
-                        {isFirst ? y : other, isFirst ? other : y}, result);
-        program.expect(sum, describe("sum of " + text, shape, in, out, type));
-      }
-    program.check();
-  }
-}
-
-/// Sums that no kernel of a map can write: of a result with itself, with what
-/// comes after it, with a constant, and of a result that others use.
-TEST(LinearKernel, SumsOfTheirOwn) {
-  Program program(487);
-  Shape shape = {1, 3, 40};
-  Value x = program.input(shape), w = program.weight({40, 40});
-  auto map = [&] {
-    return program.apply("linnet.linear #linnet.dense $0, $1", {x, w},
-                         {shape})[0];
-  };
-  auto add = [&](Value a, Value b) {
-    return program.raw("arith.addf $0, $1 : " + typeOf(shape), {a, b}, shape);
-  };
-  Value y = map();
-  program.expect(add(y, y), "itself");
-  y = map();
-  Value later = program.raw("arith.mulf $0, $0 : " + typeOf(shape), {x}, shape);
-  program.expect(add(y, later), "later");
-  y = map();
-  Value one =
-      program.raw("arith.constant dense<1.0> : " + typeOf(shape), {}, shape);
-  program.expect(add(y, one), "a constant after");
-  one = program.raw("arith.constant dense<1.0> : " + typeOf(shape), {}, shape);
-  y = map();
-  program.expect(add(y, one), "a constant before");
-  y = map();
-  program.expect(add(y, x), "used twice");
-  program.expect(y, "by others");
-  Value z = map();
-  y = map();
-  program.expect(add(z, y), "two maps");
-  program.check();
 }
 
 /// Factors that are arguments or computed, not weights.
