@@ -19,7 +19,7 @@ using Range = QuantizationFormat::Range;
 /// Grids of a group that are not only rounded to but fitted to, of groups of so
 /// many inputs: of wider ones fewer, since each takes the square of their
 /// width.
-constexpr int64_t kFittedGrids = 12, kFittedWidth = 64;
+constexpr int64_t kFittedGrids = 4, kFittedWidth = 64;
 /// What a new grid gains at least, as a share: less is rounding.
 constexpr double kLeastGain = 1e-9;
 
