@@ -2,10 +2,13 @@
 
 #include "Channels.h"
 
+#include "TapExperts.h"
+
 #include "linnet/Support/Quote.h"
 
 #include "llvm/ADT/STLExtras.h"
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -39,13 +42,15 @@ int64_t ChannelGroup::keptOf(const ChannelProducer &producer,
          producer.perSet(all) * (all.sets - kept.sets);
 }
 
-std::vector<int64_t>
-ChannelGroup::outputsFor(const ChannelProducer &producer,
-                         const std::vector<int64_t> &kept) const {
-  std::vector<bool> isKept(size_t(producer.rows), true);
-  for (const auto &[first, count, isOfSets] : producer.parts) {
-    int64_t pieces = isOfSets ? all.sets : all.units;
-    int64_t inputs = width / pieces, outputs = count / pieces;
+/// Which of `rows` slices, some of which go with units and sets by `parts`, are
+/// needed for the inputs `kept` of `group`.
+static std::vector<int64_t> slicesOf(const ChannelGroup &group, int64_t rows,
+                                     llvm::ArrayRef<ProducerPart> parts,
+                                     const std::vector<int64_t> &kept) {
+  std::vector<bool> isKept(size_t(rows), true);
+  for (const auto &[first, count, isOfSets] : parts) {
+    int64_t pieces = isOfSets ? group.all.sets : group.all.units;
+    int64_t inputs = group.width / pieces, outputs = count / pieces;
     std::vector<bool> needed(size_t(pieces), false);
     for (int64_t input : kept)
       needed[size_t(input / inputs)] = true;
@@ -53,10 +58,43 @@ ChannelGroup::outputsFor(const ChannelProducer &producer,
       isKept[size_t(first + i)] = needed[size_t(i / outputs)];
   }
   std::vector<int64_t> chosen;
-  for (int64_t row = 0; row < producer.rows; ++row)
+  for (int64_t row = 0; row < rows; ++row)
     if (isKept[size_t(row)])
       chosen.push_back(row);
   return chosen;
+}
+
+std::vector<int64_t>
+ChannelGroup::outputsFor(const ChannelProducer &producer,
+                         const std::vector<int64_t> &kept) const {
+  return slicesOf(*this, producer.rows, producer.parts, kept);
+}
+
+std::vector<int64_t>
+ChannelGroup::slicesFor(const ChannelTensor &tensor,
+                        const std::vector<int64_t> &kept) const {
+  return slicesOf(*this, tensor.rows, tensor.parts, kept);
+}
+
+bool ChannelGroup::isNormed() const {
+  return llvm::any_of(
+      tensors, [](const ChannelTensor &tensor) { return tensor.isOfNorm; });
+}
+
+std::map<std::string, Matrix>
+ChannelGroup::normFactors(const std::vector<int64_t> &kept) const {
+  std::map<std::string, Matrix> factors;
+  for (const ChannelTensor &tensor : tensors) {
+    if (!tensor.isOfNorm)
+      continue;
+    std::vector<int64_t> slices = slicesFor(tensor, kept);
+    Matrix factor(1, tensor.rows);
+    for (int64_t slice : slices)
+      factor.at(0, slice) =
+          std::sqrt(double(tensor.rows) / double(slices.size()));
+    factors[maskOf(tensor.name)] = std::move(factor);
+  }
+  return factors;
 }
 
 LayerMaps::LayerMaps(mlir::func::FuncOp layer, int64_t number,
@@ -96,7 +134,8 @@ LayerMaps::producer(ir::LinearOp linear,
   return producer;
 }
 
-static const ChannelKind *const kKinds[] = {&mlpChannels(), &attentionHeads()};
+static const ChannelKind *const kKinds[] = {&mlpChannels(), &attentionHeads(),
+                                            &recurrentHeads()};
 
 ChannelGroups findChannelGroups(mlir::ModuleOp module,
                                 const LinearMaps &found) {
@@ -110,6 +149,17 @@ ChannelGroups findChannelGroups(mlir::ModuleOp module,
 //===----------------------------------------------------------------------===//
 // Plans
 //===----------------------------------------------------------------------===//
+
+Result<int64_t> keepShare(double share, int64_t count, const char *flag,
+                          const char *noun) {
+  if (share >= 1)
+    return count;
+  int64_t kept = std::max<int64_t>(std::llround(share * double(count)), 1);
+  if (kept == count)
+    return makeError(flag, ": expected a share that leaves out one or more of ",
+                     count, " ", noun, ", but got ", share);
+  return kept;
+}
 
 Result<std::vector<MapPlan>> planChannels(const ChannelGroups &found,
                                           size_t maps,
@@ -202,6 +252,10 @@ public:
                        most * group.unit(), ", for the ", units.sets,
                        " heads that ", nameOf(ofSets->map), " keeps, but got ",
                        kept);
+    if (int64_t part = units.sets * group.unit(); kept % part)
+      return makeError(nameOf(group.consumer),
+                       ": expected to keep a multiple of ", part,
+                       " inputs, as many heads of each group, but got ", kept);
     for (const ChannelProducer &producer : group.producers)
       if (int64_t needed = group.keptOf(producer, units);
           keptOutputs(producer) != needed)

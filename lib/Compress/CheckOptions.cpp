@@ -13,10 +13,12 @@ namespace linnet {
 using namespace compress;
 
 static Status checkNarrowOptions(const CompressOptions &options) {
-  for (auto [flag, share] : {std::pair("--keep-channels", options.keepChannels),
-                             {"--keep-heads", options.keepHeads},
-                             {"--keep-kv-groups", options.keepKvGroups},
-                             {"--keep-experts", options.keepExperts}})
+  for (auto [flag, share] :
+       {std::pair("--keep-channels", options.keepChannels),
+        {"--keep-heads", options.keepHeads},
+        {"--keep-kv-groups", options.keepKvGroups},
+        {"--keep-experts", options.keepExperts},
+        {"--keep-recurrent-heads", options.keepRecurrentHeads}})
     if (!(share > 0 && share <= 1))
       return makeError(flag, ": expected above 0 and at most 1, but got ",
                        share);
@@ -26,8 +28,8 @@ static Status checkNarrowOptions(const CompressOptions &options) {
   if (!isNarrowed(options))
     return {};
   constexpr const char *flags =
-      "--keep-channels, --keep-heads, --keep-kv-groups, --keep-experts and "
-      "--drop-layers";
+      "--keep-channels, --keep-heads, --keep-kv-groups, "
+      "--keep-recurrent-heads, --keep-experts and --drop-layers";
   if (!(options.budget.empty() && options.plan.empty()))
     return makeError(flags, ": expected neither --budget nor --plan with them "
                             "(compress the result in a second run)");

@@ -11,7 +11,7 @@ namespace linnet::compress {
 inline bool isNarrowed(const CompressOptions &options) {
   return options.keepChannels < 1 || options.keepHeads < 1 ||
          options.keepKvGroups < 1 || options.keepExperts < 1 ||
-         options.dropLayers > 0;
+         options.keepRecurrentHeads < 1 || options.dropLayers > 0;
 }
 
 /// Errors: numbers out of range, structures that there are not, options that

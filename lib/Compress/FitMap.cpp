@@ -4,6 +4,7 @@
 
 #include "linnet/Numerics/LowRank.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace linnet::compress {
@@ -39,13 +40,15 @@ FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
                  const MapMoments &heldOut, const FitMethod &method) {
   // Inputs that are all 0 say nothing: neither what counts nor what to aim at.
   if (!(trace(fitted.own()) > 0))
-    return plan.structure->fit(w, FitInputs(), plan.numbers);
+    return plan.structure->fit(w, fitted.inputs.seenBy(FitTo::Weights),
+                               plan.numbers);
   FitInputs seen = fitted.inputs.seenBy(method.goal);
-  FitResult plain = plan.structure->fit(w, seen, plan.numbers);
+  const Matrix &start = fitted.start.size() ? fitted.start : w;
+  FitResult plain = plan.structure->fit(start, seen, plan.numbers);
   if (!plain || !method.refits)
     return plain;
   Result<Matrix> target =
-      refitTarget(w, targetMoment(w, fitted), fitted.own(), kTrust, kRidge);
+      refitTarget(start, targetMoment(w, fitted), fitted.own(), kTrust, kRidge);
   if (!target)
     return target.error();
   FitResult refit = plan.structure->fit(*target, seen, plan.numbers);
@@ -65,6 +68,19 @@ FitResult fitMap(const Matrix &w, const MapPlan &plan, const MapMoments &fitted,
 double relativeError(const Matrix &w, const Matrix &w1) {
   double all = norm(w);
   return all > 0 ? norm(w - w1) / all : 0;
+}
+
+Result<Matrix> startOn(const Matrix &w, const Matrix &cross,
+                       const Matrix &own) {
+  return refitTarget(w, multiply(w, cross), own, /*trust=*/1, kRidge);
+}
+
+double outputError(const Matrix &w, const Matrix &w1, const Matrix &whole,
+                   const Matrix &cross, const Matrix &own) {
+  double all = outputLoss(w, whole);
+  double difference =
+      all - 2 * dot(multiply(w, cross), w1) + outputLoss(w1, own);
+  return all > 0 ? std::sqrt(std::max(difference, 0.0) / all) : 0;
 }
 
 double outputError(const Matrix &w, const Matrix &w1, const Matrix &moment) {

@@ -80,6 +80,8 @@ private:
           !status)
         return status.error();
       replaced[maps[number].name] = kept.fitted->toDense();
+      if (const ChannelGroup *group = layout.consumedGroup(number))
+        addFactors(*group, *kept.fitted->keptInputs(), replaced);
     }
     return true;
   }
@@ -112,9 +114,16 @@ private:
       return status;
     StageMoments fitted(runner, maps, layer, stage, /*twoModels=*/true);
     StageMoments heldOut = fitted;
-    if (Status status = sum(layer, stage, replaced, fitted, heldOut); !status)
+    if (Status status = sum(layer, stage, {original, {}}, {result, replaced},
+                            fitted, heldOut);
+        !status)
       return status;
     const std::vector<TapSite> &sites = tapped.sites;
+    NarrowedNorms narrowed;
+    if (Status status =
+            narrowNorms(layer, stage, fitted, heldOut, narrowed, replaced);
+        !status)
+      return status;
     InputsOf fittedInputs, heldOutInputs;
     for (size_t i = 0; i < sites.size(); ++i) {
       size_t number = runner.mapOf(layer, sites[i]);
@@ -124,17 +133,23 @@ private:
       if (!w)
         return w.error();
       MapMoments judge = momentsOf(heldOut, i, number, heldOutInputs);
-      FitResult fit =
-          fitMap(*w, plans[number], momentsOf(fitted, i, number, fittedInputs),
-                 judge, method);
+      MapMoments seen = momentsOf(fitted, i, number, fittedInputs);
+      auto normed = narrowed.find(number);
+      if (normed != narrowed.end()) {
+        seen.inputs = seen.inputs.only(normed->second.kept);
+        seen.start = normed->second.start;
+      }
+      FitResult fit = fitMap(*w, plans[number], seen, judge, method);
       if (!fit)
         return nameMap(maps[number], fit.error());
       double error = 0;
-      if (Status status = take(number, **fit,
-                               [&](const Matrix &dense) {
-                                 return error =
-                                            outputError(*w, dense, judge.own());
-                               });
+      if (Status status =
+              take(number, **fit,
+                   [&](const Matrix &dense) {
+                     return error = normed == narrowed.end()
+                                        ? outputError(*w, dense, judge.own())
+                                        : normed->second.errorOf(*w, dense);
+                   });
           !status)
         return status;
       if (Status status = work.keep(maps[number], plans[number], **fit, error);
@@ -143,6 +158,92 @@ private:
       replaced[maps[number].name] = (*fit)->toDense();
     }
     return {};
+  }
+
+  /// A map behind a norm that is one over fewer inputs now: x are its inputs
+  /// with all of them, x' with those that are kept.
+  struct NarrowedNorm {
+    std::vector<int64_t> kept;
+    /// What its matrix is on x'.
+    Matrix start;
+    /// E[x x^T], E[x x'^T] and E[x' x'^T] of held-out windows.
+    Matrix whole, cross, own;
+
+    double errorOf(const Matrix &w, const Matrix &w1) const {
+      return outputError(w, w1, whole, cross, own);
+    }
+  };
+  /// By the number of the map.
+  using NarrowedNorms = std::map<size_t, NarrowedNorm>;
+
+  static void addFactors(const ChannelGroup &group,
+                         const std::vector<int64_t> &kept,
+                         Replacements &replaced) {
+    for (auto &[name, factor] : group.normFactors(kept))
+      replaced[name] = factor;
+  }
+
+  /// Where maps of a stage lose inputs behind a norm over them, chooses what
+  /// they keep by what they are given with all of them, makes the norm that of
+  /// those in `replaced`, and sums again.
+  Status narrowNorms(size_t layer, size_t stage, StageMoments &fitted,
+                     StageMoments &heldOut, NarrowedNorms &narrowed,
+                     Replacements &replaced) {
+    const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
+    const Replacements whole = replaced;
+    for (size_t i = 0; i < sites.size(); ++i) {
+      size_t number = runner.mapOf(layer, sites[i]);
+      const ChannelGroup *group = layout.consumedGroup(number);
+      if (!group || !group->isNormed())
+        continue;
+      Result<std::vector<int64_t>> kept = chooseInputs(number, fitted.own(i));
+      if (!kept)
+        return kept.error();
+      addFactors(*group, *kept, replaced);
+      narrowed[number] = {kept.take(), {}, heldOut.own(i), {}, {}};
+    }
+    if (narrowed.empty())
+      return {};
+    StageMoments closed(runner, maps, layer, stage, /*twoModels=*/true);
+    StageMoments judged = closed;
+    if (Status status = sum(layer, stage, {result, whole}, {result, replaced},
+                            closed, judged);
+        !status)
+      return status;
+    for (size_t i = 0; i < sites.size(); ++i) {
+      auto own = narrowed.find(runner.mapOf(layer, sites[i]));
+      if (own == narrowed.end())
+        continue;
+      Result<Matrix> w = readMatrix(maps[own->first], archive);
+      if (!w)
+        return w.error();
+      own->second.cross = judged.cross(i);
+      own->second.own = judged.own(i);
+      if (Matrix seen = closed.own(i); trace(seen) > 0) {
+        Result<Matrix> start = startOn(*w, closed.cross(i), seen);
+        if (!start)
+          return nameMap(maps[own->first], start.error());
+        own->second.start = start.take();
+      }
+    }
+    fitted = heldOut = StageMoments(runner, maps, layer, stage, true);
+    return sum(layer, stage, {original, {}}, {result, replaced}, fitted,
+               heldOut);
+  }
+
+  /// What map `number` keeps of inputs with this moment.
+  Result<std::vector<int64_t>> chooseInputs(size_t number, Matrix own) const {
+    Result<Matrix> w = readMatrix(maps[number], archive);
+    if (!w)
+      return w.error();
+    FitInputs inputs = trace(own) > 0
+                           ? FitInputs(std::move(own)).seenBy(method.goal)
+                           : FitInputs();
+    FitResult fit =
+        plans[number].structure->fit(*w, inputs, plans[number].numbers);
+    if (!fit)
+      return nameMap(maps[number], fit.error());
+    return *(*fit)->keptInputs();
   }
 
   /// The inputs of a stage, by their number.
@@ -158,13 +259,20 @@ private:
         moments.cross(i), moments.residual(i)};
   }
 
+  /// A model by its states before a layer, and what stands in for matrices of
+  /// that layer.
+  struct Model {
+    const HiddenStates &states;
+    const Replacements &instead;
+  };
+
   /// Runs both models up to a stage.
-  Status sum(size_t layer, size_t stage, const Replacements &replaced,
+  Status sum(size_t layer, size_t stage, const Model &one, const Model &other,
              StageMoments &fitted, StageMoments &heldOut) {
-    Result<OpenTap> before = runner.openStage(layer, stage, {});
+    Result<OpenTap> before = runner.openStage(layer, stage, one.instead);
     if (!before)
       return before.error();
-    Result<OpenTap> after = runner.openStage(layer, stage, replaced);
+    Result<OpenTap> after = runner.openStage(layer, stage, other.instead);
     if (!after)
       return after.error();
     StepValues x, y;
@@ -173,9 +281,9 @@ private:
                               unseen = windows.tokensOf(Part::HeldOut, step);
       if (seen.empty() && unseen.empty())
         continue;
-      if (Status status = runStep(*before, original, step, x); !status)
+      if (Status status = runStep(*before, one.states, step, x); !status)
         return status;
-      if (Status status = runStep(*after, result, step, y); !status)
+      if (Status status = runStep(*after, other.states, step, y); !status)
         return status;
       fitted.add(&x, y, seen);
       heldOut.add(&x, y, unseen);

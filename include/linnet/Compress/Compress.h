@@ -109,6 +109,10 @@ struct CompressOptions {
   /// a plain checkpoint of the same kind; needs a calibration, and neither a
   /// budget nor a plan.
   double keepChannels = 1, keepHeads = 1, keepKvGroups = 1;
+  /// The same of the heads of scans behind each key head (state space layers
+  /// and linear attention), with their entries of decays, gates, convolutions
+  /// and norms, where the configuration can say it.
+  double keepRecurrentHeads = 1;
   /// The same of experts of mixtures: those stay that add most to the tokens
   /// that take them, E[weight |f(x)|_2] (REAP, Lasby et al. 2025), as many in
   /// each layer and each group of a router, and never fewer than a token takes.

@@ -143,6 +143,13 @@ public:
                  llvm::cl::location(options.keepKvGroups), llvm::cl::init(1),
                  llvm::cl::desc("Keep this share of the key heads, with their "
                                 "values and all of their query heads")),
+        recurrentHeads(
+            "keep-recurrent-heads", llvm::cl::value_desc("F"),
+            llvm::cl::cat(category),
+            llvm::cl::location(options.keepRecurrentHeads), llvm::cl::init(1),
+            llvm::cl::desc("Keep this share of the heads of state space layers "
+                           "and linear attention, of each group of them; the "
+                           "others make up for the rest")),
         experts("keep-experts", llvm::cl::value_desc("F"),
                 llvm::cl::cat(category),
                 llvm::cl::location(options.keepExperts), llvm::cl::init(1),
@@ -230,7 +237,7 @@ private:
   Option<std::string> fitTo;
   Option<bool> refit;
   Option<int64_t> group, blocks;
-  Option<double> channels, heads, kvGroups, experts;
+  Option<double> channels, heads, kvGroups, recurrentHeads, experts;
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple, kinds;
