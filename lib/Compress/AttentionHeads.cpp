@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Channels.h"
+#include "CheckOptions.h"
 
 #include "linnet/Support/Quote.h"
 
@@ -195,6 +196,7 @@ public:
   bool isAsked(const CompressOptions &options) const override {
     return options.keepHeads < 1 || options.keepKvGroups < 1;
   }
+  bool hasState() const override { return true; }
   std::string_view noun() const override {
     return "heads of attention between maps of their own";
   }
@@ -263,13 +265,15 @@ void AttentionHeads::find(const LayerMaps &layer, ChannelGroups &found) const {
 Result<KeptUnits> AttentionHeads::plan(const ChannelGroup &group,
                                        const CompressOptions &options) const {
   int64_t heads = group.all.units / group.all.sets;
+  double state = stateShare(options);
   // With a key head for each query head they go together.
-  bool isGrouped = heads > 1 || options.keepKvGroups < 1;
-  Result<int64_t> sets = isGrouped
-                             ? keepShare(options.keepKvGroups, group.all.sets,
-                                         "--keep-kv-groups", "key heads")
-                             : keepShare(options.keepHeads, group.all.sets,
-                                         "--keep-heads", "heads");
+  bool isGrouped = heads > 1 || options.keepKvGroups < 1 || state < 1;
+  Result<int64_t> sets =
+      state < 1   ? fitState(state, group.all.sets, "key heads")
+      : isGrouped ? keepShare(options.keepKvGroups, group.all.sets,
+                              "--keep-kv-groups", "key heads")
+                  : keepShare(options.keepHeads, group.all.sets, "--keep-heads",
+                              "heads");
   if (!sets)
     return sets.error();
   Result<int64_t> kept =

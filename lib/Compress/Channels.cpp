@@ -2,6 +2,7 @@
 
 #include "Channels.h"
 
+#include "CheckOptions.h"
 #include "TapExperts.h"
 
 #include "linnet/Support/Quote.h"
@@ -161,12 +162,23 @@ Result<int64_t> keepShare(double share, int64_t count, const char *flag,
   return kept;
 }
 
+Result<int64_t> fitState(double share, int64_t count, const char *noun) {
+  // A share such as 2 / 3 has few digits.
+  auto kept = int64_t(std::floor(share * double(count) + 1e-6));
+  if (kept < 1)
+    return makeError("--budget: expected at least state:", 1 / double(count),
+                     ", one of ", count, " ", noun, ", but got state:", share);
+  return kept;
+}
+
 Result<std::vector<MapPlan>> planChannels(const ChannelGroups &found,
                                           size_t maps,
                                           const CompressOptions &options) {
   std::vector<MapPlan> plans(maps);
+  bool isOfState = stateShare(options) < 1, hasState = false;
   for (const ChannelKind *kind : kKinds) {
-    if (!kind->isAsked(options))
+    bool isState = isOfState && kind->hasState();
+    if (!kind->isAsked(options) && !isState)
       continue;
     if (auto obstacle = found.obstacles.find(kind);
         obstacle != found.obstacles.end())
@@ -192,10 +204,14 @@ Result<std::vector<MapPlan>> planChannels(const ChannelGroups &found,
         if (int64_t own = group.keptOf(producer, *kept); own < producer.rows)
           plans[producer.map] = {keptOutputsStructure(), {{"kept", own}}};
     }
-    if (!first)
+    hasState |= isState && first;
+    if (!first && kind->isAsked(options))
       return makeError(kind->flags(), ": expected layers with ", kind->noun(),
                        ", but there are none");
   }
+  if (isOfState && !hasState)
+    return makeError("--budget: expected layers with heads of attention or of "
+                     "scans for state:F, but there are none");
   return plans;
 }
 

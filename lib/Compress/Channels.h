@@ -136,6 +136,8 @@ public:
   /// The flags that say how many are kept, and whether they say so.
   virtual std::string_view flags() const = 0;
   virtual bool isAsked(const CompressOptions &options) const = 0;
+  /// Whether decode carries a state for each of its sets, or units.
+  virtual bool hasState() const { return false; }
   /// What is looked for: "channels between two maps".
   virtual std::string_view noun() const = 0;
   /// How many are kept of a group. Errors: a share that leaves out none.
@@ -174,6 +176,8 @@ const ChannelKind &recurrentHeads();
 /// `share` of `count`, at least 1; with 1 all. Errors: all of a smaller share.
 Result<int64_t> keepShare(double share, int64_t count, const char *flag,
                           const char *noun);
+/// The most of `count` within `share` of their state. Errors: none.
+Result<int64_t> fitState(double share, int64_t count, const char *noun);
 
 /// Replaces `before` under each of `keys` that has it in a configuration.
 /// Whether one had.
@@ -184,7 +188,8 @@ bool replaceNumber(Json &config, llvm::ArrayRef<const char *> keys,
 ChannelGroups findChannelGroups(mlir::ModuleOp module, const LinearMaps &maps);
 
 /// Plans that keep what `options` ask for, as many in each layer; other maps
-/// stay. Errors: no groups, or of several widths.
+/// stay. Errors: no groups, or of several widths; with a budget of the state,
+/// none with one.
 Result<std::vector<MapPlan>> planChannels(const ChannelGroups &found,
                                           size_t maps,
                                           const CompressOptions &options);

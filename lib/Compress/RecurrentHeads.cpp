@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Channels.h"
+#include "CheckOptions.h"
 #include "TapNorms.h"
 
 #include "linnet/Support/Quote.h"
@@ -380,15 +381,19 @@ public:
   bool isAsked(const CompressOptions &options) const override {
     return options.keepRecurrentHeads < 1;
   }
+  bool hasState() const override { return true; }
   std::string_view noun() const override {
     return "heads of scans between maps of their own";
   }
   Result<KeptUnits> plan(const ChannelGroup &group,
                          const CompressOptions &options) const override {
-    Result<int64_t> kept =
-        keepShare(options.keepRecurrentHeads, group.all.units / group.all.sets,
-                  "--keep-recurrent-heads",
-                  group.all.sets > 1 ? "heads of each group" : "heads");
+    int64_t heads = group.all.units / group.all.sets;
+    const char *noun = group.all.sets > 1 ? "heads of each group" : "heads";
+    double state = stateShare(options);
+    Result<int64_t> kept = state < 1
+                               ? fitState(state, heads, noun)
+                               : keepShare(options.keepRecurrentHeads, heads,
+                                           "--keep-recurrent-heads", noun);
     if (!kept)
       return kept.error();
     return KeptUnits{*kept * group.all.sets, group.all.sets};

@@ -53,7 +53,11 @@ struct CompressOptions {
   /// above 0, at most 1, of the numbers that are not 0 in the matrices of all
   /// linear maps in layers, of their bytes as stored, of multiplications per
   /// token, or of the seconds that their kernels take for one token on the
-  /// machine that plans (measured then; plans of two runs may differ).
+  /// machine that plans (measured then; plans of two runs may differ). Or
+  /// "state:F" for that share of what decode carries from token to token, the
+  /// keys and values of attention and the states of scans (not the tails of
+  /// convolutions): as many key heads and heads of scans stay in each layer as
+  /// fit, and nothing else of it is a budget.
   std::string budget;
   /// A plan file instead of a budget.
   std::string plan;

@@ -53,7 +53,9 @@ public:
             llvm::cl::desc("The share of the layers' linear maps to keep: of "
                            "their parameters (params), of what is stored "
                            "(bytes), of multiplications (flops), or of the "
-                           "time that decoding takes here (latency)")),
+                           "time that decoding takes here (latency). state:F "
+                           "keeps as many key heads and heads of scans as fit "
+                           "that share of the state that decode carries")),
         plan("plan", llvm::cl::value_desc("FILE"), llvm::cl::cat(category),
              llvm::cl::location(options.plan),
              llvm::cl::desc(
