@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Channels.h"
+#include "CheckOptions.h"
 
 #include "linnet/Support/Quote.h"
 
@@ -16,7 +17,6 @@
 #include "llvm/ADT/SetVector.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace linnet::compress {
 
@@ -196,6 +196,7 @@ public:
   bool isAsked(const CompressOptions &options) const override {
     return options.keepHeads < 1 || options.keepKvGroups < 1;
   }
+  bool hasState() const override { return true; }
   std::string_view noun() const override {
     return "heads of attention between maps of their own";
   }
@@ -261,32 +262,22 @@ void AttentionHeads::find(const LayerMaps &layer, ChannelGroups &found) const {
   });
 }
 
-/// `share` of `count`, at least 1. Errors: all.
-static Result<int64_t> takeShare(double share, int64_t count, const char *flag,
-                                 const char *noun) {
-  if (share >= 1)
-    return count;
-  int64_t kept = std::max<int64_t>(std::llround(share * double(count)), 1);
-  if (kept == count)
-    return makeError(flag, ": expected a share that leaves out one or more of ",
-                     count, " ", noun, ", but got ", share);
-  return kept;
-}
-
 Result<KeptUnits> AttentionHeads::plan(const ChannelGroup &group,
                                        const CompressOptions &options) const {
   int64_t heads = group.all.units / group.all.sets;
+  double state = stateShare(options);
   // With a key head for each query head they go together.
-  bool isGrouped = heads > 1 || options.keepKvGroups < 1;
-  Result<int64_t> sets = isGrouped
-                             ? takeShare(options.keepKvGroups, group.all.sets,
-                                         "--keep-kv-groups", "key heads")
-                             : takeShare(options.keepHeads, group.all.sets,
-                                         "--keep-heads", "heads");
+  bool isGrouped = heads > 1 || options.keepKvGroups < 1 || state < 1;
+  Result<int64_t> sets =
+      state < 1   ? fitState(state, group.all.sets, "key heads")
+      : isGrouped ? keepShare(options.keepKvGroups, group.all.sets,
+                              "--keep-kv-groups", "key heads")
+                  : keepShare(options.keepHeads, group.all.sets, "--keep-heads",
+                              "heads");
   if (!sets)
     return sets.error();
   Result<int64_t> kept =
-      isGrouped ? takeShare(options.keepHeads, heads, "--keep-heads",
+      isGrouped ? keepShare(options.keepHeads, heads, "--keep-heads",
                             "query heads of each key head")
                 : Result<int64_t>(heads);
   if (!kept)

@@ -2,10 +2,14 @@
 
 #include "Channels.h"
 
+#include "CheckOptions.h"
+#include "TapExperts.h"
+
 #include "linnet/Support/Quote.h"
 
 #include "llvm/ADT/STLExtras.h"
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -39,13 +43,15 @@ int64_t ChannelGroup::keptOf(const ChannelProducer &producer,
          producer.perSet(all) * (all.sets - kept.sets);
 }
 
-std::vector<int64_t>
-ChannelGroup::outputsFor(const ChannelProducer &producer,
-                         const std::vector<int64_t> &kept) const {
-  std::vector<bool> isKept(size_t(producer.rows), true);
-  for (const auto &[first, count, isOfSets] : producer.parts) {
-    int64_t pieces = isOfSets ? all.sets : all.units;
-    int64_t inputs = width / pieces, outputs = count / pieces;
+/// Which of `rows` slices, some of which go with units and sets by `parts`, are
+/// needed for the inputs `kept` of `group`.
+static std::vector<int64_t> slicesOf(const ChannelGroup &group, int64_t rows,
+                                     llvm::ArrayRef<ProducerPart> parts,
+                                     const std::vector<int64_t> &kept) {
+  std::vector<bool> isKept(size_t(rows), true);
+  for (const auto &[first, count, isOfSets] : parts) {
+    int64_t pieces = isOfSets ? group.all.sets : group.all.units;
+    int64_t inputs = group.width / pieces, outputs = count / pieces;
     std::vector<bool> needed(size_t(pieces), false);
     for (int64_t input : kept)
       needed[size_t(input / inputs)] = true;
@@ -53,10 +59,43 @@ ChannelGroup::outputsFor(const ChannelProducer &producer,
       isKept[size_t(first + i)] = needed[size_t(i / outputs)];
   }
   std::vector<int64_t> chosen;
-  for (int64_t row = 0; row < producer.rows; ++row)
+  for (int64_t row = 0; row < rows; ++row)
     if (isKept[size_t(row)])
       chosen.push_back(row);
   return chosen;
+}
+
+std::vector<int64_t>
+ChannelGroup::outputsFor(const ChannelProducer &producer,
+                         const std::vector<int64_t> &kept) const {
+  return slicesOf(*this, producer.rows, producer.parts, kept);
+}
+
+std::vector<int64_t>
+ChannelGroup::slicesFor(const ChannelTensor &tensor,
+                        const std::vector<int64_t> &kept) const {
+  return slicesOf(*this, tensor.rows, tensor.parts, kept);
+}
+
+bool ChannelGroup::isNormed() const {
+  return llvm::any_of(
+      tensors, [](const ChannelTensor &tensor) { return tensor.isOfNorm; });
+}
+
+std::map<std::string, Matrix>
+ChannelGroup::normFactors(const std::vector<int64_t> &kept) const {
+  std::map<std::string, Matrix> factors;
+  for (const ChannelTensor &tensor : tensors) {
+    if (!tensor.isOfNorm)
+      continue;
+    std::vector<int64_t> slices = slicesFor(tensor, kept);
+    Matrix factor(1, tensor.rows);
+    for (int64_t slice : slices)
+      factor.at(0, slice) =
+          std::sqrt(double(tensor.rows) / double(slices.size()));
+    factors[maskOf(tensor.name)] = std::move(factor);
+  }
+  return factors;
 }
 
 LayerMaps::LayerMaps(mlir::func::FuncOp layer, int64_t number,
@@ -96,7 +135,8 @@ LayerMaps::producer(ir::LinearOp linear,
   return producer;
 }
 
-static const ChannelKind *const kKinds[] = {&mlpChannels(), &attentionHeads()};
+static const ChannelKind *const kKinds[] = {&mlpChannels(), &attentionHeads(),
+                                            &recurrentHeads()};
 
 ChannelGroups findChannelGroups(mlir::ModuleOp module,
                                 const LinearMaps &found) {
@@ -111,12 +151,34 @@ ChannelGroups findChannelGroups(mlir::ModuleOp module,
 // Plans
 //===----------------------------------------------------------------------===//
 
+Result<int64_t> keepShare(double share, int64_t count, const char *flag,
+                          const char *noun) {
+  if (share >= 1)
+    return count;
+  int64_t kept = std::max<int64_t>(std::llround(share * double(count)), 1);
+  if (kept == count)
+    return makeError(flag, ": expected a share that leaves out one or more of ",
+                     count, " ", noun, ", but got ", share);
+  return kept;
+}
+
+Result<int64_t> fitState(double share, int64_t count, const char *noun) {
+  // A share such as 2 / 3 has few digits.
+  auto kept = int64_t(std::floor(share * double(count) + 1e-6));
+  if (kept < 1)
+    return makeError("--budget: expected at least state:", 1 / double(count),
+                     ", one of ", count, " ", noun, ", but got state:", share);
+  return kept;
+}
+
 Result<std::vector<MapPlan>> planChannels(const ChannelGroups &found,
                                           size_t maps,
                                           const CompressOptions &options) {
   std::vector<MapPlan> plans(maps);
+  bool isOfState = stateShare(options) < 1, hasState = false;
   for (const ChannelKind *kind : kKinds) {
-    if (!kind->isAsked(options))
+    bool isState = isOfState && kind->hasState();
+    if (!kind->isAsked(options) && !isState)
       continue;
     if (auto obstacle = found.obstacles.find(kind);
         obstacle != found.obstacles.end())
@@ -142,10 +204,14 @@ Result<std::vector<MapPlan>> planChannels(const ChannelGroups &found,
         if (int64_t own = group.keptOf(producer, *kept); own < producer.rows)
           plans[producer.map] = {keptOutputsStructure(), {{"kept", own}}};
     }
-    if (!first)
+    hasState |= isState && first;
+    if (!first && kind->isAsked(options))
       return makeError(kind->flags(), ": expected layers with ", kind->noun(),
                        ", but there are none");
   }
+  if (isOfState && !hasState)
+    return makeError("--budget: expected layers with heads of attention or of "
+                     "scans for state:F, but there are none");
   return plans;
 }
 
@@ -202,6 +268,10 @@ public:
                        most * group.unit(), ", for the ", units.sets,
                        " heads that ", nameOf(ofSets->map), " keeps, but got ",
                        kept);
+    if (int64_t part = units.sets * group.unit(); kept % part)
+      return makeError(nameOf(group.consumer),
+                       ": expected to keep a multiple of ", part,
+                       " inputs, as many heads of each group, but got ", kept);
     for (const ChannelProducer &producer : group.producers)
       if (int64_t needed = group.keptOf(producer, units);
           keptOutputs(producer) != needed)

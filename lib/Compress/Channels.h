@@ -57,6 +57,18 @@ struct ChannelProducer {
   int64_t perSet(const KeptUnits &all) const;
 };
 
+/// A tensor beside the maps, some slices of which along the first dimension go
+/// with units.
+struct ChannelTensor {
+  std::string name;
+  /// All slices there are.
+  int64_t rows = 0;
+  std::vector<ProducerPart> parts;
+  /// It is the weight of a norm over several units: without some of them the
+  /// norm is of other numbers (TapNorms.h).
+  bool isOfNorm = false;
+};
+
 struct ChannelGroup {
   const ChannelKind *kind = nullptr;
   /// The number of the map.
@@ -66,6 +78,7 @@ struct ChannelGroup {
   int64_t width = 0;
   /// All there are.
   KeptUnits all;
+  std::vector<ChannelTensor> tensors = {};
 
   int64_t unit() const { return width / all.units; }
   /// How many outputs of `producer` are needed for `kept`.
@@ -73,6 +86,15 @@ struct ChannelGroup {
   /// Which, for the inputs `kept` of the consumer; both ascend.
   std::vector<int64_t> outputsFor(const ChannelProducer &producer,
                                   const std::vector<int64_t> &kept) const;
+  /// The same of another tensor's slices.
+  std::vector<int64_t> slicesFor(const ChannelTensor &tensor,
+                                 const std::vector<int64_t> &kept) const;
+  /// Whether it stands behind a norm over several units.
+  bool isNormed() const;
+  /// What makes such norms those of the inputs `kept` alone, by maskOf() of
+  /// their weights.
+  std::map<std::string, Matrix>
+  normFactors(const std::vector<int64_t> &kept) const;
 };
 
 /// Finds the maps of one layer.
@@ -102,6 +124,9 @@ struct ChannelGroups {
   std::map<const ChannelKind *, std::string> obstacles;
 };
 
+/// Entries of a configuration, as JSON pointers, and what they become.
+using ConfigEdit = std::vector<std::pair<std::string, Json>>;
+
 /// What channels are.
 class ChannelKind {
 public:
@@ -111,6 +136,8 @@ public:
   /// The flags that say how many are kept, and whether they say so.
   virtual std::string_view flags() const = 0;
   virtual bool isAsked(const CompressOptions &options) const = 0;
+  /// Whether decode carries a state for each of its sets, or units.
+  virtual bool hasState() const { return false; }
   /// What is looked for: "channels between two maps".
   virtual std::string_view noun() const = 0;
   /// How many are kept of a group. Errors: a share that leaves out none.
@@ -122,6 +149,14 @@ public:
   /// are not there.
   virtual Status configure(const ChannelGroup &group, const KeptUnits &kept,
                            Json &config, const std::string &file) const = 0;
+  /// Ways in which a configuration may say it beside that, the shortest first:
+  /// the first with which the importer takes the result is the one. Nothing:
+  /// configure() says it all.
+  virtual std::optional<std::vector<ConfigEdit>>
+  edits(const ChannelGroup &group, const KeptUnits &kept,
+        const Json &config) const {
+    return std::nullopt;
+  }
   /// What other programs may not take of that configuration; empty if all do.
   virtual std::string note(const KeptUnits &kept, const Json &config) const {
     return {};
@@ -134,6 +169,15 @@ const ChannelKind &mlpChannels();
 /// Query heads, which stand in sets by their key heads. With key heads go those
 /// of keys and values.
 const ChannelKind &attentionHeads();
+/// Heads of scans, by the groups of their keys. With them go entries of decays,
+/// gates and convolutions.
+const ChannelKind &recurrentHeads();
+
+/// `share` of `count`, at least 1; with 1 all. Errors: all of a smaller share.
+Result<int64_t> keepShare(double share, int64_t count, const char *flag,
+                          const char *noun);
+/// The most of `count` within `share` of their state. Errors: none.
+Result<int64_t> fitState(double share, int64_t count, const char *noun);
 
 /// Replaces `before` under each of `keys` that has it in a configuration.
 /// Whether one had.
@@ -144,7 +188,8 @@ bool replaceNumber(Json &config, llvm::ArrayRef<const char *> keys,
 ChannelGroups findChannelGroups(mlir::ModuleOp module, const LinearMaps &maps);
 
 /// Plans that keep what `options` ask for, as many in each layer; other maps
-/// stay. Errors: no groups, or of several widths.
+/// stay. Errors: no groups, or of several widths; with a budget of the state,
+/// none with one.
 Result<std::vector<MapPlan>> planChannels(const ChannelGroups &found,
                                           size_t maps,
                                           const CompressOptions &options);

@@ -6,17 +6,29 @@
 
 #include "linnet/Support/Quote.h"
 
+#include "llvm/ADT/StringRef.h"
+
 #include <filesystem>
 
 namespace linnet {
 
 using namespace compress;
 
+double compress::stateShare(const CompressOptions &options) {
+  llvm::StringRef text = options.budget;
+  double share = 1;
+  bool isShare = text.consume_front("state:") && !text.getAsDouble(share) &&
+                 share > 0 && share < 1;
+  return isShare ? share : 1;
+}
+
 static Status checkNarrowOptions(const CompressOptions &options) {
-  for (auto [flag, share] : {std::pair("--keep-channels", options.keepChannels),
-                             {"--keep-heads", options.keepHeads},
-                             {"--keep-kv-groups", options.keepKvGroups},
-                             {"--keep-experts", options.keepExperts}})
+  for (auto [flag, share] :
+       {std::pair("--keep-channels", options.keepChannels),
+        {"--keep-heads", options.keepHeads},
+        {"--keep-kv-groups", options.keepKvGroups},
+        {"--keep-experts", options.keepExperts},
+        {"--keep-recurrent-heads", options.keepRecurrentHeads}})
     if (!(share > 0 && share <= 1))
       return makeError(flag, ": expected above 0 and at most 1, but got ",
                        share);
@@ -26,9 +38,14 @@ static Status checkNarrowOptions(const CompressOptions &options) {
   if (!isNarrowed(options))
     return {};
   constexpr const char *flags =
-      "--keep-channels, --keep-heads, --keep-kv-groups, --keep-experts and "
-      "--drop-layers";
-  if (!(options.budget.empty() && options.plan.empty()))
+      "--keep-channels, --keep-heads, --keep-kv-groups, "
+      "--keep-recurrent-heads, --keep-experts and --drop-layers";
+  bool isOfState = stateShare(options) < 1;
+  if (isOfState && (options.keepKvGroups < 1 || options.keepRecurrentHeads < 1))
+    return makeError("--budget: expected neither --keep-kv-groups nor "
+                     "--keep-recurrent-heads with state:F, which says how many "
+                     "stay");
+  if (!(options.budget.empty() || isOfState) || !options.plan.empty())
     return makeError(flags, ": expected neither --budget nor --plan with them "
                             "(compress the result in a second run)");
   if (options.structures != CompressOptions().structures)

@@ -7,10 +7,15 @@
 
 namespace linnet::compress {
 
+/// The share of decode's state that a budget of it keeps; 1: there is none, or
+/// it is malformed.
+double stateShare(const CompressOptions &options);
+
 /// Whether channels, heads, experts or layers are left out.
 inline bool isNarrowed(const CompressOptions &options) {
-  return options.keepChannels < 1 || options.keepHeads < 1 ||
-         options.keepKvGroups < 1 || options.keepExperts < 1 ||
+  return stateShare(options) < 1 || options.keepChannels < 1 ||
+         options.keepHeads < 1 || options.keepKvGroups < 1 ||
+         options.keepExperts < 1 || options.keepRecurrentHeads < 1 ||
          options.dropLayers > 0;
 }
 

@@ -20,6 +20,8 @@
 #include "linnet/Support/Hash.h"
 #include "linnet/Support/Quote.h"
 
+#include <set>
+
 namespace linnet {
 
 using namespace compress;
@@ -223,6 +225,9 @@ private:
 
   /// Which channels, experts and layers are left.
   Status planNarrowing() {
+    if (stateShare(options) < 1 && isEncoder(*module))
+      return makeError("--budget: expected a model that decodes for state:F, "
+                       "but got an encoder");
     Result<std::vector<MapPlan>> planned =
         planChannels(groups, found.maps.size(), options);
     if (!planned)
@@ -287,7 +292,20 @@ private:
         !status)
       return status;
     report.notes = layout.notes(*config);
+    noteState();
     return {};
+  }
+
+  /// What is left of the state that decode carries.
+  void noteState() {
+    std::set<const ChannelKind *> noted;
+    for (const ChannelGroup &group : groups.groups)
+      if (std::optional<KeptUnits> kept = keptUnits(group, plans);
+          kept && stateShare(options) < 1 && group.kind->hasState() &&
+          noted.insert(group.kind).second)
+        report.notes.push_back(
+            "state of decode: " + group.kind->describe(*kept) +
+            " are left of " + group.kind->describe(group.all));
   }
 
   void reportExperts() {

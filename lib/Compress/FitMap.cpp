@@ -4,6 +4,7 @@
 
 #include "linnet/Numerics/LowRank.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace linnet::compress {
@@ -33,14 +34,15 @@ Result<MapFits> fitBoth(const Matrix &w, const MapPlan &plan,
                         const MapMoments &fitted, const FitMethod &method) {
   // Inputs that are all 0 say nothing: neither what counts nor what to aim at.
   bool isBlind = !(trace(fitted.own()) > 0);
-  FitInputs seen = isBlind ? FitInputs() : fitted.inputs.seenBy(method.goal);
-  FitResult plain = plan.structure->fit(w, seen, plan.numbers);
+  FitInputs seen = fitted.inputs.seenBy(isBlind ? FitTo::Weights : method.goal);
+  const Matrix &start = fitted.start.size() && !isBlind ? fitted.start : w;
+  FitResult plain = plan.structure->fit(start, seen, plan.numbers);
   if (!plain)
     return plain.error();
   if (isBlind || !method.refits)
     return MapFits{plain.take(), nullptr};
   Result<Matrix> target =
-      fitted.inputs.refitTarget(w, fitted.target, kTrust, kRidge);
+      fitted.inputs.refitTarget(start, fitted.target, kTrust, kRidge);
   if (!target)
     return target.error();
   FitResult refit = plan.structure->fit(*target, seen, plan.numbers);
@@ -68,6 +70,20 @@ std::unique_ptr<FittedMap> chooseFit(MapFits fits, const MapPlan &plan,
 double relativeError(const Matrix &w, const Matrix &w1) {
   double all = norm(w);
   return all == 0 ? 0 : norm(w - w1) / all;
+}
+
+Result<Matrix> startOn(const Matrix &w, const Matrix &cross,
+                       const Matrix &own) {
+  return refitTarget(w, multiply(w, cross), own, /*trust=*/1, kRidge);
+}
+
+double outputError(const Matrix &w, const Matrix &w1, const Matrix &whole,
+                   const Matrix &cross, const Matrix &own) {
+  double all = outputLoss(w, whole);
+  double difference =
+      all - 2 * dot(multiply(w, cross), w1) + outputLoss(w1, own);
+  // What is no number stays none.
+  return all == 0 ? 0 : std::sqrt((difference < 0 ? 0 : difference) / all);
 }
 
 double outputError(const Matrix &w, const Matrix &w1, const Matrix &moment) {

@@ -14,6 +14,9 @@ struct MapMoments {
   FitInputs inputs;
   /// E[t x'^T] for the targets t = W x + (r - r').
   Matrix target;
+  /// What W is on inputs x' that another function makes than those it was made
+  /// for; empty: itself.
+  Matrix start = {};
 
   const Matrix &own() const { return inputs.moment(); }
 };
@@ -37,12 +40,18 @@ std::unique_ptr<FittedMap> chooseFit(MapFits fits, const MapPlan &plan,
                                      const MapMoments &heldOut,
                                      const FitMethod &method);
 
+/// What makes W1 x' nearest to W x, by E[x x'^T] and E[x' x'^T].
+Result<Matrix> startOn(const Matrix &w, const Matrix &cross, const Matrix &own);
+
 /// |W - W1| / |W| in the Frobenius norm; 0 where W is 0.
 double relativeError(const Matrix &w, const Matrix &w1);
 
 /// The relative error of outputs |(W - W1) x'| / |W x'|, root mean square; 0
 /// where inputs are 0.
 double outputError(const Matrix &w, const Matrix &w1, const Matrix &moment);
+/// The same of |W x - W1 x'| / |W x|, by E[x x^T], E[x x'^T] and E[x' x'^T].
+double outputError(const Matrix &w, const Matrix &w1, const Matrix &whole,
+                   const Matrix &cross, const Matrix &own);
 
 } // namespace linnet::compress
 

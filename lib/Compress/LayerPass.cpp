@@ -47,7 +47,18 @@ Status LayerPass::runOut() {
 
 Status LayerPass::run(StepValues &values) { return runAgain(step++, values); }
 
-Status LayerPass::runAgain(int64_t at, StepValues &values) {
+Status LayerPass::reopen(const Replacements &instead) {
+  Result<OpenTap> opened =
+      runner.openStage(number, runner.layer(number).stage(stage), instead);
+  if (!opened)
+    return opened.error();
+  tap.emplace(opened.take());
+  step = 0;
+  return {};
+}
+
+Status LayerPass::runBeside(const OpenTap &other, int64_t at,
+                            StepValues &values) {
   const TapStage &tapped = runner.layer(number).stage(stage);
   values.carried = runner.inputsOf(states, at);
   values.held.clear();
@@ -57,8 +68,13 @@ Status LayerPass::runAgain(int64_t at, StepValues &values) {
   std::vector<const void *> inputs = values.carried;
   for (size_t i : tapped.takes)
     inputs.push_back(values.held[i]);
-  if (Status status = tap->run(inputs, values.shown); !status)
+  return other.run(inputs, values.shown);
+}
+
+Status LayerPass::runAgain(int64_t at, StepValues &values) {
+  if (Status status = runBeside(*tap, at, values); !status)
     return status;
+  const TapStage &tapped = runner.layer(number).stage(stage);
   for (const TapStage::Held &made : tapped.holds)
     std::copy(values.shown[made.result].begin(),
               values.shown[made.result].end(),

@@ -45,6 +45,11 @@ public:
   Status run(StepValues &values);
   /// Runs the stage on step `number` once more, before the next one opens.
   Status runAgain(int64_t number, StepValues &values);
+  /// The same by `other`, a tap of the stage with other matrices, of which
+  /// later stages see nothing.
+  Status runBeside(const OpenTap &other, int64_t number, StepValues &values);
+  /// Begins the stage that is open anew, with others in place of matrices.
+  Status reopen(const Replacements &instead);
   /// Goes behind the layer.
   Status finish(const Replacements &instead);
 

@@ -5,6 +5,7 @@
 #include "linnet/Support/Quote.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
 #include <charconv>
 #include <tuple>
@@ -68,12 +69,16 @@ std::string Layout::nameOf(const std::string &tensor) const {
   return name;
 }
 
-std::optional<int64_t> Layout::keptOfBias(const std::string &name) const {
-  for (const auto &[group, kept] : narrowed)
+std::optional<int64_t> Layout::keptOfTensor(const std::string &name) const {
+  for (const auto &[group, kept] : narrowed) {
     for (const ChannelProducer &producer : group.producers)
       if (int64_t own = group.keptOf(producer, kept);
           producer.bias == name && own < producer.rows)
         return own;
+    for (const ChannelTensor &tensor : group.tensors)
+      if (tensor.name == name && kept != group.all)
+        return group.keptOf({0, tensor.rows, tensor.parts, {}}, kept);
+  }
   return std::nullopt;
 }
 
@@ -105,26 +110,67 @@ Replacements Layout::masksOf(int64_t layer) const {
   return masks;
 }
 
-std::pair<int64_t, int64_t> Layout::expertCounts() const {
-  if (fewer.empty())
-    return {0, 0};
+std::vector<ConfigEdit> Layout::expertEdits(const Json &config) const {
   const Fewer &first = fewer.begin()->second;
-  return {first.mixture.experts, int64_t(first.kept.size())};
-}
-
-std::vector<std::string> Layout::expertsKeys(const Json &config) const {
   std::vector<std::string> keys;
   const Json entries = config.flatten();
   for (const auto &[pointer, value] : entries.items())
-    if (!fewer.empty() && value.is_number_integer() &&
-        value.get<int64_t>() == expertCounts().first)
+    if (value.is_number_integer() &&
+        value.get<int64_t>() == first.mixture.experts)
       keys.push_back(pointer);
   llvm::sort(keys, [](const std::string &a, const std::string &b) {
     bool aIsOther = a.find("expert") == std::string::npos,
          bIsOther = b.find("expert") == std::string::npos;
     return std::tie(aIsOther, a) < std::tie(bIsOther, b);
   });
-  return keys;
+  std::vector<ConfigEdit> edits;
+  for (std::string &key : keys)
+    edits.push_back({{std::move(key), Json(first.kept.size())}});
+  return edits;
+}
+
+std::vector<ConfigEdit> Layout::edits(const Json &config) const {
+  std::vector<ConfigEdit> all{{}};
+  auto with = [&](const std::vector<ConfigEdit> &others) {
+    std::vector<ConfigEdit> both;
+    for (const ConfigEdit &one : all)
+      for (const ConfigEdit &other : others) {
+        both.push_back(one);
+        both.back().insert(both.back().end(), other.begin(), other.end());
+      }
+    all = std::move(both);
+  };
+  if (!fewer.empty())
+    with(expertEdits(config));
+  std::set<const ChannelKind *> done;
+  for (const auto &[group, kept] : narrowed)
+    if (kept != group.all && done.insert(group.kind).second)
+      if (auto own = group.kind->edits(group, kept, config))
+        with(*own);
+  return all;
+}
+
+std::string Layout::saidByEdits() const {
+  std::set<std::string> said;
+  if (!fewer.empty()) {
+    const Fewer &first = fewer.begin()->second;
+    said.insert(std::to_string(first.mixture.experts) + " experts, now " +
+                std::to_string(first.kept.size()));
+  }
+  for (const auto &[group, kept] : narrowed)
+    if (kept != group.all && group.kind->edits(group, kept, Json::object()))
+      said.insert(group.kind->describe(group.all) + ", now " +
+                  std::to_string(kept.units));
+  return llvm::join(said, ", and ");
+}
+
+Status Layout::checkImported(const ChannelGroups &imported) const {
+  for (const auto &[group, kept] : narrowed)
+    for (const ChannelGroup &now : imported.groups)
+      if (now.kind == group.kind && now.all.units != kept.units)
+        return makeError("expected ", group.kind->describe(kept), ", but got ",
+                         group.kind->describe(now.all));
+  return {};
 }
 
 bool Layout::isProduced(size_t number) const {
@@ -172,8 +218,8 @@ Status Layout::configure(Json &config, const std::string &file) const {
       if (Status status = group.kind->configure(group, kept, config, file);
           !status)
         return status;
-  if (!expertsKey.empty())
-    config[Json::json_pointer(expertsKey)] = expertCounts().second;
+  for (const auto &[pointer, value] : edit)
+    config[Json::json_pointer(pointer)] = value;
   if (dropped.empty())
     return {};
   int64_t left = layers - int64_t(dropped.size());

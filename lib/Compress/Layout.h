@@ -29,8 +29,9 @@ public:
   /// What tensor `name` is called; empty if its layer is dropped, or its
   /// expert.
   std::string nameOf(const std::string &name) const;
-  /// How many entries the bias `name` keeps; nothing if all.
-  std::optional<int64_t> keptOfBias(const std::string &name) const;
+  /// How many slices along its first dimension the tensor `name`, a bias or
+  /// another that goes with channels, keeps; nothing if all.
+  std::optional<int64_t> keptOfTensor(const std::string &name) const;
   /// Which slices the tensor `name` keeps along its first dimension, one for
   /// each expert; null if all.
   const std::vector<int64_t> *keptSlices(const std::string &name) const;
@@ -44,13 +45,15 @@ public:
   /// of; null if there is none.
   const ChannelGroup *consumedGroup(size_t number) const;
 
-  /// The entries of a configuration that may say how many experts there are,
-  /// most likely ones first, as JSON pointers; nothing if all stay. Which one
-  /// does is the importer's to say: setExpertsKey() before configure().
-  std::vector<std::string> expertsKeys(const Json &config) const;
-  void setExpertsKey(std::string pointer) { expertsKey = std::move(pointer); }
-  /// How many there are, and are left.
-  std::pair<int64_t, int64_t> expertCounts() const;
+  /// Ways in which a configuration may say what configure() does not know to
+  /// say, most likely ones first; one that changes nothing if there is nothing.
+  /// Which one does is the importer's to say: setEdit() before configure().
+  std::vector<ConfigEdit> edits(const Json &config) const;
+  void setEdit(ConfigEdit chosen) { edit = std::move(chosen); }
+  /// What they are to say: "4 experts, now 2".
+  std::string saidByEdits() const;
+  /// Errors: other numbers of units than are kept in what was imported.
+  Status checkImported(const ChannelGroups &imported) const;
   /// Changes sizes in a configuration, which `file` names. Errors: sizes that
   /// are not there.
   Status configure(Json &config, const std::string &file) const;
@@ -58,6 +61,8 @@ public:
   std::vector<std::string> notes(const Json &config) const;
 
 private:
+  std::vector<ConfigEdit> expertEdits(const Json &config) const;
+
   std::set<int64_t> dropped;
   int64_t layers = 0;
   /// What stands before a layer's number in names of its tensors.
@@ -74,7 +79,7 @@ private:
     std::vector<int64_t> kept;
   };
   std::map<std::string, Fewer> fewer;
-  std::string expertsKey;
+  ConfigEdit edit;
   /// What tensors of one expert are called; empty if it is left out.
   std::map<std::string, std::string> members;
 };

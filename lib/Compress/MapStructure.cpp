@@ -25,16 +25,26 @@ FitInputs::withMetric(std::shared_ptr<const MetricRoots> metric) const {
   return inputs;
 }
 
+FitInputs FitInputs::only(std::vector<int64_t> kept) const {
+  FitInputs inputs = *this;
+  inputs.keptInputs =
+      std::make_shared<const std::vector<int64_t>>(std::move(kept));
+  return inputs;
+}
+
 FitInputs FitInputs::seenBy(FitTo goal) const {
   if (goal == FitTo::Outputs || areIndependent())
     return *this;
+  FitInputs none;
+  none.keptInputs = keptInputs;
   if (goal == FitTo::Weights)
-    return {};
+    return none;
   Matrix squares(moment().rows(), moment().columns());
   for (int64_t i = 0; i < squares.rows(); ++i)
     squares.at(i, i) = moment().at(i, i);
   FitInputs seen(std::move(squares));
   seen.shared->isDiagonal = true;
+  seen.keptInputs = keptInputs;
   return seen;
 }
 

@@ -48,6 +48,10 @@ public:
   FitInputs withMetric(std::shared_ptr<const MetricRoots> metric) const;
   /// What a fit to `goal` knows of them; only that to outputs weighs outputs.
   FitInputs seenBy(FitTo goal) const;
+  /// The same inputs, all of which but `kept` are 0, and known to be.
+  FitInputs only(std::vector<int64_t> kept) const;
+  /// Those; null: any may be something.
+  const std::vector<int64_t> *kept() const { return keptInputs.get(); }
   bool areIndependent() const { return !shared; }
   /// Whether the moment is diagonal: no input can make up for another.
   bool areUncorrelated() const { return !shared || shared->isDiagonal; }
@@ -75,6 +79,7 @@ private:
   };
   std::shared_ptr<Shared> shared;
   std::shared_ptr<const MetricRoots> outputMetric;
+  std::shared_ptr<const std::vector<int64_t>> keptInputs;
 };
 
 /// What stands in for a matrix.

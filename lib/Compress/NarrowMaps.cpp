@@ -85,6 +85,8 @@ Result<std::vector<int64_t>> keepUnits(const Matrix &w, const Matrix &moment,
 Result<std::vector<int64_t>> chooseKept(const Matrix &target,
                                         const FitInputs &inputs,
                                         const PlanNumbers &numbers) {
+  if (const std::vector<int64_t> *known = inputs.kept())
+    return *known;
   int64_t unit = numberOr(numbers, "unit", 1),
           sets = numberOr(numbers, "sets", 1),
           keptSets = numberOr(numbers, "kept_sets", sets),

@@ -56,9 +56,11 @@ parseBudget(const std::string &text) {
     if (problem == std::errc() && stop == end && share > 0 && share <= 1)
       return std::pair(&known, share);
   }
-  return makeError("--budget: expected params:F, bytes:F, flops:F or latency:F "
-                   "with F above 0 and at most 1, but got ",
-                   quoteName(text));
+  return makeError(
+      "--budget: expected params:F, bytes:F, flops:F, latency:F or "
+      "state:F with F above 0 and at most 1 (of state "
+      "below), but got ",
+      quoteName(text));
 }
 
 /// The structures that `options` names, all of which are known.

@@ -75,6 +75,8 @@ private:
           !status)
         return status.error();
       replaced[maps[number].name] = kept.fitted->toDense();
+      if (const ChannelGroup *group = layout.consumedGroup(number))
+        addFactors(*group, *kept.fitted->keptInputs(), replaced);
     }
     return true;
   }
@@ -118,9 +120,14 @@ private:
       return status;
     if (Status status = after.open(stage, replaced); !status)
       return status;
+    NarrowedNorms narrowed;
+    if (Status status =
+            narrowNorms(layer, stage, weights, after, narrowed, replaced);
+        !status)
+      return status;
     // One part's moments at a time: they are the most of what is in memory.
     Result<std::vector<MapFits>> fits =
-        fitStage(layer, stage, weights, before, after);
+        fitStage(layer, stage, weights, narrowed, before, after);
     if (!fits)
       return fits.error();
     StageMoments heldOut(runner, maps, layer, stage, weights);
@@ -141,12 +148,15 @@ private:
       MapMoments judge = momentsOf(heldOut, i, number);
       std::unique_ptr<FittedMap> fit =
           chooseFit(std::move((*fits)[i]), plans[number], judge, method);
+      auto normed = narrowed.find(i);
       double error = 0;
-      if (Status status = take(number, *fit,
-                               [&](const Matrix &dense) {
-                                 return error = outputError(weights[i], dense,
-                                                            judge.own());
-                               });
+      if (Status status = take(
+              number, *fit,
+              [&](const Matrix &dense) {
+                return error = normed == narrowed.end()
+                                   ? outputError(weights[i], dense, judge.own())
+                                   : normed->second.errorOf(weights[i], dense);
+              });
           !status)
         return status;
       if (Status status = work.keep(maps[number], plans[number], *fit, error);
@@ -160,6 +170,7 @@ private:
   /// Runs the open stage of both models, and fits its maps to what is seen.
   Result<std::vector<MapFits>> fitStage(size_t layer, size_t stage,
                                         llvm::ArrayRef<Matrix> weights,
+                                        const NarrowedNorms &narrowed,
                                         LayerPass &before,
                                         LayerPass &after) const {
     StageMoments fitted(runner, maps, layer, stage, weights);
@@ -178,13 +189,148 @@ private:
       size_t number = runner.mapOf(layer, sites[i]);
       if (report.progress)
         report.progress("fitting", maps[number].name);
-      Result<MapFits> both = fitBoth(weights[i], plans[number],
-                                     momentsOf(fitted, i, number), method);
+      MapMoments seen = momentsOf(fitted, i, number);
+      if (auto normed = narrowed.find(i); normed != narrowed.end()) {
+        seen.inputs = seen.inputs.only(normed->second.kept);
+        seen.start = normed->second.start;
+      }
+      Result<MapFits> both = fitBoth(weights[i], plans[number], seen, method);
       if (!both)
         return nameMap(maps[number], both.error());
       fits.push_back(both.take());
     }
     return fits;
+  }
+
+  /// A map behind a norm that is one over fewer inputs now: x are its inputs
+  /// with all of them, x' with those that are kept.
+  struct NarrowedNorm {
+    std::vector<int64_t> kept;
+    /// What its matrix is on x'.
+    Matrix start;
+    /// E[x x^T], E[x x'^T] and E[x' x'^T] of held-out windows.
+    Matrix whole, cross, own;
+
+    double errorOf(const Matrix &w, const Matrix &w1) const {
+      return outputError(w, w1, whole, cross, own);
+    }
+  };
+  /// By the site of the map.
+  using NarrowedNorms = std::map<size_t, NarrowedNorm>;
+
+  static void addFactors(const ChannelGroup &group,
+                         const std::vector<int64_t> &kept,
+                         Replacements &replaced) {
+    for (auto &[name, factor] : group.normFactors(kept))
+      replaced[name] = factor;
+  }
+
+  /// Where maps of the stage that `after` opened lose inputs behind a norm over
+  /// them, chooses what they keep by what they are given with all of them,
+  /// makes the norm that of those in `replaced`, and opens the stage anew.
+  Status narrowNorms(size_t layer, size_t stage, llvm::ArrayRef<Matrix> weights,
+                     LayerPass &after, NarrowedNorms &narrowed,
+                     Replacements &replaced) const {
+    const std::vector<TapSite> &sites = runner.layer(layer).stages[stage].sites;
+    std::vector<size_t> normed;
+    for (size_t i = 0; i < sites.size(); ++i)
+      if (const ChannelGroup *group =
+              layout.consumedGroup(runner.mapOf(layer, sites[i]));
+          group && group->isNormed())
+        normed.push_back(i);
+    if (normed.empty())
+      return {};
+    StageMoments fitted(runner, maps, layer, stage),
+        heldOut(runner, maps, layer, stage);
+    StepValues x, y;
+    for (int64_t step = 0; step < windows.batches(); ++step) {
+      if (Status status = after.run(x); !status)
+        return status;
+      fitted.add(nullptr, x, windows.tokensOf(Part::Fitted, step));
+      heldOut.add(nullptr, x, windows.tokensOf(Part::HeldOut, step));
+    }
+    fitted.finish();
+    heldOut.finish();
+    for (size_t i : normed) {
+      size_t number = runner.mapOf(layer, sites[i]);
+      Result<std::vector<int64_t>> kept =
+          chooseInputs(number, weights[i], fitted.inputsOf(i));
+      if (!kept)
+        return kept.error();
+      addFactors(*layout.consumedGroup(number), *kept, replaced);
+      narrowed[i] = {kept.take(), {}, heldOut.inputsOf(i).moment(), {}, {}};
+    }
+    if (Status status =
+            compareNorms(layer, stage, weights, after, narrowed, replaced);
+        !status)
+      return status;
+    return after.reopen(replaced);
+  }
+
+  /// What narrower norms do to the inputs of maps behind them.
+  Status compareNorms(size_t layer, size_t stage,
+                      llvm::ArrayRef<Matrix> weights, LayerPass &after,
+                      NarrowedNorms &narrowed,
+                      const Replacements &replaced) const {
+    const TapStage &tapped = runner.layer(layer).stages[stage];
+    Result<OpenTap> closed = runner.openStage(layer, tapped, replaced);
+    if (!closed)
+      return closed.error();
+    struct Sums {
+      MomentSum cross, own;
+    };
+    std::map<size_t, std::map<Part, Sums>> sums;
+    for (const auto &[i, own] : narrowed)
+      for (Part part : {Part::Fitted, Part::HeldOut}) {
+        int64_t width = weights[i].columns();
+        sums[i][part] = {MomentSum(width, width), MomentSum(width, width)};
+      }
+    StepValues x, y;
+    Activations before, now;
+    for (int64_t step = 0; step < windows.batches(); ++step) {
+      if (Status status = after.runAgain(step, x); !status)
+        return status;
+      if (Status status = after.runBeside(*closed, step, y); !status)
+        return status;
+      for (auto &[i, parts] : sums)
+        for (auto &[part, sum] : parts) {
+          std::vector<TokenRange> tokens = windows.tokensOf(part, step);
+          int64_t count = countTokens(tokens), width = weights[i].columns();
+          if (count == 0)
+            continue;
+          TapValue input = tapped.sites[i].input;
+          const float *whole = gatherRows(x.of(input), width, tokens, before),
+                      *own = gatherRows(y.of(input), width, tokens, now);
+          sum.cross.add(whole, own, count);
+          sum.own.add(own, own, count);
+        }
+    }
+    for (auto &[i, norm] : narrowed) {
+      Matrix seen = sums[i][Part::Fitted].own.takeMean();
+      norm.cross = sums[i][Part::HeldOut].cross.takeMean();
+      norm.own = sums[i][Part::HeldOut].own.takeMean();
+      if (!(trace(seen) > 0))
+        continue;
+      Result<Matrix> start =
+          startOn(weights[i], sums[i][Part::Fitted].cross.takeMean(), seen);
+      if (!start)
+        return nameMap(maps[runner.mapOf(layer, tapped.sites[i])],
+                       start.error());
+      norm.start = start.take();
+    }
+    return {};
+  }
+
+  /// What map `number`, with matrix `w`, keeps of its inputs.
+  Result<std::vector<int64_t>> chooseInputs(size_t number, const Matrix &w,
+                                            const FitInputs &inputs) const {
+    bool isBlind = !(trace(inputs.moment()) > 0);
+    FitResult fit = plans[number].structure->fit(
+        w, isBlind ? FitInputs() : inputs.seenBy(method.goal),
+        plans[number].numbers);
+    if (!fit)
+      return nameMap(maps[number], fit.error());
+    return *(*fit)->keptInputs();
   }
 
   MapMoments momentsOf(StageMoments &moments, size_t i, size_t number) const {

@@ -50,7 +50,8 @@ void MaskedRouters::mask(ir::RouteOp route, Value bias, ir::WeightOp router,
   if (bias && !stored)
     return;
   std::string key = maskOf((stored ? stored : router).getKey().str());
-  added[key] = {stored ? stored.getKey().str() : std::string(),
+  added[key] = {TapVector::Kind::Masked,
+                stored ? stored.getKey().str() : std::string(),
                 router.getKey().str()};
   mlir::OpBuilder b(router);
   auto logits = mlir::cast<mlir::RankedTensorType>(route.getLogits().getType());

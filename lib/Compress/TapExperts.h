@@ -21,10 +21,21 @@
 
 namespace linnet::compress {
 
-/// What stands in for a bias: the tensor at `key`, or zeros in the absence of
-/// one (empty), and an addend. That is kTapShift, or with `mask`, the key of a
-/// router's matrix, what closes some of its outputs (maskOf()).
-struct TapBias {
+/// A vector that taps read and the checkpoint lacks, of the tensor at `key` (a
+/// bias may be absent, and is zeros then) and the row under maskOf() of the
+/// tensor at `mask`.
+struct TapVector {
+  enum class Kind {
+    /// Of a bias, with kTapShift added.
+    Shifted,
+    /// Of a bias, with the row added, which closes some outputs of a router.
+    Masked,
+    /// The row, or ones.
+    Factor,
+    /// Divided by the row, 0 where that is 0; or as it is.
+    Scaled
+  };
+  Kind kind = Kind::Shifted;
   std::string key, mask;
 };
 
@@ -32,7 +43,8 @@ struct TapBias {
 /// from weighing: its exponential is 0.
 constexpr double kClosed = -1e9;
 
-/// What is added to the outputs of the router with the matrix `name`.
+/// Under which name stands what is added to the outputs of the router with the
+/// matrix `name`, or the factor of the inputs of the norm with that weight.
 std::string maskOf(const std::string &name);
 
 /// The routers of a layer with addends of their logits and, where they have a
@@ -42,15 +54,15 @@ public:
   explicit MaskedRouters(mlir::func::FuncOp layer);
   MaskedRouters(const MaskedRouters &) = delete;
   ~MaskedRouters();
-  /// What stands in for a bias, by the key of its weight.
-  const std::map<std::string, TapBias> &biases() const { return added; }
+  /// By the keys of their weights.
+  const std::map<std::string, TapVector> &vectors() const { return added; }
 
 private:
   using SetBias = std::function<void(mlir::Value)>;
   void mask(mlir::linnet::RouteOp route, mlir::Value bias,
             mlir::linnet::WeightOp router, SetBias set);
 
-  std::map<std::string, TapBias> added;
+  std::map<std::string, TapVector> added;
   std::vector<std::function<void()>> undo;
 };
 

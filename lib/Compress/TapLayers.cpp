@@ -3,6 +3,7 @@
 #include "TapLayers.h"
 
 #include "LinearMaps.h"
+#include "TapNorms.h"
 
 #include "linnet/Support/Quote.h"
 
@@ -95,7 +96,9 @@ public:
   Result<TappedLayer> tap() {
     tapped.carried = carried;
     MaskedRouters routers(layer);
-    masks = routers.biases();
+    MaskedNorms norms(layer);
+    masks = routers.vectors();
+    masks.insert(norms.vectors().begin(), norms.vectors().end());
     for (auto [linear, weight] : sites)
       stages = std::max(stages, depthOf(inputOf(linear)) + 1);
     findHeld();
@@ -317,7 +320,7 @@ private:
       auto type = mlir::cast<mlir::RankedTensorType>(weight.getType());
       bool isSite = llvm::any_of(
           sites, [&](auto &site) { return site.second.getKey() == key; });
-      weights[key] = {key, type.getShape().vec(), isSite, biasOf(key)};
+      weights[key] = {key, type.getShape().vec(), isSite, vectorOf(key)};
       mlir::OpBuilder b(weight);
       auto renamed = ir::WeightOp::create(
           b, weight.getLoc(),
@@ -331,13 +334,15 @@ private:
       numberUse = (*number.user_begin())->getName().getStringRef().str();
   }
 
-  /// What the weight at `key` is, if it stands in for a bias.
-  std::optional<TapBias> biasOf(llvm::StringRef key) const {
+  /// What the weight at `key` is, if the checkpoint lacks it.
+  std::optional<TapVector> vectorOf(llvm::StringRef key) const {
     if (auto mask = masks.find(key.str()); mask != masks.end())
       return mask->second;
     if (!key.consume_back(kShiftedKey))
       return std::nullopt;
-    return TapBias{maps.count(key.str()) ? std::string() : key.str(), {}};
+    return TapVector{TapVector::Kind::Shifted,
+                     maps.count(key.str()) ? std::string() : key.str(),
+                     {}};
   }
 
   /// How much wider than all carried values together a held one may be.
@@ -354,7 +359,7 @@ private:
   llvm::DenseMap<Value, int> depths;
   llvm::SetVector<Value> shown;
   std::map<std::string, TapWeight> weights;
-  std::map<std::string, TapBias> masks;
+  std::map<std::string, TapVector> masks;
   std::string numberUse;
   TappedLayer tapped;
 };

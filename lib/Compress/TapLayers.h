@@ -93,7 +93,7 @@ struct TapWeight {
   /// The matrix of a site, which taps read as f32.
   bool isSite = false;
   /// It is no tensor of the checkpoint but this.
-  std::optional<TapBias> bias;
+  std::optional<TapVector> vector;
 };
 
 /// A layer function as taps. They take the carried values and the invariants,

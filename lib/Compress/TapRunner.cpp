@@ -131,10 +131,11 @@ static Status appendMatrix(SafetensorsWriter &writer, const std::string &name,
 }
 
 Result<std::vector<float>>
-TapRunner::sumBias(size_t number, const TapWeight &weight,
-                   const Replacements &instead) const {
+TapRunner::makeVector(size_t number, const TapWeight &weight,
+                      const Replacements &instead) const {
+  using Kind = TapVector::Kind;
   std::vector<float> values(size_t(weight.shape.front()));
-  const auto &[key, mask] = *weight.bias;
+  const auto &[kind, key, mask] = *weight.vector;
   if (!key.empty()) {
     Result<const Archive::Tensor *> tensor =
         archive->require(ir::resolveWeightKey(key, int64_t(number)));
@@ -143,13 +144,18 @@ TapRunner::sumBias(size_t number, const TapWeight &weight,
     convertToF32((*tensor)->data, (*tensor)->dtype, values.data(),
                  values.size());
   }
-  auto closed =
-      instead.find(maskOf(ir::resolveWeightKey(mask, int64_t(number))));
+  auto row = instead.find(maskOf(ir::resolveWeightKey(mask, int64_t(number))));
   for (size_t i = 0; i < values.size(); ++i) {
-    if (mask.empty())
+    bool isGiven = row != instead.end();
+    auto given = isGiven ? float(row->second.at(0, int64_t(i))) : 0.0f;
+    if (kind == Kind::Shifted)
       values[i] += kTapShift;
-    else if (closed != instead.end())
-      values[i] += float(closed->second.at(0, int64_t(i)));
+    else if (kind == Kind::Masked)
+      values[i] += given;
+    else if (kind == Kind::Factor)
+      values[i] = isGiven ? given : 1;
+    else if (isGiven)
+      values[i] = given == 0 ? 0 : values[i] / given;
   }
   return values;
 }
@@ -169,11 +175,11 @@ Status TapRunner::writeWeights(size_t number, const Replacements &instead,
     bool stacked = weight.key.find(ir::kMember.str()) != std::string::npos;
     std::string key = ir::resolveWeightKey(weight.key, int64_t(number));
     std::string name = tapWeightName(weight.key);
-    if (weight.bias) {
-      Result<std::vector<float>> sum = sumBias(number, weight, instead);
-      if (!sum)
-        return sum.error();
-      entries.push_back({nullptr, name, false, sum.take()});
+    if (weight.vector) {
+      Result<std::vector<float>> made = makeVector(number, weight, instead);
+      if (!made)
+        return made.error();
+      entries.push_back({nullptr, name, false, made.take()});
       specs.push_back({name, DataType::F32, weight.shape});
       continue;
     }

@@ -24,7 +24,7 @@
 namespace linnet::compress {
 
 /// Matrices W, [out, in], that stand in for those of the checkpoint, by name;
-/// under maskOf() of a router's matrix a row that is added to its outputs.
+/// under maskOf() of some a row that taps know (TapVector).
 using Replacements = std::map<std::string, Matrix>;
 
 /// Row-major floats, [windows, length, width].
@@ -127,9 +127,9 @@ private:
   Result<OpenTap> openOutside(const std::string &function);
   Result<std::string> compile(const std::string &function,
                               const std::string &source);
-  /// What a weight that stands in for a bias is.
-  Result<std::vector<float>> sumBias(size_t number, const TapWeight &weight,
-                                     const Replacements &instead) const;
+  /// What a weight is that the checkpoint lacks.
+  Result<std::vector<float>> makeVector(size_t number, const TapWeight &weight,
+                                        const Replacements &instead) const;
   Status writeWeights(size_t number, const Replacements &instead,
                       const std::string &file) const;
 

@@ -116,6 +116,18 @@ void addMeasurements(Json &content, const CompressReport &report) {
     content["evaluated"] = writeComparison(report.evaluated);
 }
 
+/// Errors: the checkpoint in `path` cannot be imported.
+static Result<mlir::OwningOpRef<mlir::ModuleOp>>
+loadAgain(mlir::MLIRContext &context, const std::string &path) {
+  std::string detected;
+  auto module = loadModel(context, path, std::nullopt, detected);
+  if (!module)
+    return makeError("expected a configuration that can say what is left, but "
+                     "got: ",
+                     module.error().str());
+  return module;
+}
+
 Result<CheckpointWriter> CheckpointWriter::create(const std::string &path,
                                                   bool force) {
   Result<AtomicDirectory> directory =
@@ -140,32 +152,37 @@ Status CheckpointWriter::tryConfig(const std::vector<TensorSpec> &specs) {
   fs::resize_file(path, file->fileSize, code);
   if (code)
     return systemError("write", path, code.value());
-  if (Status status = readAgain(directory.path()); !status)
-    return status;
+  std::unique_ptr<mlir::MLIRContext> context = makeContext();
+  auto module = loadAgain(*context, directory.path());
+  if (!module)
+    return module.error();
+  Result<Archive> again = Archive::open(directory.path());
+  if (!again)
+    return again.error();
+  Status status = layout->checkImported(
+      findChannelGroups(**module, findLinearMaps(**module, *again)));
   fs::remove(path, code);
-  return {};
+  return status;
 }
 
-/// The same with each key that may say how many experts there are.
+/// The same with each way in which a configuration may say what is left.
 Status CheckpointWriter::findConfig(const std::vector<TensorSpec> &specs) {
-  auto [before, after] = layout->expertCounts();
-  if (before == after)
+  std::string file = *input + "/" + kConfigFile, said = layout->saidByEdits();
+  if (said.empty())
     return tryConfig(specs);
-  std::string file = *input + "/" + kConfigFile;
   Result<Json> config = readJsonFile(file);
   if (!config)
     return config.error();
   std::optional<Error> first;
-  for (const std::string &key : layout->expertsKeys(*config)) {
-    layout->setExpertsKey(key);
+  for (ConfigEdit &edit : layout->edits(*config)) {
+    layout->setEdit(std::move(edit));
     Status status = tryConfig(specs);
     if (status)
       return {};
     if (!first)
       first = status.error();
   }
-  return makeError(file, ": expected a key that says ", before,
-                   " experts and may say ", after, ", but got ",
+  return makeError(file, ": expected keys that can say ", said, ", but got ",
                    first ? first->str() : "none");
 }
 
@@ -184,7 +201,8 @@ Status CheckpointWriter::begin(const std::string &inputPath,
     numbers[(*maps)[i].name] = i;
   std::vector<TensorSpec> specs;
   // Tensors that stay as they are, and what they are called.
-  std::vector<std::pair<const Archive::Tensor *, std::string>> copied, sliced;
+  std::vector<std::pair<const Archive::Tensor *, std::string>> copied;
+  std::vector<std::string> sliced;
   for (const std::string &name : archive->names()) {
     const Archive::Tensor *tensor = archive->find(name);
     std::string newName = layout->nameOf(name);
@@ -197,13 +215,15 @@ Status CheckpointWriter::begin(const std::string &inputPath,
         factor.name = tensorOf(newName, factor);
         specs.push_back(std::move(factor));
       }
-    } else if (std::optional<int64_t> kept = layout->keptOfBias(name)) {
-      specs.push_back({newName, tensor->dtype, {*kept}});
+    } else if (std::optional<int64_t> kept = layout->keptOfTensor(name)) {
+      std::vector<int64_t> shape = tensor->shape;
+      shape.front() = *kept;
+      specs.push_back({newName, tensor->dtype, std::move(shape)});
     } else if (const auto *slices = layout->keptSlices(name)) {
       std::vector<int64_t> shape = tensor->shape;
       shape.front() = int64_t(slices->size());
       specs.push_back({newName, tensor->dtype, std::move(shape)});
-      sliced.emplace_back(tensor, newName);
+      sliced.push_back(name);
     } else {
       specs.push_back({newName, tensor->dtype, tensor->shape});
       copied.emplace_back(tensor, newName);
@@ -221,16 +241,9 @@ Status CheckpointWriter::begin(const std::string &inputPath,
     if (Status status = tensors->append(name, tensor->data, tensor->bytes);
         !status)
       return status;
-  for (const auto &[tensor, name] : sliced) {
-    std::vector<std::byte> bytes = bytesOf(*tensor);
-    int64_t slices = tensor->shape.front(),
-            length = int64_t(tensor->bytes) / slices;
-    bytes =
-        sliceRows(bytes, length, /*size=*/1, *layout->keptSlices(tensor->name));
-    if (Status status = tensors->append(name, bytes.data(), bytes.size());
-        !status)
+  for (const std::string &name : sliced)
+    if (Status status = appendSlices(name, *layout->keptSlices(name)); !status)
       return status;
-  }
   return {};
 }
 
@@ -277,15 +290,25 @@ Status CheckpointWriter::appendGroup(const ChannelGroup &group, Stored consumer,
       return status;
     if (producer.bias.empty())
       continue;
-    const Archive::Tensor *tensor = archive->find(producer.bias);
-    std::vector<std::byte> bytes = bytesOf(*tensor);
-    bytes = sliceRows(bytes, 1, dataTypeSize(tensor->dtype), outputs);
-    if (Status status = tensors->append(layout->nameOf(producer.bias),
-                                        bytes.data(), bytes.size());
-        !status)
+    if (Status status = appendSlices(producer.bias, outputs); !status)
       return status;
   }
+  for (const ChannelTensor &tensor : group.tensors)
+    if (layout->keptOfTensor(tensor.name))
+      if (Status status =
+              appendSlices(tensor.name, group.slicesFor(tensor, kept));
+          !status)
+        return status;
   return {};
+}
+
+Status CheckpointWriter::appendSlices(const std::string &name,
+                                      const std::vector<int64_t> &kept) {
+  const Archive::Tensor *tensor = archive->find(name);
+  std::vector<std::byte> bytes = sliceRows(
+      bytesOf(*tensor), int64_t(tensor->bytes) / tensor->shape.front(),
+      /*size=*/1, kept);
+  return tensors->append(layout->nameOf(name), bytes.data(), bytes.size());
 }
 
 Status CheckpointWriter::take(size_t number, FittedMap &fitted) {
@@ -336,13 +359,8 @@ Status CheckpointWriter::writeConfig() {
 
 Status readAgain(const std::string &path) {
   std::unique_ptr<mlir::MLIRContext> context = makeContext();
-  std::string detected;
-  auto module = loadModel(*context, path, std::nullopt, detected);
-  if (!module)
-    return makeError("expected a configuration that can say what is left, but "
-                     "got: ",
-                     module.error().str());
-  return {};
+  auto module = loadAgain(*context, path);
+  return module ? Status() : Status(module.error());
 }
 
 Status CheckpointWriter::writeJson(const char *name, const Json &content) {

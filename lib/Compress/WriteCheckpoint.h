@@ -63,8 +63,8 @@ public:
 
   /// Writes all tensors of the checkpoint in `input` that are no maps and makes
   /// room for what the maps become. Tensors keep their types. The arguments
-  /// outlive the writer; `layout` learns which key says how many experts there
-  /// are. Errors also: a narrower model that its configuration cannot say.
+  /// outlive the writer; `layout` learns which keys say what is left. Errors
+  /// also: a narrower model that its configuration cannot say.
   Status begin(const std::string &input, const Archive &archive,
                const std::vector<LinearMap> &maps,
                const std::vector<MapPlan> &plans, Layout &layout);
@@ -94,6 +94,9 @@ private:
   /// What `group` keeps, with the consumer in hand.
   Status appendGroup(const ChannelGroup &group, Stored consumer,
                      const std::vector<int64_t> &kept);
+  /// These slices of a tensor of the input along its first dimension.
+  Status appendSlices(const std::string &name,
+                      const std::vector<int64_t> &kept);
   Status writeJson(const char *name, const Json &content);
 
   AtomicDirectory directory;

@@ -53,7 +53,11 @@ struct CompressOptions {
   /// above 0, at most 1, of the numbers that are not 0 in the matrices of all
   /// linear maps in layers, of their bytes as stored, of multiplications per
   /// token, or of the seconds that their kernels take for one token on the
-  /// machine that plans (measured then; plans of two runs may differ).
+  /// machine that plans (measured then; plans of two runs may differ). Or
+  /// "state:F" for that share of what decode carries from token to token, the
+  /// keys and values of attention and the states of scans (not the tails of
+  /// convolutions): as many key heads and heads of scans stay in each layer as
+  /// fit, and nothing else of it is a budget.
   std::string budget;
   /// A plan file instead of a budget.
   std::string plan;
@@ -113,6 +117,10 @@ struct CompressOptions {
   /// a plain checkpoint of the same kind; needs a calibration, and neither a
   /// budget nor a plan.
   double keepChannels = 1, keepHeads = 1, keepKvGroups = 1;
+  /// The same of the heads of scans behind each key head (state space layers
+  /// and linear attention), with their entries of decays, gates, convolutions
+  /// and norms, where the configuration can say it.
+  double keepRecurrentHeads = 1;
   /// The same of experts of mixtures: those stay that add most to the tokens
   /// that take them, E[weight |f(x)|_2] (REAP, Lasby et al. 2025), as many in
   /// each layer and each group of a router, and never fewer than a token takes.

@@ -53,7 +53,9 @@ public:
             llvm::cl::desc("The share of the layers' linear maps to keep: of "
                            "their parameters (params), of what is stored "
                            "(bytes), of multiplications (flops), or of the "
-                           "time that decoding takes here (latency)")),
+                           "time that decoding takes here (latency). state:F "
+                           "keeps as many key heads and heads of scans as fit "
+                           "that share of the state that decode carries")),
         plan("plan", llvm::cl::value_desc("FILE"), llvm::cl::cat(category),
              llvm::cl::location(options.plan),
              llvm::cl::desc(
@@ -150,6 +152,13 @@ public:
                  llvm::cl::location(options.keepKvGroups), llvm::cl::init(1),
                  llvm::cl::desc("Keep this share of the key heads, with their "
                                 "values and all of their query heads")),
+        recurrentHeads(
+            "keep-recurrent-heads", llvm::cl::value_desc("F"),
+            llvm::cl::cat(category),
+            llvm::cl::location(options.keepRecurrentHeads), llvm::cl::init(1),
+            llvm::cl::desc("Keep this share of the heads of state space layers "
+                           "and linear attention, of each group of them; the "
+                           "others make up for the rest")),
         experts("keep-experts", llvm::cl::value_desc("F"),
                 llvm::cl::cat(category),
                 llvm::cl::location(options.keepExperts), llvm::cl::init(1),
@@ -238,7 +247,7 @@ private:
   Option<std::string> fitTo;
   Option<bool> refit;
   Option<int64_t> group, blocks;
-  Option<double> channels, heads, kvGroups, experts;
+  Option<double> channels, heads, kvGroups, recurrentHeads, experts;
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple, kinds;
