@@ -225,7 +225,7 @@ private:
 
   /// Which channels, experts and layers are left.
   Status planNarrowing() {
-    if (stateShare(options) < 1 && isEncoder(*module))
+    if (stateShare(options) < 1 && isEncoder(module))
       return makeError("--budget: expected a model that decodes for state:F, "
                        "but got an encoder");
     Result<std::vector<MapPlan>> planned =

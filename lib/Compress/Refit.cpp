@@ -35,6 +35,22 @@ public:
   }
 
 private:
+  /// A map behind a norm that is one over fewer inputs now: x are its inputs
+  /// with all of them, x' with those that are kept.
+  struct NarrowedNorm {
+    std::vector<int64_t> kept;
+    /// What its matrix is on x'.
+    Matrix start;
+    /// E[x x^T], E[x x'^T] and E[x' x'^T] of held-out windows.
+    Matrix whole, cross, own;
+
+    double errorOf(const Matrix &w, const Matrix &w1) const {
+      return outputError(w, w1, whole, cross, own);
+    }
+  };
+  /// By the site of the map.
+  using NarrowedNorms = std::map<size_t, NarrowedNorm>;
+
   Status refitLayer(size_t layer) {
     bool isDropped = layout.isDropped(int64_t(layer));
     Replacements replaced = layout.masksOf(int64_t(layer));
@@ -201,22 +217,6 @@ private:
     }
     return fits;
   }
-
-  /// A map behind a norm that is one over fewer inputs now: x are its inputs
-  /// with all of them, x' with those that are kept.
-  struct NarrowedNorm {
-    std::vector<int64_t> kept;
-    /// What its matrix is on x'.
-    Matrix start;
-    /// E[x x^T], E[x x'^T] and E[x' x'^T] of held-out windows.
-    Matrix whole, cross, own;
-
-    double errorOf(const Matrix &w, const Matrix &w1) const {
-      return outputError(w, w1, whole, cross, own);
-    }
-  };
-  /// By the site of the map.
-  using NarrowedNorms = std::map<size_t, NarrowedNorm>;
 
   static void addFactors(const ChannelGroup &group,
                          const std::vector<int64_t> &kept,

@@ -25,10 +25,12 @@ struct NarrowLayers : mlir::linnet::impl::NarrowLayersBase<NarrowLayers> {
 
   void runOnOperation() override {
     if (keepChannels == 1 && keepHeads == 1 && keepKvGroups == 1 &&
-        keepExperts == 1 && dropLayers == 0) {
+        keepRecurrentHeads == 1 && keepExperts == 1 && dropLayers == 0 &&
+        budget.empty()) {
       emitError(getOperation().getLoc(),
                 "expected something to leave out (keep-channels, keep-heads, "
-                "keep-kv-groups, keep-experts or drop-layers)");
+                "keep-kv-groups, keep-recurrent-heads, keep-experts, "
+                "drop-layers or budget)");
       return signalPassFailure();
     }
     CompressOptions options;
@@ -36,7 +38,9 @@ struct NarrowLayers : mlir::linnet::impl::NarrowLayersBase<NarrowLayers> {
     options.keepChannels = keepChannels;
     options.keepHeads = keepHeads;
     options.keepKvGroups = keepKvGroups;
+    options.keepRecurrentHeads = keepRecurrentHeads;
     options.keepExperts = keepExperts;
+    options.budget = budget;
     options.dropLayers = dropLayers;
     options.evaluation = evaluation;
     options.calibration = calibration;

@@ -223,7 +223,7 @@ def NarrowLayers : CheckpointPass<"linnet-narrow-layers"> {
     Precondition: a module as `linnet-import` makes it of a checkpoint.
 
     Effect: a share of the channels between maps, of the query heads of each
-    key head, or of the key heads goes, those for which the map behind can make
+    key head, of the key heads, or of the heads of scans goes, those for which the map behind can make
     up best (optimal brain surgeon on groups of its inputs), and that map is
     fitted to what is left by least squares; experts go whose outputs count
     least in the tokens that are routed to them (REAP, Lasby et al. 2025); and
@@ -237,8 +237,9 @@ def NarrowLayers : CheckpointPass<"linnet-narrow-layers"> {
 
     Exact or approximate: approximate, by as much as report.json says.
 
-    Options: `keep-channels`, `keep-heads`, `keep-kv-groups`, `keep-experts`,
-    `drop-layers`, `calibration`, `calibration-tokens`, `window`, `evaluation`, `output`; all
+    Options: `keep-channels`, `keep-heads`, `keep-kv-groups`,
+    `keep-recurrent-heads`, `keep-experts`, `drop-layers`, `budget` (of state
+    alone, `state:F`), `calibration`, `calibration-tokens`, `window`, `evaluation`, `output`; all
     as in linnet-compress. Statistics: maps that became smaller or went.
 
     Example: test/Passes/Compress/narrow-layers.mlir.
@@ -251,9 +252,13 @@ def NarrowLayers : CheckpointPass<"linnet-narrow-layers"> {
            "share of the query heads of each key head to keep">,
     Option<"keepKvGroups", "keep-kv-groups", "double", "1",
            "share of the key heads to keep">,
+    Option<"keepRecurrentHeads", "keep-recurrent-heads", "double", "1",
+           "share of the heads of scans to keep">,
     Option<"keepExperts", "keep-experts", "double", "1",
            "share of the experts of each mixture to keep">,
     Option<"dropLayers", "drop-layers", "int64_t", "0", "layers to drop">,
+    Option<"budget", "budget", "std::string", "",
+           "state:F, the share to keep of what decode carries">,
     evaluationOption], textOptions);
   let statistics = [Statistic<"narrowed", "narrowed", "linear maps that lost inputs or outputs">];
 }

@@ -24,6 +24,12 @@
 // RUN: FileCheck %s --check-prefix=FEW < %t/few.mlir
 // FEW: block_sparse_moe.gate.weight"[{{%.*}}] : tensor<2x
 //
+// Heads of scans, and as many as a budget of state leaves.
+// RUN: linnet-import %oracle/hf/mamba2 -o %t/mamba2.mlir
+// RUN: linnet-opt %t/mamba2.mlir --linnet-narrow-layers="budget=state:0.5 calibration=@%oracle/hf/mamba2/tokens.npy window=4 output=%t/less" --remarks-filter="linnet-narrow-layers" --remark-format=emitRemark -o %t/less.mlir 2> %t/remarks.txt
+// RUN: FileCheck %s --check-prefix=STATE < %t/remarks.txt
+// STATE: note{{.*}}state of decode
+//
 // What was done to the module since its import would be lost.
 // RUN: not linnet-opt %t/narrow.mlir --linnet-expand-structures --linnet-thread-state --linnet-narrow-layers="keep-channels=0.5 %{text} output=%t/bad" -o /dev/null 2>&1 | FileCheck %s --check-prefix=CHANGED
 // CHANGED: error: expected what linnet-import makes of '{{.*}}narrow', but the module was changed
@@ -32,5 +38,5 @@
 // RUN: not linnet-opt %t/model.mlir --linnet-narrow-layers="keep-channels=0 %{text} output=%t/bad" -o /dev/null 2>&1 | FileCheck %s --check-prefix=SHARE
 // SHARE: error: --keep-channels: expected above 0 and at most 1, but got 0
 // RUN: not linnet-opt %t/model.mlir --linnet-narrow-layers="%{text} output=%t/bad" -o /dev/null 2>&1 | FileCheck %s --check-prefix=NOTHING
-// NOTHING: error: expected something to leave out (keep-channels, keep-heads, keep-kv-groups, keep-experts or drop-layers)
+// NOTHING: error: expected something to leave out (keep-channels, keep-heads, keep-kv-groups, keep-recurrent-heads, keep-experts, drop-layers or budget)
 // RUN: not ls %t/bad

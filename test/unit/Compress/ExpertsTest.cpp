@@ -4,6 +4,7 @@
 
 #include "lib/Compress/Channels.h"
 #include "lib/Compress/ExpertScores.h"
+#include "lib/Compress/LayerPass.h"
 #include "lib/Compress/Plan.h"
 
 #include "dialects/Linnet/Linnet.h"
@@ -54,10 +55,12 @@ Activations inputsOfExperts(Fixture &fixture, TapRunner &runner, size_t layer,
   for (size_t s = 0; s < runner.layer(layer).stages.size(); ++s)
     for (const TapSite &site : runner.layer(layer).stages[s].sites)
       if (runner.mapOf(layer, site) == router) {
-        Result<OpenTap> tap = runner.openStage(layer, s, {});
-        std::vector<Activations> shown;
-        EXPECT_TRUE(tap && tap->run(runner.inputsOf(*states, 0), shown));
-        return shown[site.input.number];
+        LayerPass pass(runner, layer, *states);
+        StepValues values;
+        EXPECT_TRUE(bool(pass.open(s, {})));
+        EXPECT_TRUE(bool(pass.run(values)));
+        const float *x = values.of(site.input);
+        return {x, x + runner.stepTokens() * fixture.maps.maps[router].columns};
       }
   ADD_FAILURE() << "no router";
   return {};
