@@ -270,8 +270,8 @@ private:
     if (Status status = resolveExperts(mixtures, experts, found.maps, plans);
         !status)
       return status;
-    layout = Layout(module, found.maps, plans, groups.groups,
-                    mixtures.mixtures, experts);
+    layout = Layout(module, found.maps, plans, groups.groups, mixtures.mixtures,
+                    experts);
     reportExperts();
     if (!layout.isChanged())
       return {};

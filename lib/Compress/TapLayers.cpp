@@ -90,7 +90,6 @@ public:
       if (ir::LinearOp linear = findMap(weight, ignored))
         sites[linear.getOperation()] = weight;
     });
-    findDepths();
   }
 
   Result<TappedLayer> tap() {
@@ -99,6 +98,7 @@ public:
     MaskedNorms norms(layer);
     masks = routers.vectors();
     masks.insert(norms.vectors().begin(), norms.vectors().end());
+    findDepths();
     for (auto [linear, weight] : sites)
       stages = std::max(stages, depthOf(inputOf(linear)) + 1);
     findHeld();

@@ -24,9 +24,8 @@
 // RUN: FileCheck %s --check-prefix=FEW < %t/few.mlir
 // FEW: block_sparse_moe.gate.weight"[{{%.*}}] : tensor<2x
 //
-// Heads of scans, and as many as a budget of state leaves.
-// RUN: linnet-import %oracle/hf/mamba2 -o %t/mamba2.mlir
-// RUN: linnet-opt %t/mamba2.mlir --linnet-narrow-layers="budget=state:0.5 calibration=@%oracle/hf/mamba2/tokens.npy window=4 output=%t/less" --remarks-filter="linnet-narrow-layers" --remark-format=emitRemark -o %t/less.mlir 2> %t/remarks.txt
+// As many heads as a budget of state leaves.
+// RUN: linnet-opt %t/model.mlir --linnet-narrow-layers="budget=state:0.5 %{text} output=%t/less" --remarks-filter="linnet-narrow-layers" --remark-format=emitRemark -o %t/less.mlir 2> %t/remarks.txt
 // RUN: FileCheck %s --check-prefix=STATE < %t/remarks.txt
 // STATE: note{{.*}}state of decode
 //
