@@ -183,6 +183,11 @@ static Status checkNumbers(const CompressOptions &options) {
   if (options.layerKinds < 0)
     return makeError("--layer-kinds: expected at least 0, but got ",
                      options.layerKinds);
+  if (!(options.floor >= 0 && options.floor <= 1))
+    return makeError("--floor: expected at least 0 and at most 1, but got ",
+                     options.floor);
+  if (options.floor > 0 && options.budget.empty())
+    return makeError("--floor: expected --budget with it");
   return {};
 }
 

@@ -95,7 +95,7 @@ Result<Budget> readBudget(const std::vector<LinearMap> &maps,
   if (!parsed)
     return parsed.error();
   auto [named, share] = *parsed;
-  Budget budget{named->kind, 0, nullptr};
+  Budget budget{named->kind, 0, options.floor, nullptr};
   std::vector<const MapStructure *> structures = structuresOf(options);
   if (named->kind == Budget::Kind::Seconds) {
     Result<KernelTimes> times =
@@ -112,6 +112,8 @@ Result<Budget> readBudget(const std::vector<LinearMap> &maps,
       for (const PlanNumbers &numbers :
            structures[i]->candidates(map, options)) {
         double cost = budget.costOf(map, *structures[i], numbers);
+        if (!budget.allows(cost, all))
+          continue;
         pays[i] = pays[i] || cost < all;
         lowest = std::min(lowest, cost);
       }
@@ -125,7 +127,8 @@ Result<Budget> readBudget(const std::vector<LinearMap> &maps,
                        "', with which no matrix does");
   if (least > share * total)
     return makeError("--budget: expected at least ", named->name, ":",
-                     least / total, " with these structures, but got ",
+                     least / total, " with these structures",
+                     options.floor > 0 ? " and this --floor" : "", ", but got ",
                      quoteName(options.budget));
   budget.amount = share * total;
   return budget;
@@ -145,7 +148,7 @@ Result<PlannedMaps> planMaps(const std::vector<LinearMap> &maps,
     for (size_t number = 0; number < choices.size(); ++number) {
       const MapPlan &plan = choices[number].plan;
       double cost = budget.costOf(map, *plan.structure, plan.numbers);
-      if (cost >= all)
+      if (cost >= all || !budget.allows(cost, all))
         continue;
       double damage = 0;
       for (size_t own : tied[i])

@@ -34,9 +34,13 @@ struct Budget {
   enum class Kind { Parameters, Bytes, Operations, Seconds };
   Kind kind = Kind::Parameters;
   double amount = 0;
+  /// The share that every map keeps of its own.
+  double floor = 0;
   /// Of seconds.
   std::shared_ptr<const KernelTimes> times;
 
+  /// Whether a map of which the dense form costs `all` may come to cost `cost`.
+  bool allows(double cost, double all) const { return cost >= floor * all; }
   double costOf(const LinearMap &map, const MapStructure &structure,
                 const PlanNumbers &numbers) const;
 };

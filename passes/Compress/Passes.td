@@ -100,8 +100,8 @@ def PlanMaps : Pass<"linnet-plan-maps", "::mlir::ModuleOp"> {
     costs; damages of several matrices are taken to add up.
 
     Options: `analysis`, `budget` (`params:F`, `bytes:F`, `flops:F`,
-    `latency:F`), `layer-kinds`, `output`. Statistics: maps that get a
-    structure.
+    `latency:F`), `floor` (the least share of it that any one map keeps),
+    `layer-kinds`, `output`. Statistics: maps that get a structure.
 
     Example: test/Passes/Compress/plan-maps.mlir.
   }];
@@ -111,6 +111,8 @@ def PlanMaps : Pass<"linnet-plan-maps", "::mlir::ModuleOp"> {
            "the file that linnet-analyse-maps wrote">,
     Option<"budget", "budget", "std::string", "",
            "the share to keep, such as params:0.5">,
+    Option<"floor", "floor", "double", "0",
+           "least share of what the budget counts that any one map keeps">,
     Option<"layerKinds", "layer-kinds", "int64_t", "8",
            "kinds of layers that are alike before; 0: any number">];
   let statistics = [Statistic<"planned", "planned", "linear maps with a structure">];

@@ -21,6 +21,7 @@ struct PlanMaps : mlir::linnet::impl::PlanMapsBase<PlanMaps> {
     options.output = output;
     options.analysis = analysis;
     options.budget = budget;
+    options.floor = floor;
     options.layerKinds = layerKinds;
     CompressReport report;
     if (failed(runStage(getOperation(), std::move(options),

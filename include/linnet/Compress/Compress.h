@@ -130,6 +130,9 @@ struct CompressOptions {
   int64_t patternKept = 2, patternSize = 4;
   /// Planned ranks are multiples of this, which kernels run in full vectors.
   int64_t rankMultiple = 8;
+  /// With a budget: the least share of what it counts that any one matrix
+  /// keeps.
+  double floor = 0;
   /// With a budget: layers that are alike before are of at most so many kinds
   /// after, each of which is compiled once; 0: of any number.
   int64_t layerKinds = 8;

@@ -183,6 +183,10 @@ public:
                  llvm::cl::location(options.rankMultiple), llvm::cl::init(8),
                  llvm::cl::desc("Planned ranks are multiples of N (default: "
                                 "8)")),
+        floor("floor", llvm::cl::value_desc("F"), llvm::cl::cat(category),
+              llvm::cl::location(options.floor), llvm::cl::init(0),
+              llvm::cl::desc("With a budget: no matrix keeps less than this "
+                             "share of what the budget counts (default: 0)")),
         kinds("layer-kinds", llvm::cl::value_desc("N"), llvm::cl::cat(category),
               llvm::cl::location(options.layerKinds), llvm::cl::init(8),
               llvm::cl::desc("Plan layers that are alike in at most N ways, "
@@ -250,7 +254,9 @@ private:
   Option<double> channels, heads, kvGroups, recurrentHeads, experts;
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
-  Option<int64_t> multiple, kinds;
+  Option<int64_t> multiple;
+  Option<double> floor;
+  Option<int64_t> kinds;
   Option<std::string> thresholds;
   llvm::cl::list<std::string> merge, fold;
   Option<int64_t> embedding;

@@ -23,6 +23,12 @@
 // HEAVY-NOT: }
 // HEAVY: "structure": "dense"
 //
+// A floor under every matrix.
+// RUN: %python %t/edit.py %t/analysis.json %t/low-rank.json only low_rank
+// RUN: linnet-opt %t/model.mlir --linnet-plan-maps="analysis=%t/low-rank.json budget=params:0.5 output=%t/free.json" -o /dev/null
+// RUN: linnet-opt %t/model.mlir --linnet-plan-maps="analysis=%t/low-rank.json budget=params:0.6 floor=0.5 output=%t/floor.json" -o /dev/null
+// RUN: %python %t/floor.py %t/free.json %t/floor.json 0.5
+//
 // DEFINE: %{bad} = not linnet-opt %t/model.mlir -o /dev/null --linnet-plan-maps
 // RUN: %{bad}="analysis=%t/analysis.json budget=bytes:0.001 output=%t/bad.json" 2>&1 | FileCheck %s --check-prefix=LEAST
 // LEAST: error: --budget: expected at least bytes:{{0[.][0-9]+}} with these structures, but got 'bytes:0.001'
@@ -51,6 +57,10 @@
 // RUN: %python %t/edit.py %t/analysis.json %t/options.json options 0
 // RUN: %{bad}="analysis=%t/options.json budget=bytes:0.5 output=%t/bad.json" 2>&1 | FileCheck %s --check-prefix=OPTIONS
 // OPTIONS: error: {{.*}}options.json: {{.*}}'options'
+// RUN: %{bad}="analysis=%t/low-rank.json budget=params:0.5 floor=0.9 output=%t/bad.json" 2>&1 | FileCheck %s --check-prefix=FLOOR
+// FLOOR: error: --budget: expected at least params:{{0[.]9[0-9]*}} with these structures and this --floor, but got 'params:0.5'
+// RUN: %{bad}="analysis=%t/low-rank.json budget=params:0.5 floor=2 output=%t/bad.json" 2>&1 | FileCheck %s --check-prefix=FLOORS
+// FLOORS: error: --floor: expected at least 0 and at most 1, but got 2
 // RUN: not ls %t/bad.json
 // RUN: not linnet-compress %{llama} -o %t/bad --analysis=%t/analysis.json 2>&1 | FileCheck %s --check-prefix=ALONE
 // ALONE: error: expected --budget=
@@ -69,6 +79,14 @@ assert a["model"] == b["model"] and a["maps"].keys() == b["maps"].keys()
 for name, entry in a["maps"].items():
     assert drop(entry) == drop(b["maps"][name]), (name, entry, b["maps"][name])
 assert {entry["structure"] for entry in a["maps"].values()} == {"low_rank", "int8"}
+
+//--- floor.py
+"""No matrix keeps less than a share in the second plan; some do in the first."""
+import json
+import sys
+
+least = lambda path: min(m["parameters"] / m["of"] for m in json.load(open(path))["maps"].values())
+assert least(sys.argv[1]) < float(sys.argv[3]) <= least(sys.argv[2]), (least(sys.argv[1]), least(sys.argv[2]))
 
 //--- edit.py
 """edit.py IN OUT WHAT VALUE: an analysis with one matrix's entry changed."""
@@ -92,4 +110,8 @@ elif what == "lacking":
     del file["maps"][name]
 elif what == "options":
     del file["options"]
+elif what == "only":
+    file["options"]["structures"] = [value]
+    for other in file["maps"].values():
+        other["choices"] = [c for c in other["choices"] if c["structure"] == value]
 json.dump(file, open(out, "w"))

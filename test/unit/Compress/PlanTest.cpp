@@ -60,7 +60,7 @@ class PlanTest : public ::testing::Test {
 protected:
   std::vector<LinearMap> maps = someMaps(4);
   std::vector<MapAnalysis> analysis = someAnalysis(maps, {1, 9, 1.2, 8});
-  Budget budget{Budget::Kind::Parameters, 2600, nullptr};
+  Budget budget{Budget::Kind::Parameters, 2600, 0, nullptr};
 
   PlannedMaps plan(const TiedMaps &tied) {
     Result<PlannedMaps> planned = planMaps(maps, analysis, budget, tied);
