@@ -47,8 +47,11 @@ public:
       return makeError("attention with a bias of its scores");
     queryHeads = typeOf(attention.getQuery()).getDimSize(2);
     keyHeads = typeOf(attention.getKey()).getDimSize(2);
-    if (Status status = findConsumer(); !status)
-      return status;
+    Result<ir::LinearOp> taker =
+        findConsumer(attention.getResult(), "attention");
+    if (!taker)
+      return taker.error();
+    consumer = *taker;
     open.emplace_back(consumer.getInput(), queryHeads);
     while (!open.empty()) {
       auto [value, heads] = open.pop_back_val();
@@ -66,27 +69,6 @@ public:
   llvm::MapVector<mlir::Operation *, llvm::SmallVector<Part>> producers;
 
 private:
-  static Error stands(mlir::Operation *op) {
-    return makeError("'", op->getName().getStringRef().str(),
-                     "' between its maps, which is not known to act on each "
-                     "head alone");
-  }
-
-  Status findConsumer() {
-    Value value = attention.getResult();
-    while (value.hasOneUse()) {
-      mlir::OpOperand &use = *value.use_begin();
-      mlir::Operation *user = use.getOwner();
-      consumer = mlir::dyn_cast<ir::LinearOp>(user);
-      if (consumer && use.getOperandNumber() == 0)
-        return {};
-      if (user->getNumResults() != 1)
-        return stands(user);
-      value = user->getResult(0);
-    }
-    return makeError("attention whose result several operations use");
-  }
-
   /// `value` holds `heads` heads: in dimension 2, or its parts.
   Status visit(Value value, int64_t heads) {
     mlir::Operation *op = value.getDefiningOp();
@@ -94,7 +76,7 @@ private:
       return makeError("an argument of the layer between its maps");
     auto [place, isFresh] = visited.insert({op, heads});
     if (!isFresh)
-      return place->second == heads ? Status() : Status(stands(op));
+      return place->second == heads ? Status() : Status(standsBetweenMaps(op));
     if (mlir::isa<ir::LinearOp>(op))
       return addPart(op, {0, typeOf(value).getDimSize(2), heads});
     if (auto slice = mlir::dyn_cast<mlir::tensor::ExtractSliceOp>(op);
@@ -102,7 +84,7 @@ private:
       return visitPart(slice, heads);
     if (op == attention) {
       if (heads != queryHeads)
-        return stands(op);
+        return standsBetweenMaps(op);
       open.emplace_back(attention.getQuery(), queryHeads);
       open.emplace_back(attention.getKey(), keyHeads);
       open.emplace_back(attention.getValue(), keyHeads);
@@ -112,14 +94,14 @@ private:
     bool isSplit = type.getRank() == 4 && type.getDimSize(2) == heads;
     if (auto expand = mlir::dyn_cast<mlir::tensor::ExpandShapeOp>(op)) {
       if (!isSplit || !splitsThird(expand.getReassociationIndices()))
-        return stands(op);
+        return standsBetweenMaps(op);
       open.emplace_back(expand.getSrc(), heads);
     } else if (auto collapse =
                    mlir::dyn_cast<mlir::tensor::CollapseShapeOp>(op)) {
       Value from = collapse.getSrc();
       if (typeOf(from).getRank() != 4 || typeOf(from).getDimSize(2) != heads ||
           !splitsThird(collapse.getReassociationIndices()))
-        return stands(op);
+        return standsBetweenMaps(op);
       open.emplace_back(from, heads);
     } else if (isElementwise(op)) {
       for (Value operand : op->getOperands())
@@ -137,7 +119,7 @@ private:
                typeOf(slice.getSource()).getDimSize(2) == heads) {
       open.emplace_back(slice.getSource(), heads);
     } else {
-      return stands(op);
+      return standsBetweenMaps(op);
     }
     return {};
   }
@@ -149,7 +131,7 @@ private:
             count = slice.getStaticSizes()[2];
     if (!linear || mlir::ShapedType::isDynamic(first) ||
         mlir::ShapedType::isDynamic(count) || slice.getStaticStrides()[2] != 1)
-      return stands(slice);
+      return standsBetweenMaps(slice);
     return addPart(linear, {first, count, heads});
   }
 

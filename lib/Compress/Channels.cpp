@@ -18,6 +18,30 @@ namespace linnet::compress {
 namespace ir = mlir::linnet;
 
 //===----------------------------------------------------------------------===//
+// Around heads
+//===----------------------------------------------------------------------===//
+
+Error standsBetweenMaps(mlir::Operation *op) {
+  return makeError("'", op->getName().getStringRef().str(),
+                   "' between its maps, which is not known to act on each "
+                   "head alone");
+}
+
+Result<ir::LinearOp> findConsumer(mlir::Value value, std::string_view what) {
+  while (value.hasOneUse()) {
+    mlir::OpOperand &use = *value.use_begin();
+    mlir::Operation *user = use.getOwner();
+    auto consumer = mlir::dyn_cast<ir::LinearOp>(user);
+    if (consumer && use.getOperandNumber() == 0)
+      return consumer;
+    if (user->getNumResults() != 1)
+      return standsBetweenMaps(user);
+    value = user->getResult(0);
+  }
+  return makeError(what, " whose result several operations use");
+}
+
+//===----------------------------------------------------------------------===//
 // Groups
 //===----------------------------------------------------------------------===//
 

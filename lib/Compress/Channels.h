@@ -118,6 +118,13 @@ private:
   std::map<std::string, size_t> numbers;
 };
 
+/// Of heads: why what `op` does between maps keeps them from being told apart.
+Error standsBetweenMaps(mlir::Operation *op);
+/// The one map that takes what becomes of `value`, the result of `what`, of
+/// which every operation makes one result. Errors: others use it too.
+Result<mlir::linnet::LinearOp> findConsumer(mlir::Value value,
+                                            std::string_view what);
+
 struct ChannelGroups {
   std::vector<ChannelGroup> groups;
   /// What is of a kind but cannot be left out, and why: "layer 0: ...".

@@ -58,8 +58,10 @@ public:
       return makeError("a scan with a bonus or a first state");
     if (keys != heads)
       sets = keys;
-    if (Status status = findConsumer(); !status)
-      return status;
+    Result<ir::LinearOp> taker = findConsumer(scan.getResult(), "a scan");
+    if (!taker)
+      return taker.error();
+    consumer = *taker;
     width = typeOf(consumer.getInput()).getShape().back();
     if (mlir::ShapedType::isDynamic(width) || width % heads)
       return makeError("a map of ", width, " inputs behind ", heads, " heads");
@@ -78,27 +80,6 @@ public:
   llvm::SmallVector<ir::NormOp> norms;
 
 private:
-  static Error stands(mlir::Operation *op) {
-    return makeError("'", op->getName().getStringRef().str(),
-                     "' between its maps, which is not known to act on each "
-                     "head alone");
-  }
-
-  Status findConsumer() {
-    Value value = scan.getResult();
-    while (value.hasOneUse()) {
-      mlir::OpOperand &use = *value.use_begin();
-      mlir::Operation *user = use.getOwner();
-      consumer = mlir::dyn_cast<ir::LinearOp>(user);
-      if (consumer && use.getOperandNumber() == 0)
-        return {};
-      if (user->getNumResults() != 1)
-        return stands(user);
-      value = user->getResult(0);
-    }
-    return makeError("a scan whose result several operations use");
-  }
-
   /// Entries of `value` along `dimension` belong to these heads.
   Status visit(Value value, int64_t dimension, const Labels &labels) {
     if (isFree(labels))
@@ -148,7 +129,7 @@ private:
       if (dimension + 1 < typeOf(value).getRank())
         return visit(linear.getInput(), dimension, labels);
       producers[value] = labels;
-      return dimension == 2 ? Status() : Status(stands(op));
+      return dimension == 2 ? Status() : Status(standsBetweenMaps(op));
     }
     if (mlir::isa<ir::WeightOp>(op)) {
       tensors[value] = labels;
@@ -167,12 +148,14 @@ private:
               mlir::tensor::ConcatOp, ir::ShortConvOp, ir::NormOp,
               ir::RotaryOp>(
             [&](auto own) { return through(own, dimension, labels); })
-        .Default([](mlir::Operation *other) { return Status(stands(other)); });
+        .Default([](mlir::Operation *other) {
+          return Status(standsBetweenMaps(other));
+        });
   }
 
   Status stepScan(Value value, int64_t dimension, const Labels &labels) {
     if (value != scan.getResult() || dimension != 2)
-      return stands(scan);
+      return standsBetweenMaps(scan);
     llvm::SmallVector<Value> values{scan.getValue()};
     llvm::append_range(values, scan.getParameters());
     if (sets == 1 && typeOf(scan.getQuery()).getDimSize(2) == heads) {
@@ -200,11 +183,11 @@ private:
         !llvm::all_of(op.getIteratorTypesArray(), [](auto type) {
           return type == mlir::utils::IteratorType::parallel;
         }))
-      return stands(op);
+      return standsBetweenMaps(op);
     auto loop = maps.back().getDimPosition(unsigned(dimension));
     for (auto [operand, map] : llvm::zip(op.getInputs(), maps)) {
       if (!map.isProjectedPermutation())
-        return stands(op);
+        return standsBetweenMaps(op);
       for (unsigned d = 0; d < map.getNumResults(); ++d)
         if (map.getDimPosition(d) == loop)
           if (Status status = visit(operand, d, labels); !status)
@@ -231,13 +214,13 @@ private:
       for (int64_t d : dims) {
         int64_t size = op.getResultType().getDimSize(d);
         if (d < dimension && size != 1)
-          return stands(op);
+          return standsBetweenMaps(op);
         if (d > dimension)
           inner *= size;
       }
       return visit(op.getSrc(), int64_t(from), repeat(labels, inner));
     }
-    return stands(op);
+    return standsBetweenMaps(op);
   }
 
   Status through(mlir::tensor::CollapseShapeOp op, int64_t dimension,
@@ -250,7 +233,7 @@ private:
     for (int64_t i = 0; i < outer; ++i)
       heads.push_back(labels[size_t(i * inner)]);
     if (mlir::ShapedType::isDynamic(outer) || repeat(heads, inner) != labels)
-      return stands(op);
+      return standsBetweenMaps(op);
     return visit(op.getSrc(), dims.front(), heads);
   }
 
@@ -262,7 +245,7 @@ private:
         mlir::ShapedType::isDynamic(first) ||
         mlir::ShapedType::isDynamic(size) ||
         op.getStaticStrides()[size_t(dimension)] != 1)
-      return stands(op);
+      return standsBetweenMaps(op);
     Labels whole(size_t(size), kNone);
     std::copy(labels.begin(), labels.end(), whole.begin() + first);
     return visit(op.getSource(), dimension, whole);
@@ -284,7 +267,7 @@ private:
 
   Status through(ir::ShortConvOp op, int64_t dimension, const Labels &labels) {
     if (dimension != 2 || op.getTail())
-      return stands(op);
+      return standsBetweenMaps(op);
     if (Status status = visit(op.getInput(), 2, labels); !status)
       return status;
     if (Status status = visit(op.getWeight(), 0, labels); !status)
@@ -294,7 +277,7 @@ private:
 
   Status through(ir::RotaryOp op, int64_t dimension, const Labels &labels) {
     if (dimension != 2 || typeOf(op->getResult(0)).getRank() != 4)
-      return stands(op);
+      return standsBetweenMaps(op);
     return visit(op->getOperand(0), dimension, labels);
   }
 
