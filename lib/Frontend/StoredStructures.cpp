@@ -2,10 +2,10 @@
 
 #include "linnet/Frontend/StoredStructures.h"
 
+#include "dialects/Linnet/ElementType.h"
 #include "linnet/Support/Quote.h"
 
 #include "mlir/AsmParser/AsmParser.h"
-#include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 
 using namespace mlir;
@@ -96,27 +96,9 @@ std::string findStructureObstacle(const StoredStructure &stored,
 }
 
 Type weightElementType(MLIRContext *context, DataType dtype) {
-  Builder b(context);
-  switch (dtype) {
-  case DataType::F64:
-    return b.getF64Type();
-  case DataType::F16:
-    return b.getF16Type();
-  case DataType::BF16:
-    return b.getBF16Type();
-  case DataType::F8E4M3:
-    return Float8E4M3FNType::get(context);
-  case DataType::F8E5M2:
-    return Float8E5M2Type::get(context);
-  case DataType::I32:
-    return b.getI32Type();
-  case DataType::I16:
-    return b.getI16Type();
-  case DataType::I8:
-    return b.getI8Type();
-  default:
-    return b.getF32Type();
-  }
+  bool isOfWeights = isFloat(dtype) || dtype == DataType::I32 ||
+                     dtype == DataType::I16 || dtype == DataType::I8;
+  return ir::elementTypeOf(context, isOfWeights ? dtype : DataType::F32);
 }
 
 } // namespace linnet

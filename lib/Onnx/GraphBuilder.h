@@ -11,6 +11,7 @@
 #include "Size.h"
 #include "StoredTensor.h"
 
+#include "dialects/Linnet/ElementType.h"
 #include "dialects/Linnet/Linnet.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -115,8 +116,7 @@ private:
   llvm::DenseMap<mlir::Value, Transposition> transpositions;
 };
 
-/// The type of a stored element in IR, or null if IR has none.
-mlir::Type elementTypeOf(mlir::MLIRContext *context, DataType type);
+using mlir::linnet::elementTypeOf;
 
 } // namespace linnet::onnx
 
