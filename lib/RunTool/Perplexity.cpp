@@ -109,10 +109,13 @@ static std::vector<Window> cut(const Tokens &tokens, const Options &options) {
 }
 
 /// What the text is to one model, or to two.
-struct Scores {
-  double sum = 0;
-  int64_t tokens = 0;
-  PredictionComparison compared;
+class Scores {
+public:
+  int64_t tokens() const { return alone + compared.tokens(); }
+  double nats() const {
+    return alone ? sum / double(alone) : compared.natsAfter();
+  }
+  const PredictionComparison &comparison() const { return compared; }
 
   /// Adds the windows of `group`; `original` may be null.
   void add(const HostTensor &logits, const HostTensor *original,
@@ -122,18 +125,26 @@ struct Scores {
       for (int64_t t = 0; t + 1 < group.length; ++t) {
         int64_t at = (row * group.length + t) * vocabulary,
                 next = group.at(row, t + 1);
-        sum += natsOf(logits.values.data() + at, vocabulary, next);
-        if (original)
-          compared.add(original->values.data() + at, logits.values.data() + at,
-                       vocabulary, next);
-        ++tokens;
+        const double *own = logits.values.data() + at;
+        if (original) {
+          compared.add(original->values.data() + at, own, vocabulary, next);
+          continue;
+        }
+        sum += natsOf(own, vocabulary, next);
+        ++alone;
       }
   }
+
+private:
+  /// Of tokens with one model.
+  double sum = 0;
+  int64_t alone = 0;
+  PredictionComparison compared;
 };
 
 static Status report(const Scores &scores, const Source &source,
                      const Options &options) {
-  double nats = scores.sum / double(scores.tokens);
+  double nats = scores.nats();
   if (!std::isfinite(nats))
     return makeError("expected finite logits, but got ", nats,
                      " nats per token");
@@ -146,8 +157,8 @@ static Status report(const Scores &scores, const Source &source,
                      nats * double(source.tokens.length) /
                          double(source.bytes) / std::numbers::ln2);
   used += snprintf(text + used, sizeof text - used, ", %lld tokens scored\n",
-                   static_cast<long long>(scores.tokens));
-  if (const PredictionComparison &compared = scores.compared;
+                   static_cast<long long>(scores.tokens()));
+  if (const PredictionComparison &compared = scores.comparison();
       compared.tokens() > 0) {
     if (!std::isfinite(compared.natsBefore()))
       return makeError(quoteName(options.against),
