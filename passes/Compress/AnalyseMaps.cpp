@@ -34,12 +34,12 @@ struct AnalyseMaps : mlir::linnet::impl::AnalyseMapsBase<AnalyseMaps> {
     options.calibration = calibration;
     options.calibrationTokens = calibrationTokens;
     options.window = window;
-    CompressReport report;
-    if (failed(runStage(getOperation(), std::move(options),
-                        ::linnet::analyseLinearMaps, report)))
+    FailureOr<CompressReport> report =
+        runStage(getOperation(), std::move(options),
+                 ::linnet::analyseLinearMaps, getArgument());
+    if (failed(report))
       return signalPassFailure();
-    remarkMaps(getOperation(), report, "linnet-analyse-maps");
-    analysed += unsigned(report.maps.size());
+    analysed += unsigned(report->maps.size());
   }
 };
 } // namespace

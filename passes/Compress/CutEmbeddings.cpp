@@ -3,14 +3,6 @@
 #include "passes/Compress/Passes.h"
 #include "passes/Compress/Stage.h"
 
-#include "dialects/Linnet/Linnet.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-
 namespace mlir::linnet {
 #define GEN_PASS_DEF_CUTEMBEDDINGS
 #include "passes/Compress/Passes.h.inc"
@@ -37,10 +29,10 @@ struct CutEmbeddings : mlir::linnet::impl::CutEmbeddingsBase<CutEmbeddings> {
     options.calibration = calibration;
     options.calibrationTokens = calibrationTokens;
     options.window = window;
-    CompressReport report;
-    if (failed(rewriteImported(getOperation(), std::move(options), report)))
+    FailureOr<CompressReport> report =
+        rewriteImported(getOperation(), std::move(options), getArgument());
+    if (failed(report))
       return signalPassFailure();
-    remarkMaps(getOperation(), report, "linnet-cut-embeddings");
   }
 };
 } // namespace

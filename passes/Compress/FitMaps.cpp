@@ -5,8 +5,6 @@
 #include "passes/Compress/Passes.h"
 #include "passes/Compress/Stage.h"
 
-#include "dialects/Linnet/Linnet.h"
-
 namespace mlir::linnet {
 #define GEN_PASS_DEF_FITMAPS
 #include "passes/Compress/Passes.h.inc"
@@ -31,11 +29,11 @@ struct FitMaps : mlir::linnet::impl::FitMapsBase<FitMaps> {
     options.calibration = calibration;
     options.calibrationTokens = calibrationTokens;
     options.window = window;
-    CompressReport report;
-    if (failed(runStage(getOperation(), std::move(options),
-                        ::linnet::fitLinearMaps, report)))
+    FailureOr<CompressReport> report =
+        runStage(getOperation(), std::move(options), ::linnet::fitLinearMaps,
+                 getArgument());
+    if (failed(report))
       return signalPassFailure();
-    remarkMaps(getOperation(), report, "linnet-fit-maps");
     FailureOr<int64_t> count = applyStructures(getOperation(), output);
     if (failed(count))
       return signalPassFailure();

@@ -1,14 +1,11 @@
 //===- JoinMaps.cpp - two linear maps in a row as one ---------------------===//
 
 #include "passes/Compress/Passes.h"
+#include "passes/Compress/Stage.h"
 
-#include "dialects/Linnet/Linnet.h"
 #include "linnet/Checkpoint/Archive.h"
-#include "linnet/Driver/Input.h"
 #include "linnet/Numerics/Matrix.h"
-#include "linnet/Support/Quote.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
 
 #include <set>
@@ -24,7 +21,6 @@ using ::linnet::Archive;
 using ::linnet::DataType;
 using ::linnet::Matrix;
 using ::linnet::Result;
-using ::linnet::Side;
 using ::linnet::Status;
 
 namespace {
@@ -269,13 +265,9 @@ private:
     auto fail = [&](const std::string &message) {
       return emitError(module.getLoc(), message);
     };
-    if (output.empty())
-      return fail("option output: expected a path, but got none");
-    auto path = ::linnet::archivePath(module, "-");
-    if (!path || path->empty())
-      return fail(path ? "expected a module with weights (attribute " +
-                             kArchiveAttr.str() + ")"
-                       : path.error().str());
+    FailureOr<std::string> path = openStage(module, output);
+    if (failed(path))
+      return failure();
     auto archive = Archive::open(*path);
     if (!archive)
       return fail(archive.error().str());

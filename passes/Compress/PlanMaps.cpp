@@ -23,12 +23,12 @@ struct PlanMaps : mlir::linnet::impl::PlanMapsBase<PlanMaps> {
     options.budget = budget;
     options.floor = floor;
     options.layerKinds = layerKinds;
-    CompressReport report;
-    if (failed(runStage(getOperation(), std::move(options),
-                        ::linnet::planLinearMaps, report)))
+    FailureOr<CompressReport> report =
+        runStage(getOperation(), std::move(options), ::linnet::planLinearMaps,
+                 getArgument());
+    if (failed(report))
       return signalPassFailure();
-    remarkMaps(getOperation(), report, "linnet-plan-maps");
-    for (const ::linnet::CompressedMap &map : report.maps)
+    for (const ::linnet::CompressedMap &map : report->maps)
       planned += map.structure != "dense";
   }
 };

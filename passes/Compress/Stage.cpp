@@ -2,7 +2,6 @@
 
 #include "passes/Compress/Stage.h"
 
-#include "dialects/Linnet/Linnet.h"
 #include "linnet/Driver/Input.h"
 #include "linnet/Frontend/HuggingFace.h"
 #include "linnet/Support/Quote.h"
@@ -16,11 +15,9 @@
 using namespace mlir;
 using namespace mlir::linnet;
 
-/// The module's archive; emits an error if it names none that is there, or
-/// nothing says where what is found goes.
-static FailureOr<std::string> openStage(ModuleOp module,
-                                        const CompressOptions &options) {
-  if (options.output.empty())
+FailureOr<std::string> mlir::linnet::openStage(ModuleOp module,
+                                               const std::string &output) {
+  if (output.empty())
     return emitError(module.getLoc(),
                      "option output: expected a path, but got none"),
            failure();
@@ -35,57 +32,10 @@ static FailureOr<std::string> openStage(ModuleOp module,
   return path.take();
 }
 
-LogicalResult mlir::linnet::runStage(ModuleOp module, CompressOptions options,
-                                     Stage stage, CompressReport &report) {
-  FailureOr<std::string> archive = openStage(module, options);
-  if (failed(archive))
-    return failure();
-  options.input = *archive;
-  std::string bytes;
-  llvm::raw_string_ostream stream(bytes);
-  if (failed(writeBytecodeToFile(module, stream)))
-    return emitError(module.getLoc(), "expected a module that can be written");
-  std::unique_ptr<MLIRContext> context = ::linnet::makeContext();
-  auto copy = parseSourceString<ModuleOp>(bytes, context.get());
-  if (!copy)
-    return emitError(module.getLoc(),
-                     "expected a module that can be read again");
-  ::linnet::Status status = stage(*copy, options, report);
-  return status
-             ? success()
-             : LogicalResult(emitError(module.getLoc(), status.error().str()));
-}
-
-LogicalResult mlir::linnet::rewriteImported(ModuleOp module,
-                                            CompressOptions options,
-                                            CompressReport &report) {
-  FailureOr<std::string> archive = openStage(module, options);
-  if (failed(archive))
-    return failure();
-  auto imported = ::linnet::importHuggingFace(*module.getContext(), *archive,
-                                              ::linnet::ImportOptions());
-  if (!imported)
-    return emitError(module.getLoc(), imported.error().str());
-  // The rewrite is one of the checkpoint: what else was done would be lost.
-  if (!OperationEquivalence::isEquivalentTo(
-          module, **imported, OperationEquivalence::IgnoreLocations))
-    return emitError(module.getLoc(), "expected what linnet-import makes of ")
-           << ::linnet::quoteName(*archive) << ", but the module was changed";
-  options.input = *archive;
-  if (::linnet::Status status = ::linnet::compressCheckpoint(options, report);
-      !status)
-    return emitError(module.getLoc(), status.error().str());
-  imported = ::linnet::importHuggingFace(*module.getContext(), options.output,
-                                         ::linnet::ImportOptions());
-  if (!imported)
-    return emitError(module.getLoc(), imported.error().str());
-  module.getBodyRegion().takeBody((*imported)->getBodyRegion());
-  module->setAttrs((*imported)->getOperation()->getAttrDictionary());
-  return success();
-}
-
-void mlir::linnet::remarkMaps(ModuleOp module, const CompressReport &report,
-                              StringRef category) {
+/// Remarks of pass `category` on each map of `report`, and on what was left
+/// alone.
+static void remarkMaps(ModuleOp module, const CompressReport &report,
+                       StringRef category) {
   auto locationOf = [&](StringRef name) {
     return NameLoc::get(StringAttr::get(module.getContext(), name));
   };
@@ -115,4 +65,58 @@ void mlir::linnet::remarkMaps(ModuleOp module, const CompressReport &report,
     remark::analysis(module.getLoc(),
                      remark::RemarkOpts::name("note").category(category))
         << remark::add("{0}", note);
+}
+
+FailureOr<CompressReport> mlir::linnet::runStage(ModuleOp module,
+                                                 CompressOptions options,
+                                                 Stage stage,
+                                                 StringRef category) {
+  FailureOr<std::string> archive = openStage(module, options.output);
+  if (failed(archive))
+    return failure();
+  options.input = *archive;
+  std::string bytes;
+  llvm::raw_string_ostream stream(bytes);
+  if (failed(writeBytecodeToFile(module, stream)))
+    return emitError(module.getLoc(), "expected a module that can be written");
+  std::unique_ptr<MLIRContext> context = ::linnet::makeContext();
+  auto copy = parseSourceString<ModuleOp>(bytes, context.get());
+  if (!copy)
+    return emitError(module.getLoc(),
+                     "expected a module that can be read again");
+  CompressReport report;
+  if (::linnet::Status status = stage(*copy, options, report); !status)
+    return emitError(module.getLoc(), status.error().str());
+  remarkMaps(module, report, category);
+  return report;
+}
+
+FailureOr<CompressReport> mlir::linnet::rewriteImported(ModuleOp module,
+                                                        CompressOptions options,
+                                                        StringRef category) {
+  FailureOr<std::string> archive = openStage(module, options.output);
+  if (failed(archive))
+    return failure();
+  auto imported = ::linnet::importHuggingFace(*module.getContext(), *archive,
+                                              ::linnet::ImportOptions());
+  if (!imported)
+    return emitError(module.getLoc(), imported.error().str());
+  // The rewrite is one of the checkpoint: what else was done would be lost.
+  if (!OperationEquivalence::isEquivalentTo(
+          module, **imported, OperationEquivalence::IgnoreLocations))
+    return emitError(module.getLoc(), "expected what linnet-import makes of ")
+           << ::linnet::quoteName(*archive) << ", but the module was changed";
+  options.input = *archive;
+  CompressReport report;
+  if (::linnet::Status status = ::linnet::compressCheckpoint(options, report);
+      !status)
+    return emitError(module.getLoc(), status.error().str());
+  imported = ::linnet::importHuggingFace(*module.getContext(), options.output,
+                                         ::linnet::ImportOptions());
+  if (!imported)
+    return emitError(module.getLoc(), imported.error().str());
+  module.getBodyRegion().takeBody((*imported)->getBodyRegion());
+  module->setAttrs((*imported)->getOperation()->getAttrDictionary());
+  remarkMaps(module, report, category);
+  return report;
 }
