@@ -261,7 +261,11 @@ def Linnet_QuantizedAttr : Linnet_Structure<"QuantizedStructure", "quantized",
     are. The last group of a row may have fewer inputs; `group` >= `in` is a
     scale per row.
 
-    Products are of floats: x times a code, less its zero, times a scale.
+    Products are of floats: x times a code, less its zero, times a scale. Where
+    the processor multiplies bytes (VNNI), one token's product with codes of 4
+    bits rounds x first: to 2^-22 of the largest entry among at most 128 of a
+    group; the sums are exact then, and a row with an entry that is not finite
+    gives NaN. `linnet.exact_decode` on the module keeps it to floats.
 
     ```mlir
     %y = linnet.linear #linnet.quantized<4, 16> %x, %codes, %scales

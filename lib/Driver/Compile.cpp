@@ -139,6 +139,7 @@ Status Compilation::lowerModel() {
   cpu.exactDecode = options.exactDecode;
   cpu.vectorBits = target.vectorBits;
   cpu.vectorRegisters = target.vectorRegisters;
+  cpu.byteDots = target.dotsBytes();
   bool isFunction = false;
   for (mlir::Operation &op : module.getOps())
     isFunction |= op.hasAttr("linnet.phase");

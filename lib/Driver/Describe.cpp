@@ -75,6 +75,8 @@ WeightLayout describeLayout(DictionaryAttr layout) {
   if (kind == "panel") {
     WeightLayout panel = WeightLayout::panel(getInteger(layout, "width"),
                                              getFlag(layout, "transposed"));
+    if (int64_t together = getInteger(layout, "together"))
+      panel.together = together;
     if (auto blocks = getIntegers(layout, "row_blocks"); blocks.size() == 3)
       panel.rowBlocks = {blocks[0], blocks[1], blocks[2]};
     return panel;

@@ -91,6 +91,10 @@ bool Target::has(std::string_view feature) const {
   return llvm::is_contained(features, feature);
 }
 
+bool Target::dotsBytes() const {
+  return has(vectorBits == 512 ? "avx512vnni" : "avxvnni");
+}
+
 std::string Target::featureString() const {
   std::string text;
   for (const std::string &feature : features)

@@ -104,6 +104,8 @@ Json toJson(const WeightLayout &layout) {
   if (layout.kind == WeightLayout::Kind::Panel) {
     json["width"] = layout.width;
     json["transposed"] = layout.transposed;
+    if (layout.together != 1)
+      json["together"] = layout.together;
     if (layout.rowBlocks)
       json["row_blocks"] = {{"count", layout.rowBlocks->count},
                             {"begin", layout.rowBlocks->begin},

@@ -181,6 +181,8 @@ WeightLayout readLayout(const Json &json, const std::string &path,
   if (layout.kind == WeightLayout::Kind::Panel) {
     layout.width = members.integer("width");
     layout.transposed = members.boolean("transposed");
+    if (members.has("together"))
+      layout.together = members.integer("together");
     if (members.has("row_blocks")) {
       Members blocks(members.get("row_blocks", "an object"),
                      members.at("row_blocks"), error);
@@ -298,6 +300,24 @@ std::string indexed(const char *list, size_t index, const char *member) {
   return std::string(list) + "[" + std::to_string(index) + "]." + member;
 }
 
+/// Panels of elements that stay together.
+void checkTogether(Checks &checks, const std::string &where,
+                   const WeightSlot &slot) {
+  const int64_t together = slot.layout.together,
+                size = int64_t(dataTypeSize(slot.dtype));
+  bool isWord = together > 1 && together <= 4 &&
+                (together * size == 2 || together * size == 4);
+  if (!checks.expect(isWord, where, together,
+                     "1, or elements of 2 or 4 bytes in all"))
+    return;
+  checks.expect(!slot.layout.transposed && slot.memoryType() == slot.dtype,
+                where, together,
+                "1 for a matrix that is transposed or converted");
+  checks.expect(!slot.shape.empty() && slot.shape.back() % together == 0, where,
+                together, "a divisor of the columns of ",
+                formatShape(slot.shape));
+}
+
 void checkSlot(Checks &checks, const Manifest &manifest, size_t index) {
   const WeightSlot &slot = manifest.slots[index];
   const WeightLayout &layout = slot.layout;
@@ -345,6 +365,8 @@ void checkSlot(Checks &checks, const Manifest &manifest, size_t index) {
     }
   }
   DataType packed = slot.memoryType();
+  if (layout.together != 1)
+    checkTogether(checks, at("layout.together"), slot);
   checks.expect(packed == DataType::F32 ||
                     (packed == slot.dtype && isPackedAsStored(packed)),
                 at("packed_dtype"), dataTypeName(packed),

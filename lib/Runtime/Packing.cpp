@@ -119,7 +119,7 @@ void transpose(const std::byte *in, int64_t pitch, std::byte *out,
 template <int Size>
 void packPanel(const PanelPacking &packing, int64_t panel) {
   const bool convert = packing.sourceType != packing.packedType;
-  const int64_t sourceSize = int64_t(dataTypeSize(packing.sourceType));
+  const int64_t sourceSize = packing.sourceSize();
   const int64_t firstRow = panel * packing.width;
   const int64_t rows = std::min(packing.width, packing.n - firstRow);
   std::byte *out = packing.panels + panel * packing.k * packing.width * Size;
@@ -153,7 +153,7 @@ template <int Size>
 void packTransposedRows(const PanelPacking &packing, int64_t begin,
                         int64_t end) {
   const bool convert = packing.sourceType != packing.packedType;
-  const int64_t sourceSize = int64_t(dataTypeSize(packing.sourceType));
+  const int64_t sourceSize = packing.sourceSize();
   // A few rows at a time, so that a panel receives more than one line at once.
   constexpr int64_t kRows = 8;
   for (int64_t first = begin; first < end; first += kRows) {
@@ -186,7 +186,7 @@ void packPieces(const PanelPacking &packing, int64_t begin, int64_t end) {
 } // namespace
 
 void PanelPacking::pack(int64_t begin, int64_t end) const {
-  switch (dataTypeSize(packedType)) {
+  switch (int64_t(dataTypeSize(packedType)) * together) {
   case 1:
     return packPieces<1>(*this, begin, end);
   case 2:

@@ -16,16 +16,19 @@
 
 namespace linnet {
 
-/// One matrix W[n][k] to be packed as [ceil(n / width)][k][width].
+/// One matrix W[n][k] to be packed as [ceil(n / width)][k][width]. Elements
+/// that stay `together` are packed like one of their size.
 struct PanelPacking {
   /// Row-major [n][k], or [k][n] if `transposed`; no alignment needed.
   const std::byte *source = nullptr;
   DataType sourceType = DataType::F32;
   bool transposed = false;
   int64_t n = 0;
+  /// Inputs, `together` of which count as one.
   int64_t k = 0;
+  int64_t together = 1;
   int64_t width = 0;
-  /// `sourceType` (of 1, 2 or 4 bytes) or F32.
+  /// `sourceType` (with those together of 1, 2 or 4 bytes) or F32.
   DataType packedType = DataType::F32;
   /// Zeroed; packing leaves the padding of the last panel alone.
   std::byte *panels = nullptr;
@@ -39,6 +42,10 @@ struct PanelPacking {
   }
   int64_t lastRow(int64_t end) const {
     return transposed ? end : (end * width < n ? end * width : n);
+  }
+  /// Bytes of a source element, or of those that count as one.
+  int64_t sourceSize() const {
+    return int64_t(dataTypeSize(sourceType)) * together;
   }
   /// Elements per source row.
   int64_t rowLength() const { return transposed ? n : k; }

@@ -51,7 +51,8 @@ int64_t Filling::units() const {
 }
 
 int64_t Filling::grain() const {
-  int64_t unitBytes = int64_t(dataTypeSize(slot->dtype));
+  int64_t unitBytes =
+      int64_t(dataTypeSize(slot->dtype)) * slot->layout.together;
   if (slot->layout.kind == WeightLayout::Kind::Panel)
     unitBytes *= (matrices[0].transposed ? 1 : matrices[0].width) *
                  matrices[0].rowLength();
@@ -65,8 +66,7 @@ int64_t Filling::grain() const {
 /// would be in memory twice. A raw slot of the same tensor maps its rows again.
 void packAndRelease(const PanelPacking &packing, int64_t begin, int64_t end) {
   packing.pack(begin, end);
-  int64_t rowBytes =
-      packing.rowLength() * int64_t(dataTypeSize(packing.sourceType));
+  int64_t rowBytes = packing.rowLength() * packing.sourceSize();
   int64_t first = packing.firstRow(begin), last = packing.lastRow(end);
   releasePages(packing.source + first * rowBytes, (last - first) * rowBytes);
 }
@@ -106,7 +106,8 @@ matricesOf(const WeightSlot &slot, const std::byte *source, std::byte *target) {
   packing.sourceType = slot.dtype;
   packing.transposed = slot.layout.transposed;
   packing.n = packing.transposed ? columns : rows;
-  packing.k = packing.transposed ? rows : columns;
+  packing.together = slot.layout.together;
+  packing.k = (packing.transposed ? rows : columns) / packing.together;
   packing.width = slot.layout.width;
   packing.packedType = slot.memoryType();
   if (rows == 0 || columns == 0)
@@ -129,7 +130,7 @@ matricesOf(const WeightSlot &slot, const std::byte *source, std::byte *target) {
 /// What makes two slots the same buffer.
 using Identity =
     std::tuple<int64_t, std::string, int, int64_t, bool, int64_t, int64_t,
-               int64_t, int, std::vector<float>, float, int64_t>;
+               int64_t, int64_t, int, std::vector<float>, float, int64_t>;
 
 Identity identityOf(const WeightSlot &slot) {
   auto blocks =
@@ -139,6 +140,7 @@ Identity identityOf(const WeightSlot &slot) {
           int(slot.layout.kind),
           slot.layout.width,
           slot.layout.transposed,
+          slot.layout.together,
           blocks.count,
           blocks.begin,
           blocks.rows,

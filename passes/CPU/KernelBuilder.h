@@ -22,6 +22,8 @@ struct CpuTarget {
   int64_t lanes;
   /// Vector registers.
   int64_t registers;
+  /// Whether products of bytes are summed in lanes of 32 bits (VNNI).
+  bool dotsBytes = false;
 
   /// Columns of a packed weight panel, and keys of a packed key block.
   int64_t panelWidth() const { return lanes * panelVectors(); }

@@ -2,7 +2,7 @@
 //
 // Codes become floats where narrow floats do. One row scales sums of codes: of
 // each group s (sum of c x - z sum of x), where the sums of x are the same for
-// all outputs.
+// all outputs. LinearWords.cpp has those of processors that multiply bytes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +21,8 @@ bool LinearEmitter::scalesSums() const {
 }
 
 Value LinearEmitter::loadCodes(const Panel &panel, Value inner, Value lane) {
+  if (words)
+    return loadOfWords(panel, inner, lane);
   const int64_t lanes = k.target.lanes;
   Value stored =
       k.load(k.argument(W), {panel.number, rowOf(inner), lane}, lanes);
@@ -93,6 +95,15 @@ void LinearEmitter::sumGroups(int64_t rows, bool rowsAreBatch) {
     });
 }
 
+Value LinearEmitter::signedTable() {
+  SmallVector<float> table;
+  for (int code = 0; code < 16; ++code)
+    table.push_back(float(code < 8 ? code : code - 16));
+  return arith::ConstantOp::create(
+      k, DenseElementsAttr::get(k.vector(16, k.getF32Type()),
+                                ArrayRef<float>(table)));
+}
+
 std::pair<Value, Value> LinearEmitter::splitPairs(Value bytes) {
   const int64_t lanes = k.target.lanes;
   Type integers = k.vector(lanes, k.getI32Type()),
@@ -104,12 +115,7 @@ std::pair<Value, Value> LinearEmitter::splitPairs(Value bytes) {
   if (k.target.looksUp16()) {
     // One look-up that sees the lowest 4 bits of a lane, in place of two shifts
     // and a conversion.
-    SmallVector<float> table;
-    for (int code = 0; code < 16; ++code)
-      table.push_back(float(code < 8 ? code : code - 16));
-    Value values = arith::ConstantOp::create(
-        k, DenseElementsAttr::get(cast<ShapedType>(floats),
-                                  ArrayRef<float>(table)));
+    Value values = signedTable();
     Value pair = arith::ExtUIOp::create(k, integers, bytes);
     return {lookUp16(values, pair),
             lookUp16(values, arith::ShRUIOp::create(k, pair, splat(4)))};

@@ -37,7 +37,7 @@ public:
                 LinearArguments arguments, bool exact)
       : k(k), exact(exact), blocks(shape.blocks), in(shape.blockIn()),
         out(shape.blockOut()), codes(form.codes), kept(form.kept),
-        pattern(form.pattern), shifted(form.shifted),
+        pattern(form.pattern), shifted(form.shifted), words(form.words),
         arguments(std::move(arguments)), vectors(vectors),
         width(vectors * k.target.lanes),
         blockPanels((out + width - 1) / width) {}
@@ -97,7 +97,7 @@ private:
       return arith::DivUIOp::create(k, k.mul(inner, k.cst(pattern.getKept())),
                                     k.cst(pattern.getOf()));
     return codes && codes.getBits() == 4
-               ? Value(arith::ShRUIOp::create(k, inner, k.cst(1)))
+               ? Value(arith::ShRUIOp::create(k, inner, k.cst(words ? 3 : 1)))
                : inner;
   }
   /// Rows of a register tile: narrow panels leave room for more.
@@ -157,8 +157,30 @@ private:
   TileAccumulators multiplyPairs(ArrayRef<Panel> panels, int64_t rows,
                                  Value begin, int64_t size,
                                  TileAccumulators sums, TileColumnScalar left);
+
+  /// Codes of input `inner`, of words.
+  Value loadOfWords(const Panel &panel, Value inner, Value lane);
+  /// Inputs of each of the blocks, whose largest entry says their unit, that
+  /// make up a group of `size`.
+  int64_t blockOf(int64_t size) const;
+  /// Rounds few rows to integers of 23 bits, in digits.
+  void splitRows(int64_t rows, bool rowsAreBatch);
+  void splitBlock(int64_t row, bool rowsAreBatch, Value number, Value begin,
+                  int64_t size);
+  void storeDigit(Value all, int64_t digit, int64_t row, Value inner);
+  /// The products of all inputs, as digits, with words of codes.
+  TileAccumulators multiplyWords(ArrayRef<Panel> panels, int64_t rows,
+                                 TileAccumulators sums);
+  /// The same of a block of inputs, a part of a group, and `count` vectors of
+  /// the panels: [row][vector].
+  TileAccumulators multiplyBlock(ArrayRef<Panel> panels, int64_t rows,
+                                 int64_t firstColumn, int64_t count,
+                                 Value number, Value group, Value begin,
+                                 int64_t size);
   /// Fetches what a stream reads some time after input `inner`.
   void fetchAhead(const Panel &panel, Value inner);
+  /// What 4 bits are in two's complement, by their number.
+  Value signedTable();
   /// The codes in the lower and the upper halves of bytes, as f32.
   std::pair<Value, Value> splitPairs(Value bytes);
   /// More rows than a tile has against a panel, part after part.
@@ -173,13 +195,17 @@ private:
   QuantizedStructureAttr codes;
   BlockSparseStructureAttr kept;
   NmSparseStructureAttr pattern;
-  bool shifted;
+  bool shifted, words;
   LinearArguments arguments;
   int64_t vectors, width, blockPanels;
   /// A narrow panel block as f32, in scratch.
   Value wide;
   /// What sumGroups found [rows, groups], in scratch; null without zeros.
   Value groupSums;
+  /// What splitRows found of few rows: digits of 8 bits [rows, digit, in / 4],
+  /// and of each block of inputs what their unit is worth and the sum of their
+  /// rounded entries [rows, blocks].
+  Value digits, units, blockSums;
 };
 
 } // namespace mlir::linnet

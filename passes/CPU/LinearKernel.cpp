@@ -40,8 +40,10 @@ static LogicalResult lowerLinear(FunctionLowering &f, Operation *operation) {
   SmallVector<Buffer> tables;
   Buffer w;
   if (form->codes || form->pattern) {
+    form->words = form->codes && takesWords(f.target(), form->codes, shape);
     for (Value factor : op.getFactors())
-      if (std::optional<Buffer> stored = panelsOfWeight(f, factor, vectors))
+      if (std::optional<Buffer> stored =
+              panelsOfWeight(f, factor, vectors, form->words && tables.empty()))
         tables.push_back(*stored);
     if (tables.size() != factors.size())
       return op.emitOpError("expected ")

@@ -163,14 +163,28 @@ static Type panelElement(Builder &b, Type type) {
 }
 
 std::optional<Buffer> linnet::panelsOfWeight(FunctionLowering &f, Value factor,
-                                             int64_t vectors) {
+                                             int64_t vectors, bool words) {
   auto matrix = cast<RankedTensorType>(factor.getType());
   int64_t width = vectors * f.target().lanes;
-  auto packed =
-      MemRefType::get({int64_t(llvm::divideCeil(matrix.getDimSize(0), width)),
-                       matrix.getDimSize(1), width},
-                      panelElement(f.builder(), matrix.getElementType()));
-  return f.weight(factor, panelLayout(f, width, /*transposed=*/false), packed);
+  Builder &b = f.builder();
+  SmallVector<NamedAttribute> layout =
+      panelLayout(f, width, /*transposed=*/false);
+  SmallVector<int64_t> shape{
+      int64_t(llvm::divideCeil(matrix.getDimSize(0), width)),
+      matrix.getDimSize(1), width};
+  Type element = panelElement(b, matrix.getElementType());
+  if (words) {
+    layout.push_back(b.getNamedAttr("together", b.getI64IntegerAttr(4)));
+    shape[1] /= 4;
+    element = b.getI32Type();
+  }
+  return f.weight(factor, layout, MemRefType::get(shape, element));
+}
+
+bool linnet::takesWords(const CpuTarget &target, QuantizedStructureAttr codes,
+                        const LinearShape &shape) {
+  return target.dotsBytes && codes.getBits() == 4 && shape.in % 8 == 0 &&
+         (codes.getGroup() % 8 == 0 || codes.getGroup() >= shape.in);
 }
 
 Buffer linnet::panelsOf(FunctionLowering &f, LinearOp op,

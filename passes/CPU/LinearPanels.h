@@ -20,6 +20,8 @@ struct PanelForm {
   /// Whether there are no panels: an input's weights are a part of one vector,
   /// which begins one number earlier for each input.
   bool shifted = false;
+  /// Codes in words of 32 bits, of inputs that follow each other.
+  bool words = false;
 
   /// The matrix that panels hold of one of this shape.
   LinearShape stored(LinearShape shape, TypeRange factors) const {
@@ -46,9 +48,15 @@ Buffer panelsOf(FunctionLowering &f, LinearOp op, const LinearShape &shape,
                 int64_t vectors, bool transposed);
 
 /// The panels [N / NR][K][NR] of `factor`, a weight [N][K] of floats or of i8,
-/// in its own type; nothing if it is no weight.
+/// in its own type, or those [N / NR][K / 4][NR] of words of four i8; nothing
+/// if it is no weight.
 std::optional<Buffer> panelsOfWeight(FunctionLowering &f, Value factor,
-                                     int64_t vectors);
+                                     int64_t vectors, bool words = false);
+
+/// Whether codes of a map of `shape` are to lie in words: they can be
+/// multiplied so, and fill them.
+bool takesWords(const CpuTarget &target, QuantizedStructureAttr codes,
+                const LinearShape &shape);
 
 /// Whether the rows of x lie along its tokens (and heads): else they are few,
 /// the sequences of a batch.

@@ -20,6 +20,9 @@ static constexpr int64_t kFewRowsPart = 16;
 /// Bytes of a stream that are under way while others are multiplied: the
 /// hardware's own prefetch stops at the end of a page.
 static constexpr int64_t kBytesAhead = 1024;
+/// The same of codes in words, which are multiplied faster, and in fewer
+/// streams.
+static constexpr int64_t kWordBytesAhead = 4096;
 
 TileAccumulators LinearEmitter::multiplyKept(ArrayRef<Panel> panels,
                                              int64_t rows, bool rowsAreBatch,
@@ -109,8 +112,9 @@ void LinearEmitter::fetchAhead(const Panel &panel, Value inner) {
       width * k.argumentType(W).getElementTypeBitWidth() / 8;
   // Behind a panel's last row lies the next panel's first; a fetch behind the
   // last of all does nothing.
-  Value later =
-      k.add(rowOf(inner), k.cst(llvm::divideCeil(kBytesAhead, rowBytes)));
+  Value later = k.add(
+      rowOf(inner),
+      k.cst(llvm::divideCeil(words ? kWordBytesAhead : kBytesAhead, rowBytes)));
   for (int64_t begin = 0; begin < rowBytes; begin += 64)
     memref::PrefetchOp::create(
         k, k.argument(W),
@@ -138,6 +142,7 @@ void LinearEmitter::emitStreams(ArrayRef<Panel> panels, int64_t rows,
   };
   sums = pattern && !exact && k.target.looksUp16()
              ? multiplyKept(panels, rows, rowsAreBatch, std::move(sums))
+         : digits       ? multiplyWords(panels, rows, std::move(sums))
          : scalesSums() ? multiplyGroups(panels, rows, std::move(sums), left)
                         : multiplyStreams(panels, rows, std::move(sums), left);
   for (int64_t s = 0; s < count; ++s) {
@@ -217,10 +222,16 @@ void LinearEmitter::emitPartOfRows(const Panel &panel, int64_t rows,
 void LinearEmitter::emitFewRows(int64_t rows, bool rowsAreBatch) {
   // Rows per pass over the weights: all of them if their accumulators fit.
   int64_t tile = std::min<int64_t>(rows, k.target.tileRows());
-  if (rows <= tile && scalesSums() && codes.getHasZeros())
-    sumGroups(rows, rowsAreBatch);
-  // Panels streamed at once.
+  if (rows <= tile && scalesSums()) {
+    if (words)
+      splitRows(rows, rowsAreBatch);
+    else if (codes.getHasZeros())
+      sumGroups(rows, rowsAreBatch);
+  }
+  // Panels streamed at once: those whose accumulators fit.
   int64_t streams = tile == 1 ? 4 : tile == 2 ? 2 : 1;
+  if (digits)
+    streams = tile == 1 ? 2 : 1;
   auto emit = [&](Value first, Value distance, int64_t count) {
     SmallVector<Panel> panels;
     for (int64_t s = 0; s < count; ++s)

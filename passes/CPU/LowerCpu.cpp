@@ -133,7 +133,7 @@ struct LowerCpu : linnet::impl::LowerCpuBase<LowerCpu> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    KernelTable table(module, {vectorBits / 32, vectorRegisters});
+    KernelTable table(module, {vectorBits / 32, vectorRegisters, byteDots});
     SmallVector<func::FuncOp> phases;
     for (auto function : module.getOps<func::FuncOp>())
       if (function->hasAttr("linnet.phase"))

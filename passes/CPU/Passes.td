@@ -23,10 +23,14 @@ def LowerCpu : Pass<"linnet-lower-cpu", "::mlir::ModuleOp"> {
     path taken (say, a computed matrix packed on every call) is a missed
     remark and an entry of the module's `linnet.fallbacks`.
 
-    Exact or approximate: f32 arithmetic, sums reordered.
+    Exact or approximate: f32 arithmetic, sums reordered. With `byte-dots` few
+    rows are rounded to 23 bits where they meet codes, see
+    `#linnet.quantized`.
 
     Options: `vector-bits`: width of the vector registers.
-    `vector-registers`: how many there are.
+    `vector-registers`: how many there are. `byte-dots`: vectors of bytes, one
+    unsigned and one signed, are multiplied and four products each added to a
+    lane of 32 bits (VNNI).
 
     Statistics: kernels, calls, barriers, workspace bytes.
 
@@ -36,7 +40,9 @@ def LowerCpu : Pass<"linnet-lower-cpu", "::mlir::ModuleOp"> {
     Option<"vectorBits", "vector-bits", "int64_t", "256",
            "width of a vector register">,
     Option<"vectorRegisters", "vector-registers", "int64_t", "16",
-           "number of vector registers">];
+           "number of vector registers">,
+    Option<"byteDots", "byte-dots", "bool", "false",
+           "products of bytes are summed in lanes of 32 bits (VNNI)">];
   let statistics = [
     Statistic<"kernels", "kernels", "kernels emitted">,
     Statistic<"calls", "calls", "kernel calls">,

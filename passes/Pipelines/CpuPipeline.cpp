@@ -71,6 +71,7 @@ void linnet::buildLowerCpuStage(OpPassManager &pm,
   LowerCpuOptions lower;
   lower.vectorBits = options.vectorBits;
   lower.vectorRegisters = options.vectorRegisters;
+  lower.byteDots = options.byteDots;
   pm.addPass(createLowerCpu(lower));
   // Here, where a function without expansion is still an error in the model.
   pm.addNestedPass<func::FuncOp>(createExpandMath());

@@ -40,6 +40,10 @@ struct CpuPipelineOptions : PassPipelineOptions<CpuPipelineOptions> {
   Option<int64_t> vectorRegisters{*this, "vector-registers",
                                   llvm::cl::desc("number of vector registers"),
                                   llvm::cl::init(16)};
+  Option<bool> byteDots{*this, "byte-dots",
+                        llvm::cl::desc("products of bytes are summed in lanes "
+                                       "of 32 bits (VNNI)"),
+                        llvm::cl::init(false)};
 };
 
 /// The stages of a compilation for the CPU, in order; each appends to `pm`.

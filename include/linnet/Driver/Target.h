@@ -27,6 +27,9 @@ struct Target {
   int64_t vectorRegisters = 16;
 
   bool has(std::string_view feature) const;
+  /// Whether an instruction multiplies vectors of bytes, one unsigned and one
+  /// signed, and adds four products each to a lane of 32 bits (VNNI).
+  bool dotsBytes() const;
   /// "+avx,+avx2,...", as LLVM takes it.
   std::string featureString() const;
 };

@@ -47,7 +47,8 @@ struct WeightLayout {
     /// A matrix W[N][K] (`transposed`: stored as [K][N]) as
     /// [ceil(N / width)][K][width], 64-byte aligned, the last panel padded with
     /// zeros. Dimensions before the last two are batch dimensions; `rowBlocks`
-    /// adds one.
+    /// adds one. With `together` = t > 1, t numbers of a row stay side by side:
+    /// [ceil(N / width)][K / t][width][t].
     Panel,
     /// No tensor but a table: f32 [rows][2][R], cosines then sines of
     /// f32(position) * inverseFrequencies[i] (product rounded to f32), times
@@ -59,6 +60,9 @@ struct WeightLayout {
   /// Panel only: columns per panel, 1..4096.
   int64_t width = 0;
   bool transposed = false;
+  /// Panel only, and only of elements as stored, in rows: a divisor of K;
+  /// so many elements have at most 4 bytes.
+  int64_t together = 1;
   /// Rows [begin, begin + rows) of each of `count` equal blocks of the stored
   /// rows are a matrix each: one of several parts that heads have in a tensor.
   struct RowBlocks {

@@ -31,7 +31,10 @@ Manifest fullManifest() {
   WeightSlot heads{"kv",    0,  DataType::BF16,
                    {12, 4}, {}, WeightLayout::panel(16)};
   heads.layout.rowBlocks = {3, 1, 2};
-  manifest.slots = {raw, f32, panel, rotary, heads};
+  WeightSlot words{"codes", 0,  DataType::I8,
+                   {33, 8}, {}, WeightLayout::panel(16)};
+  words.layout.together = 4;
+  manifest.slots = {raw, f32, panel, rotary, heads, words};
   return manifest;
 }
 
@@ -45,6 +48,7 @@ TEST(ManifestTest, RoundTrip) {
   EXPECT_EQ(formatJson(read->toJson()), formatJson(manifest.toJson()));
   EXPECT_EQ(read->slots[3].layout, manifest.slots[3].layout);
   EXPECT_EQ(read->slots[4].layout, manifest.slots[4].layout);
+  EXPECT_EQ(read->slots[5].layout, manifest.slots[5].layout);
   EXPECT_EQ(read->slots[2].packedType, DataType::F32);
   EXPECT_EQ(read->slots[1].packedType, std::nullopt);
   EXPECT_EQ(read->bos, 1);
@@ -79,6 +83,7 @@ TEST(ManifestTest, MemoryOfSlots) {
   EXPECT_EQ(manifest.slots[3].memoryBytes(), 64 * 6 * 4);
   // Two of each three rows of four: N = 2.
   EXPECT_EQ(manifest.slots[4].memoryBytes(), 3 * 4 * 16 * 2);
+  EXPECT_EQ(manifest.slots[5].memoryBytes(), 48 * 8);
   WeightSlot slot{"w",      0,  DataType::BF16,
                   {33, 10}, {}, WeightLayout::panel(16)};
   EXPECT_EQ(slot.memoryType(), DataType::BF16);
@@ -181,6 +186,21 @@ TEST(ManifestTest, EveryMemberIsChecked) {
        "layout.row_blocks.rows: expected 1 to 3, but got 0"},
       {"/weights/slots/4/layout/row_blocks/step", "1",
        "layout.row_blocks.step: expected no such key"},
+      {"/weights/slots/5/layout/together", "3",
+       "layout.together: expected 1, or elements of 2 or 4 bytes in all, but "
+       "got 3"},
+      {"/weights/slots/5/layout/together", "0", "expected 1, or elements of"},
+      {"/weights/slots/5/layout/together", "8", "expected 1, or elements of"},
+      {"/weights/slots/5/layout/together", "4611686018427387904",
+       "expected 1, or elements of"},
+      {"/weights/slots/5/layout/transposed", "true",
+       "layout.together: expected 1 for a matrix that is transposed or "
+       "converted, but got 4"},
+      {"/weights/slots/5/packed_dtype", "\"F32\"",
+       "expected 1 for a matrix that is transposed or converted, but got 4"},
+      {"/weights/slots/5/shape", "[33, 6]",
+       "layout.together: expected a divisor of the columns of [33, 6], but "
+       "got 4"},
       {"/weights/slots/2/packed_dtype", "\"BF16\"",
        "packed_dtype: expected F32, or the stored type"},
       {"/weights/slots/3/layout/inverse_frequencies", "[]",

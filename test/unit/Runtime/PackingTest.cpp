@@ -78,6 +78,37 @@ void checkPanels(DataType type, DataType packed, bool transposed, int64_t n,
     ASSERT_EQ(out[panels * k * width * size + i], std::byte(0x5a));
 }
 
+/// Elements that stay together are packed like one of their size.
+TEST(PackingTest, Together) {
+  for (auto [type, together, like] :
+       {std::tuple{DataType::I8, 4, DataType::I32},
+        {DataType::I8, 2, DataType::I16},
+        {DataType::BF16, 2, DataType::I32}})
+    for (auto [n, k] :
+         {std::pair<int64_t, int64_t>{1, 1}, {33, 70}, {16, 64}}) {
+      SCOPED_TRACE(testing::Message() << together << " " << dataTypeName(type)
+                                      << " n " << n << " k " << k);
+      std::vector<std::byte> source = randomElements(like, n * k);
+      PanelPacking packing;
+      packing.source = source.data() + 1;
+      packing.sourceType = packing.packedType = type;
+      packing.n = n;
+      packing.k = k;
+      packing.together = together;
+      packing.width = 16;
+      std::vector<std::byte> parts((n + 15) / 16 * 16 * k * dataTypeSize(like)),
+          whole = parts;
+      packing.panels = parts.data();
+      packing.pack(0, packing.pieces());
+      packing.together = 1;
+      packing.sourceType = packing.packedType = like;
+      packing.panels = whole.data();
+      packing.pack(0, packing.pieces());
+      EXPECT_EQ(parts, whole);
+      EXPECT_EQ(packing.sourceSize(), int64_t(dataTypeSize(like)));
+    }
+}
+
 TEST(PackingTest, PanelsOfEveryTypeAndShape) {
   for (DataType type : kAllTypes)
     for (bool transposed : {false, true})
