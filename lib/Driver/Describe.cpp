@@ -111,6 +111,12 @@ public:
     slot.key = getText(described, "key");
     slot.dtype = getDataType(described, "dtype");
     slot.shape = getIntegers(described, "shape");
+    auto layout = described.getAs<DictionaryAttr>("layout");
+    if (layout.get("seed")) {
+      slot.seed = getInteger(layout, "seed");
+      manifest.slots.push_back(std::move(slot));
+      return {};
+    }
     if (!archive)
       return makeError("expected weights for tensor ", quoteName(slot.key),
                        ", but the module names no archive (",

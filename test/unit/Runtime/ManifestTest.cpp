@@ -31,7 +31,9 @@ Manifest fullManifest() {
   WeightSlot heads{"kv",    0,  DataType::BF16,
                    {12, 4}, {}, WeightLayout::panel(16)};
   heads.layout.rowBlocks = {3, 1, 2};
-  manifest.slots = {raw, f32, panel, rotary, heads};
+  WeightSlot basis{"",   -1, DataType::F32, {5, 9}, {}, WeightLayout::panel(16),
+                   12345};
+  manifest.slots = {raw, f32, panel, rotary, heads, basis};
   return manifest;
 }
 
@@ -45,6 +47,8 @@ TEST(ManifestTest, RoundTrip) {
   EXPECT_EQ(formatJson(read->toJson()), formatJson(manifest.toJson()));
   EXPECT_EQ(read->slots[3].layout, manifest.slots[3].layout);
   EXPECT_EQ(read->slots[4].layout, manifest.slots[4].layout);
+  EXPECT_EQ(read->slots[5].seed, 12345);
+  EXPECT_EQ(read->slots[4].seed, std::nullopt);
   EXPECT_EQ(read->slots[2].packedType, DataType::F32);
   EXPECT_EQ(read->slots[1].packedType, std::nullopt);
   EXPECT_EQ(read->bos, 1);
@@ -191,6 +195,19 @@ TEST(ManifestTest, EveryMemberIsChecked) {
       {"/weights/slots/3/layout/rows", "63",
        "weights.slots[3].shape: expected [63, 2, 3], but got [64, 2, 3]"},
       {"/weights/slots/3/key", "\"x\"", "weights.slots[3].key: expected no"},
+      {"/weights/slots/5/seed", "-1",
+       "weights.slots[5].seed: expected 0 to 9223372036854775807, but got -1"},
+      {"/weights/slots/5/seed", "\"x\"", "seed: expected an integer"},
+      {"/weights/slots/5/file", "0", "weights.slots[5].file: expected no"},
+      {"/weights/slots/5/shape", "[5, 9, 1]",
+       "weights.slots[5].shape: expected a matrix for a slot with a seed"},
+      {"/weights/slots/5/dtype", "\"BF16\"",
+       "weights.slots[5].dtype: expected F32, but got BF16"},
+      {"/weights/slots/5/layout/transposed", "true",
+       "weights.slots[5].layout: expected f32 or a panel of rows for a slot "
+       "with a seed"},
+      {"/weights/slots/3/seed", "1",
+       "weights.slots[3].layout: expected f32 or a panel of rows"},
       {"/states/0/bytes", "0", "states[0].bytes: expected 1 to"},
       {"/states/0/kind", "\"ring\"", "states[0].kind: expected one of fixed"},
       {"/states/0/shape", "[-1]", "states[0].shape: expected a static shape"},
