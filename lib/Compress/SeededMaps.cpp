@@ -74,7 +74,8 @@ public:
       return {};
     std::vector<PlanNumbers> found;
     int64_t step = std::max<int64_t>(1, block / kSteps);
-    for (int64_t terms = step; terms <= block; terms += step)
+    // As many terms as inputs are no fewer numbers, and worse rounded ones.
+    for (int64_t terms = step; terms < block; terms += step)
       found.push_back({{kBlock, block}, {kTerms, terms}, {kSeed, kUsualSeed}});
     return found;
   }
