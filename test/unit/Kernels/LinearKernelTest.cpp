@@ -483,11 +483,11 @@ TEST(LinearKernel, SeededRows) {
                                                {2, 1, 5},
                                                {5, 3, 7},
                                                {64, 128, 2}})
-      for (int i = 0; i < 3; ++i) {
+      for (bool decodes : {false, true}) {
         const std::string &type = program.pick(kTypes);
         int64_t in = block * blocks, out = program.pick(kWidths);
         Shape shape = leadOf(program);
-        if (i == 2)
+        if (decodes)
           shape = {1, 1};
         shape.push_back(in);
         Value x = program.input(shape);
@@ -501,6 +501,25 @@ TEST(LinearKernel, SeededRows) {
                   {x, program.weight({out, terms * blocks}, -1, 1, type)},
                   shape, in, out, type);
       }
+    // As parts of others.
+    for (const Shape &lead : {Shape{1, 1}, {2, 3}}) {
+      Shape shape = lead;
+      shape.push_back(64);
+      expectMap(program,
+                "linnet.linear #linnet.sum<[#linnet.seeded<9, 16, 2>, "
+                "#linnet.low_rank]> $0, $1, $2, $3",
+                {program.input(shape), program.weight({33, 36}, -1, 1, "bf16"),
+                 program.weight({33, 5}, -1, 1, "bf16"),
+                 program.weight({5, 64}, -1, 1, "bf16")},
+                shape, 64, 33, "bf16");
+      expectMap(program,
+                "linnet.linear #linnet.product<[#linnet.seeded<2, 8, 4>, "
+                "#linnet.quantized<8, 16>]> $0, $1, $2, $3",
+                {program.input(shape), program.weight({33, 10}, -1, 1, "f32"),
+                 program.weight({40, 64}, -128, 128, "i8"),
+                 program.weight({40, 4}, 0.01, 0.1, "f32")},
+                shape, 64, 33, "f32");
+    }
     // Read as a tensor like any other.
     Value basis =
         program.raw("linnet.seeded_basis 5 : tensor<3x70xf32>", {}, {3, 70});
