@@ -408,6 +408,31 @@ def Linnet_CirculantAttr : Linnet_Structure<"CirculantStructure", "circulant", "
   }];
 }
 
+def Linnet_SeededAttr : Linnet_Structure<"SeededStructure", "seeded", "1"> {
+  let summary = "W of `terms` seeded rows for each `block` of inputs";
+  let description = [{
+    W is stored as a seed and coefficients (PRANC, Nooralinejad et al. 2023):
+
+    `W[o, block c + i] = sum_{j < terms} coefficients[o, terms c + j] B[j, i]`
+
+    for i < block, where B is what `linnet.seeded_basis` of `seed` gives, the
+    same for every output and block.
+
+    One factor: `coefficients` `[out, terms in / block]` of floats; the inputs
+    are those of whole blocks. More terms than `block` are allowed and say no
+    more than `block` do. `terms` and `block` are 1 to 2147483647, `seed` is 0 or
+    more.
+
+    ```mlir
+    %y = linnet.linear #linnet.seeded<4, 8, 12345> %x, %coefficients
+      : (tensor<?x?x32xf32>, tensor<40x16xbf16>) -> tensor<?x?x40xf32>
+    ```
+  }];
+  let parameters = (ins "int64_t":$terms, "int64_t":$block, "int64_t":$seed);
+  let assemblyFormat = "`<` $terms `,` $block `,` $seed `>`";
+  let genVerifyDecl = 1;
+}
+
 class Linnet_Composite<string name, string mnemo>
     : Linnet_Structure<name, mnemo, "countFactors(getParts())", ["findObstacle"]> {
   let parameters = (ins ArrayRefParameter<"StructureAttrInterface">:$parts);

@@ -1,5 +1,6 @@
 //===- Structures.cpp - the structure attributes --------------------------===//
 
+#include "dialects/Linnet/FactorShapes.h"
 #include "dialects/Linnet/Linnet.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,10 +18,9 @@ int64_t linnet::sumOfBytes(TypeRange types) {
   return bytes;
 }
 
-/// The shape of factor `index` as a static matrix of floats, or an error.
-static FailureOr<ArrayRef<int64_t>>
-matrixShape(TypeRange factors, unsigned index,
-            function_ref<InFlightDiagnostic()> emitError) {
+FailureOr<ArrayRef<int64_t>>
+linnet::matrixShape(TypeRange factors, unsigned index,
+                    function_ref<InFlightDiagnostic()> emitError) {
   auto type = dyn_cast<RankedTensorType>(factors[index]);
   if (!type || type.getRank() != 2 || !type.hasStaticShape() ||
       !isa<FloatType>(type.getElementType()))
@@ -49,9 +49,9 @@ integerShape(TypeRange factors, unsigned index, ArrayRef<unsigned> widths,
   return error << ", but got " << factors[index];
 }
 
-static LogicalResult
-expectFactors(TypeRange factors, unsigned count,
-              function_ref<InFlightDiagnostic()> emitError) {
+LogicalResult
+linnet::expectFactors(TypeRange factors, unsigned count,
+                      function_ref<InFlightDiagnostic()> emitError) {
   if (factors.size() == count)
     return success();
   return emitError() << "expected " << count << " factors, but got "

@@ -47,6 +47,35 @@ def Linnet_WeightOp : Linnet_Op<"weight", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Linnet_SeededBasisOp : Linnet_Op<"seeded_basis", [Pure]> {
+  let summary = "A matrix that follows from a seed";
+  let description = [{
+    `B[j, i] = 2 u - 1`, where u in [0, 1) are the upper 53 bits of number i of
+    the SplitMix64 stream (Steele, Lea and Flood 2014) that starts at
+    `seed` + 1000003 j (mod 2^64). What `#linnet.seeded` is made of.
+
+    Shapes: the result is `[terms, block]`, static, of f32, to which kernels
+    round the entries; the reference evaluator does not.
+
+    Corner cases: a row does not depend on how many there are, nor an entry on
+    how long rows are.
+
+    Constraints: C1: the seed is 0 or more. C2: the shape is static.
+
+    Lifespan: created by `linnet-expand-structures`; gone after
+    `linnet-lower-cpu`. The data never stands in the IR: the runtime computes it
+    once at load, for all that ask for the same.
+
+    ```mlir
+    %b = linnet.seeded_basis 12345 : tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins I64Attr:$seed);
+  let results = (outs 2DTensorOf<[F32]>:$result);
+  let assemblyFormat = "$seed attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
 def Linnet_StackOp : Linnet_Op<"stack", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>, AttrSizedOperandSegments]> {
   let summary = "Layers applied one after another";

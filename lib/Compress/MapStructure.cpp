@@ -121,6 +121,7 @@ llvm::ArrayRef<const MapStructure *> allStructures() {
                                             &diagonalLowRankStructure(),
                                             &toeplitzStructure(),
                                             &circulantStructure(),
+                                            &seededStructure(),
                                             &sparseStructure(),
                                             &groupSparseStructure(),
                                             &blockSparseStructure()};

@@ -228,6 +228,7 @@ const MapStructure &lowRankSparseStructure();
 const MapStructure &diagonalLowRankStructure();
 const MapStructure &toeplitzStructure();
 const MapStructure &circulantStructure();
+const MapStructure &seededStructure();
 /// Only a part of others.
 const MapStructure &diagonalStructure();
 

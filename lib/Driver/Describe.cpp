@@ -98,10 +98,9 @@ public:
 
   Status add(DictionaryAttr described) {
     WeightSlot slot;
-    slot.layout = describeLayout(described.getAs<DictionaryAttr>("layout"));
-    if (auto packed =
-            described.getAs<DictionaryAttr>("layout").getAs<mlir::StringAttr>(
-                "packed_dtype"))
+    auto layout = described.getAs<DictionaryAttr>("layout");
+    slot.layout = describeLayout(layout);
+    if (auto packed = layout.getAs<mlir::StringAttr>("packed_dtype"))
       slot.packedType = parseDataType(packed.str());
     if (slot.layout.kind == WeightLayout::Kind::Rotary) {
       slot.dtype = DataType::F32;
@@ -113,6 +112,11 @@ public:
     slot.key = getText(described, "key");
     slot.dtype = getDataType(described, "dtype");
     slot.shape = getIntegers(described, "shape");
+    if (layout.get("seed")) {
+      slot.seed = getInteger(layout, "seed");
+      manifest.slots.push_back(std::move(slot));
+      return {};
+    }
     if (!archive)
       return makeError("expected weights for tensor ", quoteName(slot.key),
                        ", but the module names no archive (",

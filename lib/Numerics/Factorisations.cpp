@@ -308,13 +308,14 @@ Result<PivotedQr> pivotedQr(const Matrix &a) {
   return result;
 }
 
-Matrix solveUpper(const Matrix &r, Matrix b) {
-  // b^T becomes b^T R^-T, and the R of rows is the R^T of columns.
+Matrix solveUpper(const Matrix &r, Matrix b, Side side) {
+  // b^T becomes b^T R^-T or b^T R^-1, and the R of rows is the R^T of columns.
+  const char *transposed = side == Side::AsIs ? "N" : "T";
   int n = int(r.rows()), count = int(b.columns()), stride = int(r.columns());
   double one = 1;
   if (n > 0 && count > 0)
-    dtrsm_("R", "L", "N", "N", &count, &n, &one, r.data(), &stride, b.data(),
-           &count);
+    dtrsm_("R", "L", transposed, "N", &count, &n, &one, r.data(), &stride,
+           b.data(), &count);
   return b;
 }
 

@@ -2,6 +2,8 @@
 
 #include "Interpreter.h"
 
+#include "linnet/Support/SeededBasis.h"
+
 #include <algorithm>
 
 namespace linnet::reference {
@@ -35,6 +37,18 @@ static Status evalWeight(ir::WeightOp op, Scope &scope) {
   if (!weight)
     return weight.error();
   return scope.set(op.getResult(), weight.take());
+}
+
+static Status evalSeededBasis(ir::SeededBasisOp op, Scope &scope) {
+  ArrayRef<int64_t> shape =
+      mlir::cast<RankedTensorType>(op.getType()).getShape();
+  Result<HostTensor> basis = makeZeros({shape[0], shape[1]});
+  if (!basis)
+    return basis.error();
+  for (int64_t row = 0; row < shape[0]; ++row)
+    fillBasisRow(op.getSeed(), row, shape[1],
+                 basis->values.data() + row * shape[1]);
+  return scope.set(op.getResult(), basis.take());
 }
 
 namespace {
@@ -114,6 +128,7 @@ static Status evalStack(ir::StackOp op, Scope &scope) {
 void addFunctionOps(OpTable &table) {
   table.add(evalCall);
   table.add(evalWeight);
+  table.add(evalSeededBasis);
   table.add(evalStack);
 }
 

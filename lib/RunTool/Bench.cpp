@@ -112,13 +112,13 @@ Result<Speeds> measureSpeeds(const Options &options, linnet_model *model,
 /// Multiplications and additions with weight matrices in a prefill of `tokens`
 /// tokens of one sequence. The output matrix, of the vocabulary's size and of
 /// no numbered layer, meets the last token only. What attention and scans do is
-/// not counted.
+/// not counted, nor are products with seeded bases.
 double matrixFlops(const Manifest &manifest, int64_t tokens) {
   double flops = 0;
   // Every phase has slots of its own for the same matrices.
   std::set<std::string> seen;
   for (const WeightSlot &slot : manifest.slots) {
-    if (slot.layout.kind != WeightLayout::Kind::Panel ||
+    if (slot.layout.kind != WeightLayout::Kind::Panel || !slot.isStored() ||
         !seen.insert(slot.key).second)
       continue;
     bool isHead = llvm::is_contained(slot.shape, manifest.vocabSize) &&

@@ -6,6 +6,7 @@
 
 #include "linnet/Checkpoint/Npy.h"
 #include "linnet/Support/Quote.h"
+#include "linnet/Support/SplitMix64.h"
 
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/SmallVector.h"
@@ -18,21 +19,14 @@
 namespace linnet::runtool {
 namespace {
 
-/// The same numbers everywhere: the standard library's distributions are not
-/// specified that far.
+/// Distributions of a stream of numbers.
 class Random {
 public:
   explicit Random(uint64_t seed) : state(seed) {}
 
-  /// splitmix64.
-  uint64_t bits() {
-    uint64_t z = state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
+  uint64_t bits() { return nextSplitMix64(state); }
   /// In (0, 1].
-  double uniform() { return double((bits() >> 11) + 1) * 0x1p-53; }
+  double uniform() { return nextUniform(state) + 0x1p-53; }
   /// Box and Muller's transform.
   double normal() {
     double radius = std::sqrt(-2 * std::log(uniform()));

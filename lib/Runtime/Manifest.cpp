@@ -122,10 +122,12 @@ Json toJson(const WeightSlot &slot) {
   Json json = {{"dtype", dataTypeName(slot.dtype)},
                {"shape", slot.shape},
                {"layout", toJson(slot.layout)}};
-  if (slot.layout.kind != WeightLayout::Kind::Rotary) {
+  if (slot.isStored()) {
     json["key"] = slot.key;
     json["file"] = slot.file;
   }
+  if (slot.seed)
+    json["seed"] = *slot.seed;
   if (slot.packedType)
     json["packed_dtype"] = dataTypeName(*slot.packedType);
   return json;

@@ -207,7 +207,9 @@ WeightSlot readSlot(const Json &json, const std::string &path,
     slot.packedType = members.dataType("packed_dtype");
   slot.layout = readLayout(members.get("layout", "an object"),
                            members.at("layout"), error);
-  if (slot.layout.kind != WeightLayout::Kind::Rotary) {
+  if (members.has("seed"))
+    slot.seed = members.integer("seed");
+  if (slot.isStored()) {
     slot.key = members.string("key");
     slot.file = members.integer("file");
   }
@@ -318,6 +320,23 @@ void checkTogether(Checks &checks, const std::string &where,
                 formatShape(slot.shape));
 }
 
+/// A basis is computed in the layouts that kernels ask for.
+void checkSeed(Checks &checks, size_t index, const WeightSlot &slot) {
+  auto at = [&](const char *member) {
+    return indexed("weights.slots", index, member);
+  };
+  checks.range(at("seed"), *slot.seed, 0, INT64_MAX);
+  checks.expect(slot.layout.kind == WeightLayout::Kind::F32 ||
+                    (slot.layout.kind == WeightLayout::Kind::Panel &&
+                     !slot.layout.transposed && !slot.layout.rowBlocks),
+                at("layout"), "another",
+                "f32 or a panel of rows for a slot with a seed");
+  checks.expect(slot.shape.size() == 2, at("shape"), formatShape(slot.shape),
+                "a matrix for a slot with a seed");
+  checks.expect(slot.dtype == DataType::F32, at("dtype"),
+                dataTypeName(slot.dtype), "F32");
+}
+
 void checkSlot(Checks &checks, const Manifest &manifest, size_t index) {
   const WeightSlot &slot = manifest.slots[index];
   const WeightLayout &layout = slot.layout;
@@ -339,7 +358,10 @@ void checkSlot(Checks &checks, const Manifest &manifest, size_t index) {
                   formatShape(shape));
     checks.expect(slot.dtype == DataType::F32, at("dtype"),
                   dataTypeName(slot.dtype), "F32");
-  } else {
+  }
+  if (slot.seed)
+    checkSeed(checks, index, slot);
+  if (slot.isStored()) {
     checks.expect(!slot.key.empty(), at("key"), "''", "a tensor name");
     checks.expect(
         slot.file >= 0 && slot.file < int64_t(manifest.weightFiles.size()),

@@ -2,6 +2,8 @@
 
 #include "Packing.h"
 
+#include "linnet/Support/SeededBasis.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -207,6 +209,17 @@ void fillRotaryRows(const std::vector<float> &inverseFrequencies, float scaling,
       cosines[i] = float(std::cos(double(angle))) * scaling;
       cosines[count + i] = float(std::sin(double(angle))) * scaling;
     }
+  }
+}
+
+void fillBasisRows(int64_t seed, int64_t begin, int64_t end, int64_t columns,
+                   int64_t width, float *panels) {
+  std::vector<float> entries(static_cast<size_t>(columns));
+  for (int64_t row = begin; row < end; ++row) {
+    fillBasisRow(seed, row, columns, entries.data());
+    float *to = panels + row / width * width * columns + row % width;
+    for (int64_t i = 0; i < columns; ++i)
+      to[i * width] = entries[size_t(i)];
   }
 }
 

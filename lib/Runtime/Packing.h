@@ -58,6 +58,12 @@ struct PanelPacking {
 void fillRotaryRows(const std::vector<float> &inverseFrequencies, float scaling,
                     int64_t begin, int64_t end, float *table);
 
+/// Rows [begin, end) of the basis of `seed`, of `columns` numbers each
+/// (fillBasisRow()), in panels [rows / width][columns][width]; a width of 1 is
+/// row-major. The padding of the last panel is left alone.
+void fillBasisRows(int64_t seed, int64_t begin, int64_t end, int64_t columns,
+                   int64_t width, float *panels);
+
 } // namespace linnet
 
 #endif // LINNET_LIB_RUNTIME_PACKING_H

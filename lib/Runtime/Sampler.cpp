@@ -2,6 +2,8 @@
 
 #include "linnet/Runtime/Sampler.h"
 
+#include "linnet/Support/SplitMix64.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -32,15 +34,7 @@ int32_t argmax(const float *logits, int64_t count) {
 Sampler::Sampler(const SamplerOptions &options)
     : options(options), counter(options.seed) {}
 
-/// SplitMix64 (Steele, Lea and Flood 2014): a counter through a mixing
-/// function, here reduced to 53 bits in [0, 1).
-double Sampler::uniform() {
-  uint64_t z = counter += 0x9e3779b97f4a7c15;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  z ^= z >> 31;
-  return double(z >> 11) * 0x1p-53;
-}
+double Sampler::uniform() { return nextUniform(counter); }
 
 int32_t Sampler::sample(const float *logits, int64_t count) {
   int32_t likeliest = argmax(logits, count);

@@ -36,6 +36,8 @@ struct Filling {
 };
 
 int64_t Filling::units() const {
+  if (slot->seed)
+    return slot->shape[0];
   switch (slot->layout.kind) {
   case WeightLayout::Kind::Raw:
     return 0;
@@ -53,7 +55,10 @@ int64_t Filling::units() const {
 int64_t Filling::grain() const {
   int64_t unitBytes =
       int64_t(dataTypeSize(slot->dtype)) * slot->layout.together;
-  if (slot->layout.kind == WeightLayout::Kind::Panel)
+  if (slot->seed)
+    // A number costs a few multiplications rather than a copy.
+    unitBytes *= 8 * slot->shape[1];
+  else if (slot->layout.kind == WeightLayout::Kind::Panel)
     unitBytes *= (matrices[0].transposed ? 1 : matrices[0].width) *
                  matrices[0].rowLength();
   else if (slot->layout.kind == WeightLayout::Kind::Rotary)
@@ -72,6 +77,10 @@ void packAndRelease(const PanelPacking &packing, int64_t begin, int64_t end) {
 }
 
 void Filling::fill(int64_t begin, int64_t end) const {
+  if (slot->seed)
+    return fillBasisRows(*slot->seed, begin, end, slot->shape[1],
+                         std::max<int64_t>(1, slot->layout.width),
+                         reinterpret_cast<float *>(target));
   int64_t size = int64_t(dataTypeSize(slot->dtype));
   switch (slot->layout.kind) {
   case WeightLayout::Kind::Raw:
@@ -130,24 +139,19 @@ matricesOf(const WeightSlot &slot, const std::byte *source, std::byte *target) {
 /// What makes two slots the same buffer.
 using Identity =
     std::tuple<int64_t, std::string, int, int64_t, bool, int64_t, int64_t,
-               int64_t, int64_t, int, std::vector<float>, float, int64_t>;
+               int64_t, int64_t, int, std::vector<float>, float, int64_t,
+               std::optional<int64_t>, std::vector<int64_t>>;
 
 Identity identityOf(const WeightSlot &slot) {
   auto blocks =
       slot.layout.rowBlocks.value_or(WeightLayout::RowBlocks{1, 0, 0});
-  return {slot.file,
-          slot.key,
-          int(slot.layout.kind),
-          slot.layout.width,
-          slot.layout.transposed,
-          slot.layout.together,
-          blocks.count,
-          blocks.begin,
-          blocks.rows,
-          int(slot.memoryType()),
-          slot.layout.inverseFrequencies,
-          slot.layout.scaling,
-          slot.layout.rows};
+  return {slot.file, slot.key, int(slot.layout.kind), slot.layout.width,
+          slot.layout.transposed, slot.layout.together, blocks.count,
+          blocks.begin, blocks.rows, int(slot.memoryType()),
+          slot.layout.inverseFrequencies, slot.layout.scaling, slot.layout.rows,
+          slot.seed,
+          // A tensor has one shape, a seed any.
+          slot.seed ? slot.shape : std::vector<int64_t>()};
 }
 
 Outcome checkTensor(const WeightSlot &slot, const TensorInfo *tensor,
@@ -205,7 +209,7 @@ Outcome Weights::load(const Manifest &manifest, const std::string &directory,
   for (size_t i = 0; i < manifest.slots.size(); ++i) {
     const WeightSlot &slot = manifest.slots[i];
     const std::byte *source = nullptr;
-    if (slot.layout.kind != WeightLayout::Kind::Rotary) {
+    if (slot.isStored()) {
       const SafetensorsFile &file = files[slot.file];
       const TensorInfo *tensor = file.find(slot.key);
       if (Outcome outcome = checkTensor(slot, tensor, file.path()); !outcome)
@@ -254,7 +258,7 @@ Outcome Weights::load(const Manifest &manifest, const std::string &directory,
   for (Filling &filling : fillings) {
     const WeightSlot &slot = *filling.slot;
     filling.target = memory.data() + offsets.at(identityOf(slot));
-    if (slot.layout.kind == WeightLayout::Kind::Panel)
+    if (slot.layout.kind == WeightLayout::Kind::Panel && slot.isStored())
       filling.matrices = matricesOf(slot, filling.source, filling.target);
   }
   std::sort(fillings.begin(), fillings.end(),

@@ -174,7 +174,7 @@ Buffer FunctionLowering::buffer(Value tensor) {
   Buffer fresh;
   if (isView(op)) {
     fresh = viewOf(op);
-  } else if (isa_and_nonnull<WeightOp>(op)) {
+  } else if (isLoaded(op)) {
     auto type = cast<RankedTensorType>(tensor.getType());
     fresh = *weight(tensor, {b.getNamedAttr("kind", b.getStringAttr("f32"))},
                     MemRefType::get(type.getShape(), b.getF32Type()));
@@ -217,21 +217,34 @@ Value FunctionLowering::index(Value value) {
 
 std::optional<Buffer> FunctionLowering::weight(Value tensor,
                                                ArrayRef<NamedAttribute> layout,
-                                               MemRefType type) {
-  auto op = tensor.getDefiningOp<WeightOp>();
-  if (!op)
+                                               MemRefType place) {
+  Operation *source = tensor.getDefiningOp();
+  if (!isLoaded(source))
     return std::nullopt;
-  auto dictionary = b.getDictionaryAttr(layout);
-  auto [entry, inserted] = weightNumbers.try_emplace(
-      {op.getKeyAttr(), dictionary}, result.weights.size());
+  WeightSlot slot{b.getStringAttr(""), false,
+                  cast<RankedTensorType>(tensor.getType()),
+                  b.getDictionaryAttr(layout)};
+  Attribute identity;
+  if (auto basis = dyn_cast<SeededBasisOp>(source)) {
+    SmallVector<NamedAttribute> seeded(layout);
+    seeded.push_back(b.getNamedAttr("seed", basis.getSeedAttr()));
+    slot.layout = b.getDictionaryAttr(seeded);
+    // A tensor has one shape, a seed any.
+    identity = TypeAttr::get(slot.type);
+  } else {
+    auto op = cast<WeightOp>(source);
+    slot.key = op.getKeyAttr();
+    slot.perLayer = bool(op.getLayer());
+    identity = slot.key;
+  }
+  auto [entry, inserted] =
+      weightNumbers.try_emplace({identity, slot.layout}, result.weights.size());
   if (inserted)
-    result.weights.push_back({op.getKeyAttr(), bool(op.getLayer()),
-                              cast<RankedTensorType>(tensor.getType()),
-                              dictionary});
+    result.weights.push_back(slot);
   Buffer fresh;
   fresh.pointer =
       tableEntry(InvocationField::Weights, weightBase, entry->second);
-  fresh.type = type;
+  fresh.type = place;
   return fresh;
 }
 

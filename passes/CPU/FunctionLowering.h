@@ -70,8 +70,14 @@ struct KernelArgument {
   Value indexValue;
 };
 
+/// Whether `op` names what is in memory from load on.
+inline bool isLoaded(Operation *op) {
+  return isa_and_nonnull<WeightOp, SeededBasisOp>(op);
+}
+
 /// A weight as the generated code wants it.
 struct WeightSlot {
+  /// Empty for what is computed at load.
   StringAttr key;
   /// Whether the key has a layer in it.
   bool perLayer;
@@ -140,11 +146,11 @@ public:
   Buffer buffer(Value tensor);
   /// The lowered value of a non-tensor (index) value.
   Value index(Value value);
-  /// A weight operand in a layout of its own (`kind` and parameters); the
-  /// memref type is what the kernel sees. Null pointer if `tensor` is not a
-  /// weight.
+  /// What is loaded in a layout of its own (`kind` and parameters; of a seeded
+  /// basis `seed` is added); the memref type is what the kernel sees. Nothing
+  /// if `tensor` is not loaded.
   std::optional<Buffer> weight(Value tensor, ArrayRef<NamedAttribute> layout,
-                               MemRefType type);
+                               MemRefType place);
   /// The addresses (i64) of a stack's members in a layout of theirs.
   Buffer weightTable(WeightOp op, ArrayRef<NamedAttribute> layout);
   /// A table the runtime computes, not a checkpoint tensor.

@@ -194,7 +194,7 @@ void FunctionLowering::assignReturns() {
     // so is what a prefill returns, unless it comes from the head.
     bool direct = op && !assigned.contains(value) &&
                   op->getName().getDialectNamespace() != "tensor" &&
-                  !isa<WeightOp>(op);
+                  !isLoaded(op);
     if (selectsRows)
       direct &= isHeadCall(op) && place.type.getDimSize(0) == 1;
     if (isa_and_nonnull<CallOpInterface, StackOp>(op))
@@ -262,7 +262,8 @@ FunctionLowering::lowerOp(Operation &op,
         return weight.emitOpError("expected a stacked weight to be used by "
                                   "linnet.experts only, but got ")
                << user->getName();
-  if (isa<WeightOp, tensor::EmptyOp, tensor::DimOp, tensor::ExtractSliceOp,
+  if (isLoaded(&op) ||
+      isa<tensor::EmptyOp, tensor::DimOp, tensor::ExtractSliceOp,
           tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op))
     return success(); // Materialised where used.
   if (op.getNumResults() == 1 && op.getResult(0).getType().isIndex() &&

@@ -136,7 +136,8 @@ static bool staysInRows(const FunctionLowering &f, Value x) {
   // States come behind the first result; a function may return nothing else.
   return cast<OpResult>(x).getResultNumber() == 0 &&
          source->getDialect()->getNamespace() != "tensor" &&
-         !isa<WeightOp, CallOpInterface, StackOp, arith::ExtFOp>(source);
+         !isLoaded(source) &&
+         !isa<CallOpInterface, StackOp, arith::ExtFOp>(source);
 }
 
 /// Whether every kernel that reads `value`, in `block`, finds entries by an

@@ -89,7 +89,8 @@ struct CompressOptions {
   /// that share their factors), "monarch" (blocks of low rank each),
   /// "low_rank_sparse" (low rank plus the blocks that it lacks most),
   /// "diag_low_rank" (low rank plus a diagonal), "toeplitz" and "circulant"
-  /// (equal along diagonals, of square matrices along cyclic ones),
+  /// (equal along diagonals, of square matrices along cyclic ones), "seeded"
+  /// (coefficients of rows that follow from a seed),
   /// "block_sparse" (blocks, of which as many are kept in every row of blocks),
   /// "nm_sparse" (so many of each group of inputs), "sparse" (zeros, stored as
   /// such). Without a budget all become the only one.

@@ -110,6 +110,7 @@ public:
                 "diag_low_rank     low rank plus a diagonal\n"
                 "toeplitz          equal along diagonals\n"
                 "circulant         equal along cyclic diagonals, if square\n"
+                "seeded            coefficients of random rows of one seed\n"
                 "block_sparse      blocks of --block-size, as many in every "
                 "row\n"
                 "sparse            zeros anywhere, stored as such\n"

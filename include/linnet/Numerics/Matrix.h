@@ -138,8 +138,8 @@ struct PivotedQr {
   Matrix r;
 };
 Result<PivotedQr> pivotedQr(const Matrix &a);
-/// X with R X = B for an upper triangular R.
-Matrix solveUpper(const Matrix &r, Matrix b);
+/// X with R X = B, or with R^T X = B, for an upper triangular R.
+Matrix solveUpper(const Matrix &r, Matrix b, Side side = Side::AsIs);
 
 } // namespace linnet
 

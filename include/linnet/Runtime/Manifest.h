@@ -91,9 +91,9 @@ bool isPackedAsStored(DataType type);
 
 /// One entry of LinnetInvocation::weights.
 struct WeightSlot {
-  /// The tensor's name in its file; empty for Rotary.
+  /// The tensor's name in its file; empty for what is computed.
   std::string key;
-  /// Index into Manifest::weightFiles; -1 for Rotary.
+  /// Index into Manifest::weightFiles; -1 for what is computed.
   int64_t file = -1;
   /// Type and shape in the file; F32 and [rows, 2, R] for Rotary.
   DataType dtype = DataType::F32;
@@ -102,7 +102,14 @@ struct WeightSlot {
   /// Absent: `dtype` if isPackedAsStored(), else F32.
   std::optional<DataType> packedType;
   WeightLayout layout;
+  /// F32 and Panel of rows only: no tensor of a file but the basis of this
+  /// seed, fillBasisRow(), a matrix of F32 of `shape`.
+  std::optional<int64_t> seed = {};
 
+  /// Whether a file has it: the others are computed at load.
+  bool isStored() const {
+    return layout.kind != WeightLayout::Kind::Rotary && !seed;
+  }
   /// The element type in memory.
   DataType memoryType() const;
   /// Panel only: the number of matrices, and the rows and columns of each as

@@ -536,3 +536,67 @@ func.func @linear_c1_circulant_factors(%x: tensor<5x6xf32>, %w: tensor<6xf32>) {
   %y = linnet.linear #linnet.circulant %x, %w, %w : (tensor<5x6xf32>, tensor<6xf32>, tensor<6xf32>) -> tensor<5x6xf32>
   return
 }
+
+// -----
+
+func.func @linear_c1_seeded_coefficients(%x: tensor<5x6xf32>, %c: tensor<4x5xf32>) {
+  // expected-error @+1 {{expected 2 coefficients for each block of inputs, but got 'tensor<4x5xf32>'}}
+  %y = linnet.linear #linnet.seeded<2, 3, 1> %x, %c : (tensor<5x6xf32>, tensor<4x5xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_seeded_none(%x: tensor<5x0xf32>, %c: tensor<4x0xf32>) {
+  // expected-error @+1 {{expected 2 coefficients for each block of inputs, but got 'tensor<4x0xf32>'}}
+  %y = linnet.linear #linnet.seeded<2, 3, 1> %x, %c : (tensor<5x0xf32>, tensor<4x0xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_seeded_factor(%x: tensor<5x6xf32>, %c: tensor<4x4xi8>) {
+  // expected-error @+1 {{expected factor 0 to be a static matrix of floats, but got 'tensor<4x4xi8>'}}
+  %y = linnet.linear #linnet.seeded<2, 3, 1> %x, %c : (tensor<5x6xf32>, tensor<4x4xi8>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1_seeded_factors(%x: tensor<5x6xf32>, %c: tensor<4x4xf32>) {
+  // expected-error @+1 {{expected 1 factors, but got 2}}
+  %y = linnet.linear #linnet.seeded<2, 3, 1> %x, %c, %c : (tensor<5x6xf32>, tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2_seeded(%x: tensor<5x7xf32>, %c: tensor<4x4xf32>) {
+  // expected-error @+1 {{expected the input's last dimension to be 6, but got 'tensor<5x7xf32>'}}
+  %y = linnet.linear #linnet.seeded<2, 3, 1> %x, %c : (tensor<5x7xf32>, tensor<4x4xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @seeded_terms(%x: tensor<5x6xf32>, %c: tensor<4x4xf32>) {
+  // expected-error @+1 {{expected terms of 1 to 2147483647, but got 0}}
+  %y = linnet.linear #linnet.seeded<0, 3, 1> %x, %c : (tensor<5x6xf32>, tensor<4x4xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @seeded_block(%x: tensor<5x6xf32>, %c: tensor<4x4xf32>) {
+  // expected-error @+1 {{expected block of 1 to 2147483647, but got 2147483648}}
+  %y = linnet.linear #linnet.seeded<2, 2147483648, 1> %x, %c : (tensor<5x6xf32>, tensor<4x4xf32>) -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @seeded_seed(%x: tensor<5x6xf32>, %c: tensor<4x4xf32>) {
+  // expected-error @+1 {{expected a seed of 0 or more, but got -1}}
+  %y = linnet.linear #linnet.seeded<2, 3, -1> %x, %c : (tensor<5x6xf32>, tensor<4x4xf32>) -> tensor<5x4xf32>
+  return
+}

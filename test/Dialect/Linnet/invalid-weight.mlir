@@ -142,3 +142,19 @@ func.func @weight_c3() {
   %w = linnet.weight "experts.{*}.up" : tensor<0x3xf32>
   return
 }
+
+// -----
+
+func.func @seeded_basis_c1() {
+  // expected-error @+1 {{expected a seed of 0 or more, but got -1}}
+  %b = linnet.seeded_basis -1 : tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @seeded_basis_c2() {
+  // expected-error @+1 {{expected a static shape, but got 'tensor<4x?xf32>'}}
+  %b = linnet.seeded_basis 1 : tensor<4x?xf32>
+  return
+}

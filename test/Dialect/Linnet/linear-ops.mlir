@@ -68,6 +68,16 @@ func.func @vectors(%x: tensor<?x?x32xf32>, %d: tensor<32xbf16>, %t: tensor<71xf1
   return
 }
 
+// CHECK-LABEL: func.func @seeded(
+func.func @seeded(%x: tensor<?x?x32xf32>, %c: tensor<40x16xbf16>, %r: tensor<40x8xf32>, %b: tensor<40xf32>) {
+  // CHECK: linnet.linear #linnet.seeded<4, 8, 12345> %{{.*}}, %{{.*}} bias(%{{.*}}) : (tensor<?x?x32xf32>, tensor<40x16xbf16>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  %0 = linnet.linear #linnet.seeded<4, 8, 12345> %x, %c bias(%b) : (tensor<?x?x32xf32>, tensor<40x16xbf16>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  // One block, the largest seed.
+  // CHECK: linnet.linear #linnet.seeded<8, 32, 9223372036854775807> %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x8xf32>) -> tensor<?x?x40xf32>
+  %1 = linnet.linear #linnet.seeded<8, 32, 9223372036854775807> %x, %r : (tensor<?x?x32xf32>, tensor<40x8xf32>) -> tensor<?x?x40xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @composites(
 func.func @composites(%x: tensor<?x?x32xf32>, %w: tensor<40x32xf32>, %o: tensor<32xi32>, %u: tensor<40x4xf32>, %v: tensor<4x32xf32>, %c: tensor<40x16xi8>, %s: tensor<40x2xbf16>, %b: tensor<40xf32>) {
   // CHECK: linnet.linear #linnet.product<[#linnet.dense, #linnet.permutation]> %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x32xf32>, tensor<40x32xf32>, tensor<32xi32>) -> tensor<?x?x40xf32>

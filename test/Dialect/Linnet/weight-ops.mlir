@@ -11,6 +11,13 @@ func.func @weights(%layer: index) -> (tensor<96x32xf32>, tensor<40x32xbf16>) {
   return %w, %u : tensor<96x32xf32>, tensor<40x32xbf16>
 }
 
+// CHECK-LABEL: func.func @seeded_basis(
+func.func @seeded_basis() -> tensor<4x8xf32> {
+  // CHECK: linnet.seeded_basis 12345 : tensor<4x8xf32>
+  %b = linnet.seeded_basis 12345 : tensor<4x8xf32>
+  return %b : tensor<4x8xf32>
+}
+
 // CHECK-LABEL: func.func @stacks(
 // CHECK-SAME: %[[X:.*]]: tensor<?x?x32xf32>, %[[P:.*]]: index
 func.func @stacks(%x: tensor<?x?x32xf32>, %position: index) -> tensor<?x?x32xf32> {

@@ -64,6 +64,29 @@ func.func @linnet_function(%x: tensor<1x1x40xf32>) -> tensor<1x1x70xf32> attribu
 
 // -----
 
+// A basis is no tensor of a file: its slot has a seed. Maps that ask for the
+// same read one, and other shapes or seeds others.
+
+// CHECK: linnet.slots = [
+// CHECK-SAME: {dtype = "F32", key = "", layout = {kind = "panel", seed = 7 : i64, transposed = false, width = 16 : i64}, shape = array<i64: 4, 8>}
+// CHECK-SAME: seed = 8 : i64
+// CHECK-SAME: seed = 7 : i64, {{.*}}shape = array<i64: 4, 16>}]
+// CHECK-LABEL: func.func @linnet_function
+// REMARK-NOT: packed on every call
+func.func @linnet_function(%x: tensor<1x1x4x8xf32>, %y: tensor<1x1x4x16xf32>) -> (tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>) attributes {linnet.phase = "function", linnet.max_tokens = 1 : i64} {
+  %a = linnet.seeded_basis 7 : tensor<4x8xf32>
+  %b = linnet.seeded_basis 7 : tensor<4x8xf32>
+  %c = linnet.seeded_basis 8 : tensor<4x8xf32>
+  %d = linnet.seeded_basis 7 : tensor<4x16xf32>
+  %0 = linnet.linear #linnet.dense %x, %a : (tensor<1x1x4x8xf32>, tensor<4x8xf32>) -> tensor<1x1x4x4xf32>
+  %1 = linnet.linear #linnet.dense %x, %b : (tensor<1x1x4x8xf32>, tensor<4x8xf32>) -> tensor<1x1x4x4xf32>
+  %2 = linnet.linear #linnet.dense %x, %c : (tensor<1x1x4x8xf32>, tensor<4x8xf32>) -> tensor<1x1x4x4xf32>
+  %3 = linnet.linear #linnet.dense %y, %d : (tensor<1x1x4x16xf32>, tensor<4x16xf32>) -> tensor<1x1x4x4xf32>
+  return %0, %1, %2, %3 : tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>, tensor<1x1x4x4xf32>
+}
+
+// -----
+
 // Independent maps need no barrier between them.
 
 // CHECK-LABEL: func.func @linnet_function

@@ -1,6 +1,10 @@
 // RUN: linnet-opt %s --linnet-expand-structures | FileCheck %s
+// RUN: linnet-opt %s --linnet-expand-structures --cse | FileCheck %s --check-prefix=CSE
 // RUN: linnet-opt %s --linnet-expand-structures --remarks-filter-passed=linnet-expand-structures --remark-format=emitRemark -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
+// REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=1536
+// REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=1152
+// REMARK-COUNT-3: [Passed] structure expanded {{.*}}FlopsPerRow=1536
 // REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=3136
 // REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=576
 // REMARK: [Passed] structure expanded {{.*}}FlopsPerRow=1152
@@ -100,6 +104,58 @@ func.func @a_circulant_of_one_value_has_nothing_to_repeat(%x: tensor<5x1xf32>, %
   // CHECK: linnet.linear #linnet.toeplitz<1>
   %y = linnet.linear #linnet.circulant %x, %v : (tensor<5x1xf32>, tensor<1xf32>) -> tensor<5x1xf32>
   return %y : tensor<5x1xf32>
+}
+
+// CHECK-LABEL: func @seeded_blocks_share_their_basis
+// CHECK-SAME: %[[X:.*]]: tensor<?x?x32xf32>, %[[C:.*]]: tensor<40x16xbf16>, %[[B:.*]]: tensor<40xf32>
+func.func @seeded_blocks_share_their_basis(%x: tensor<?x?x32xf32>, %c: tensor<40x16xbf16>, %b: tensor<40xf32>) -> tensor<?x?x40xf32> {
+  // CHECK: %[[P:.*]] = linnet.seeded_basis 7 : tensor<4x8xf32>
+  // CHECK: %[[S:.*]] = tensor.expand_shape %[[X]] {{\[}}[0], [1], [2, 3]] {{.*}} : tensor<?x?x32xf32> into tensor<?x?x4x8xf32>
+  // CHECK: %[[Z:.*]] = linnet.linear #linnet.dense %[[S]], %[[P]] : {{.*}} -> tensor<?x?x4x4xf32>
+  // CHECK: %[[R:.*]] = tensor.collapse_shape %[[Z]] {{\[}}[0], [1], [2, 3]] : {{.*}} into tensor<?x?x16xf32>
+  // CHECK: linnet.linear #linnet.dense %[[R]], %[[C]] bias(%[[B]])
+  %y = linnet.linear #linnet.seeded<4, 8, 7> %x, %c bias(%b) : (tensor<?x?x32xf32>, tensor<40x16xbf16>, tensor<40xf32>) -> tensor<?x?x40xf32>
+  return %y : tensor<?x?x40xf32>
+}
+
+// Two maps of one input need one product with the basis.
+// CHECK-LABEL: func @maps_of_one_seed_share_its_products
+// CHECK-SAME: %[[X:.*]]: tensor<1x5x32xf32>, %[[C:.*]]: tensor<40x16xf32>, %[[D:.*]]: tensor<40x16xf32>
+// CSE-LABEL: func @maps_of_one_seed_share_its_products
+func.func @maps_of_one_seed_share_its_products(%x: tensor<1x5x32xf32>, %c: tensor<40x16xf32>, %d: tensor<40x16xf32>) -> (tensor<1x5x40xf32>, tensor<1x5x40xf32>) {
+  // CSE-COUNT-1: linnet.seeded_basis
+  // CSE-NOT: linnet.seeded_basis
+  // CSE: %[[P:.*]] = linnet.linear #linnet.dense {{.*}} -> tensor<1x5x4x4xf32>
+  // CSE: %[[Z:.*]] = tensor.collapse_shape %[[P]]
+  // CSE-COUNT-2: linnet.linear #linnet.dense %[[Z]],
+  // CSE-NOT: linnet.linear
+  // CSE: return
+  %y = linnet.linear #linnet.seeded<4, 8, 7> %x, %c : (tensor<1x5x32xf32>, tensor<40x16xf32>) -> tensor<1x5x40xf32>
+  %z = linnet.linear #linnet.seeded<4, 8, 7> %x, %d : (tensor<1x5x32xf32>, tensor<40x16xf32>) -> tensor<1x5x40xf32>
+  return %y, %z : tensor<1x5x40xf32>, tensor<1x5x40xf32>
+}
+
+// CHECK-LABEL: func @one_seeded_block_needs_no_shapes
+func.func @one_seeded_block_needs_no_shapes(%x: tensor<32xf32>, %c: tensor<40x8xf32>) -> tensor<40xf32> {
+  // CHECK-NOT: tensor.
+  // CHECK: linnet.linear #linnet.dense %{{.*}}, %{{.*}} : (tensor<32xf32>, tensor<8x32xf32>) -> tensor<8xf32>
+  // CHECK: linnet.linear #linnet.dense %{{.*}}, %{{.*}} : (tensor<8xf32>, tensor<40x8xf32>) -> tensor<40xf32>
+  // CHECK: return
+  %y = linnet.linear #linnet.seeded<8, 32, 7> %x, %c : (tensor<32xf32>, tensor<40x8xf32>) -> tensor<40xf32>
+  return %y : tensor<40xf32>
+}
+
+// The blocks of heads lie side by side: no tensor has more than four dimensions.
+// CHECK-LABEL: func @seeded_blocks_of_heads
+func.func @seeded_blocks_of_heads(%x: tensor<?x?x3x32xf32>, %c: tensor<40x16xf32>) -> tensor<?x?x3x40xf32> {
+  // CHECK: tensor.collapse_shape {{.*}} into tensor<?x?x96xf32>
+  // CHECK: tensor.expand_shape {{.*}} into tensor<?x?x12x8xf32>
+  // CHECK: linnet.linear #linnet.dense {{.*}} -> tensor<?x?x12x4xf32>
+  // CHECK: tensor.collapse_shape {{.*}} into tensor<?x?x48xf32>
+  // CHECK: tensor.expand_shape {{.*}} into tensor<?x?x3x16xf32>
+  // CHECK: linnet.linear #linnet.dense {{.*}} -> tensor<?x?x3x40xf32>
+  %y = linnet.linear #linnet.seeded<4, 8, 7> %x, %c : (tensor<?x?x3x32xf32>, tensor<40x16xf32>) -> tensor<?x?x3x40xf32>
+  return %y : tensor<?x?x3x40xf32>
 }
 
 // CHECK-LABEL: func @declines_diag_and_toeplitz

@@ -5,8 +5,6 @@
 #include "linnet/Numerics/LowRank.h"
 #include "linnet/Numerics/SparsityPattern.h"
 
-#include "mlir/AsmParser/AsmParser.h"
-
 #include <cmath>
 #include <gtest/gtest.h>
 #include <limits>
@@ -191,49 +189,6 @@ TEST(FitMap, ZerosHeedTheInputs) {
     EXPECT_GT(planned->front(), 0.5 * loss);
     EXPECT_LT(planned->front(), 3 * loss);
   }
-}
-
-/// The map that the dialect makes of what is stored: the entries that were
-/// kept, after rounding.
-Matrix storedMatrix(const MapStructure &kind, FittedMap &fitted,
-                    const LinearMap &map, const PlanNumbers &numbers,
-                    int64_t flops) {
-  namespace ir = mlir::linnet;
-  mlir::MLIRContext context;
-  context.loadDialect<ir::LinnetDialect>();
-  auto structure =
-      mlir::dyn_cast_or_null<ir::StructureAttrInterface>(mlir::parseAttribute(
-          "#linnet." + kind.attribute(map, numbers), &context));
-  auto stored = fitted.store(map);
-  EXPECT_TRUE(structure && stored);
-  std::vector<TensorSpec> specs = kind.factors(map, numbers);
-  std::vector<std::vector<double>> values;
-  llvm::SmallVector<ir::FactorValue> factors;
-  llvm::SmallVector<mlir::Type> types;
-  for (size_t i = 0; i < specs.size(); ++i) {
-    size_t size = dataTypeSize(specs[i].dtype);
-    values.emplace_back((*stored)[i].size() / size);
-    convertToF64((*stored)[i].data(), specs[i].dtype, values[i].data(),
-                 values[i].size());
-  }
-  for (size_t i = 0; i < specs.size(); ++i) {
-    mlir::Type type = mlir::Float64Type::get(&context);
-    if (!isFloat(specs[i].dtype))
-      type = mlir::IntegerType::get(&context,
-                                    unsigned(8 * dataTypeSize(specs[i].dtype)));
-    factors.push_back(
-        {mlir::RankedTensorType::get(specs[i].shape, type), values[i]});
-    types.push_back(factors.back().type);
-    EXPECT_EQ(structure.findObstacle(unsigned(i), factors[i]), "");
-    EXPECT_EQ(int64_t(values[i].size()), factors[i].type.getNumElements());
-  }
-  auto shape = structure.inferShape(
-      types, [&] { return mlir::emitError(mlir::UnknownLoc::get(&context)); });
-  EXPECT_TRUE(mlir::succeeded(shape));
-  EXPECT_EQ(shape->in, map.columns);
-  EXPECT_EQ(shape->out, map.rows);
-  EXPECT_EQ(int64_t(structure.getFlops(types)), flops);
-  return Matrix(map.rows, map.columns, structure.toDense(factors));
 }
 
 Matrix storedBlocks(FittedMap &fitted, const LinearMap &map,

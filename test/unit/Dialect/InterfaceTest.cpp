@@ -411,6 +411,18 @@ TEST_F(InterfaceTest, ShapesFlopsAndBytesOfStructures) {
   EXPECT_EQ(shape->out, 40);
   EXPECT_EQ(pattern.getFlops(half), 2 * 40 * 16);
   EXPECT_EQ(pattern.getBytes(half), 4 * 40 * 16 + 40 * 4);
+  // Two blocks of 16 inputs, of which the basis makes 4 numbers each.
+  StructureAttrInterface seeded =
+      SeededStructureAttr::get(&context, 4, 16, 12345);
+  std::vector<Type> coefficients{matrix(40, 8)};
+  shape = seeded.inferShape(coefficients, noError);
+  ASSERT_TRUE(succeeded(shape));
+  EXPECT_EQ(shape->in, 32);
+  EXPECT_EQ(shape->out, 40);
+  EXPECT_EQ(shape->blocks, 1);
+  EXPECT_EQ(seeded.getNumFactors(), 1u);
+  EXPECT_EQ(seeded.getFlops(coefficients), 2 * 40 * 8 + 2 * 4 * 32);
+  EXPECT_EQ(seeded.getBytes(coefficients), 4 * 40 * 8);
   // Matrices of one vector.
   for (auto [structure, length, out, flops] :
        {std::tuple(

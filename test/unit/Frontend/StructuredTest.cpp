@@ -2,6 +2,9 @@
 
 #include "TestCheckpoint.h"
 
+#include "linnet/Support/SeededBasis.h"
+
+#include <cmath>
 #include <gtest/gtest.h>
 
 using namespace linnet;
@@ -92,6 +95,76 @@ TEST(Structured, SortedColumns) {
   TestCheckpoint checkpoint("llama");
   pivot(checkpoint, kUp);
   EXPECT_LT(checkpoint.errorAgainstFixture(), 2e-6);
+}
+
+/// Stores matrix `name` as coefficients of the two rows of two numbers that the
+/// first seed from `seed` on stands for whose rows are far from parallel.
+/// Returns the seed.
+int64_t storeSeeded(TestCheckpoint &checkpoint, const std::string &name,
+                    int64_t seed) {
+  double a[2], b[2], determinant;
+  for (;; ++seed) {
+    fillBasisRow(seed, 0, 2, a);
+    fillBasisRow(seed, 1, 2, b);
+    determinant = a[0] * b[1] - a[1] * b[0];
+    if (std::abs(determinant) > 0.5)
+      break;
+  }
+  TestCheckpoint::Tensor w = checkpoint.tensors.at(name);
+  checkpoint.tensors.erase(name);
+  auto *values = reinterpret_cast<float *>(w.bytes.data());
+  for (int64_t e = 0; e < w.shape[0] * w.shape[1]; e += 2) {
+    double left = values[e], right = values[e + 1];
+    values[e] = float((left * b[1] - right * b[0]) / determinant);
+    values[e + 1] = float((right * a[0] - left * a[1]) / determinant);
+  }
+  checkpoint.tensors[name + ".coefficients"] = w;
+  checkpoint.config["linnet"]["structures"][name] = {
+      {"structure", "seeded<2, 2, " + std::to_string(seed) + ">"},
+      {"factors", {"coefficients"}}};
+  return seed;
+}
+
+/// A model that was trained as seeds and coefficients says which in its
+/// configuration; here each matrix has a seed of its own.
+TEST(Structured, SeededMatrices) {
+  TestCheckpoint checkpoint("llama");
+  int64_t seed = 12345;
+  for (const char *layer : {"0", "1"})
+    for (const char *map : {"self_attn.q_proj", "self_attn.o_proj",
+                            "mlp.gate_proj", "mlp.down_proj"})
+      seed = 1 + storeSeeded(checkpoint,
+                             std::string("model.layers.") + layer + "." + map +
+                                 ".weight",
+                             seed);
+  auto module = checkpoint.import();
+  ASSERT_TRUE(bool(module)) << module.error().str();
+  EXPECT_EQ(occurrences(printed(**module), "#linnet.seeded<2, 2, "), 8u);
+  EXPECT_LT(checkpoint.errorAgainstFixture(), 2e-6);
+}
+
+TEST(StructuredErrors, SeedsThatAreNone) {
+  for (const char *text :
+       {"seeded<2, 2, -1>", "seeded<0, 2, 1>", "seeded<2>"}) {
+    TestCheckpoint checkpoint("llama");
+    storeSeeded(checkpoint, kUp, 12345);
+    checkpoint.config["linnet"]["structures"][kUp]["structure"] = text;
+    expectError(checkpoint, std::string("expected a structure such as "
+                                        "'low_rank', but got '") +
+                                text + "'");
+  }
+}
+
+TEST(StructuredErrors, CoefficientsOfOtherBlocks) {
+  TestCheckpoint checkpoint("llama");
+  storeSeeded(checkpoint, kUp, 12345);
+  auto &structure = checkpoint.config["linnet"]["structures"][kUp]["structure"];
+  structure = "seeded<5, 2, 12345>";
+  expectError(checkpoint, "entry 'model.layers.0.mlp.up_proj.weight': expected "
+                          "5 coefficients for each block of inputs");
+  structure = "seeded<2, 4, 12345>";
+  expectError(checkpoint, "expected factors of a map from 32 to 40 features, "
+                          "but got one from 64 to 40");
 }
 
 TEST(StructuredErrors, OrderThatIsNone) {

@@ -472,6 +472,65 @@ TEST(LinearKernel, Vectors) {
   }
 }
 
+/// Blocks that share a basis, one block, single inputs, more terms than inputs,
+/// behind zeros and alone.
+TEST(LinearKernel, SeededRows) {
+  for (int round = 0; round < rounds(); ++round) {
+    Program program(485 + round);
+    for (const auto &[terms, block, blocks] : {std::tuple(3, 8, 4),
+                                               {17, 64, 3},
+                                               {40, 64, 1},
+                                               {2, 1, 5},
+                                               {5, 3, 7},
+                                               {64, 128, 2}})
+      for (bool decodes : {false, true}) {
+        const std::string &type = program.pick(kTypes);
+        int64_t in = block * blocks, out = program.pick(kWidths);
+        Shape shape = leadOf(program);
+        if (decodes)
+          shape = {1, 1};
+        shape.push_back(in);
+        Value x = program.input(shape);
+        if (program.chance(0.3))
+          x = program.raw("linnet.activation relu $0 : " + typeOf(shape), {x},
+                          shape);
+        expectMap(program,
+                  "linnet.linear #linnet.seeded<" + std::to_string(terms) +
+                      ", " + std::to_string(block) + ", " +
+                      std::to_string(program.integer(0, 3)) + "> $0, $1",
+                  {x, program.weight({out, terms * blocks}, -1, 1, type)},
+                  shape, in, out, type);
+      }
+    // As parts of others.
+    for (const Shape &lead : {Shape{1, 1}, {2, 3}}) {
+      Shape shape = lead;
+      shape.push_back(64);
+      expectMap(program,
+                "linnet.linear #linnet.sum<[#linnet.seeded<9, 16, 2>, "
+                "#linnet.low_rank]> $0, $1, $2, $3",
+                {program.input(shape), program.weight({33, 36}, -1, 1, "bf16"),
+                 program.weight({33, 5}, -1, 1, "bf16"),
+                 program.weight({5, 64}, -1, 1, "bf16")},
+                shape, 64, 33, "bf16");
+      expectMap(program,
+                "linnet.linear #linnet.product<[#linnet.seeded<2, 8, 4>, "
+                "#linnet.quantized<8, 16>]> $0, $1, $2, $3",
+                {program.input(shape), program.weight({33, 10}, -1, 1, "f32"),
+                 program.weight({40, 64}, -128, 128, "i8"),
+                 program.weight({40, 4}, 0.01, 0.1, "f32")},
+                shape, 64, 33, "f32");
+    }
+    // Read as a tensor like any other.
+    Value basis =
+        program.raw("linnet.seeded_basis 5 : tensor<3x70xf32>", {}, {3, 70});
+    program.expect(
+        program.raw("arith.addf $0, $0 : tensor<3x70xf32>", {basis}, {3, 70}),
+        "a basis and itself");
+    program.expect(basis, "a basis");
+    program.check();
+  }
+}
+
 /// More rows than a tile, part after part, and long rows.
 TEST(LinearKernel, ToeplitzSequences) {
   for (int round = 0; round < rounds(); ++round) {

@@ -272,6 +272,8 @@ TEST(MatrixTest, PivotedQrLeavesTheLargestColumn) {
             1e-9);
   Matrix r = qr->r.columnRange(0, 6), b = randomMatrix(6, 4, 12);
   EXPECT_LE(largestDifference(multiply(r, solveUpper(r, b)), b), 1e-10);
+  Matrix turned = solveUpper(r, b, Side::Transposed);
+  EXPECT_LE(largestDifference(multiply(r, turned, Side::Transposed), b), 1e-10);
 }
 
 TEST(MatrixTest, RefusesWhatIsNotFinite) {

@@ -2,6 +2,8 @@
 
 #include "RunModule.h"
 
+#include "linnet/Support/SplitMix64.h"
+
 #include <algorithm>
 #include <gtest/gtest.h>
 
@@ -222,6 +224,43 @@ TEST(LinearTest, ToeplitzFilters) {
   HostTensor turns({3}, {1, 2, 3});
   y = runOp("linnet.linear #linnet.circulant %0, %1", {x, turns}, {{1, 3}});
   EXPECT_EQ(y[0].values, std::vector<double>({231, 312, 123}));
+}
+
+/// Rows of the basis by the published generator, one stream each.
+TEST(LinearTest, SeededRowsTimesCoefficients) {
+  Random random(11);
+  for (auto [terms, block, blocks] :
+       {std::tuple(3, 4, 2), {1, 5, 3}, {6, 6, 1}, {4, 2, 2}, {1, 1, 4}}) {
+    int64_t in = block * blocks, seed = 12345, out = 3;
+    HostTensor x = random.tensor({2, in}),
+               coefficients = random.tensor({out, terms * blocks});
+    HostTensor basis = HostTensor::filled({terms, block});
+    for (int64_t j = 0; j < terms; ++j) {
+      uint64_t state = uint64_t(seed + 1000003 * j);
+      for (int64_t i = 0; i < block; ++i)
+        basis.values[j * block + i] =
+            double(nextSplitMix64(state) >> 11) / 4503599627370496.0 - 1;
+    }
+    HostTensor w = HostTensor::filled({out, in});
+    for (int64_t o = 0; o < out; ++o)
+      for (int64_t c = 0; c < blocks; ++c)
+        for (int64_t i = 0; i < block; ++i)
+          for (int64_t j = 0; j < terms; ++j)
+            w.values[o * in + c * block + i] +=
+                coefficients.values[o * terms * blocks + c * terms + j] *
+                basis.values[j * block + i];
+    std::string sizes = std::to_string(terms) + ", " + std::to_string(block);
+    auto y = runOp("linnet.linear #linnet.seeded<" + sizes + ", 12345> %0, %1",
+                   {x, coefficients}, {{2, out}});
+    EXPECT_LE(difference(y[0], multiply(x, w, nullptr)), 1e-14) << sizes;
+    std::string type = "tensor<" + std::to_string(terms) + "x" +
+                       std::to_string(block) + "xf32>";
+    auto b = runModule("func.func @f() -> " + type +
+                           " {\n  %b = linnet.seeded_basis 12345 : " + type +
+                           "\n  return %b : " + type + "\n}",
+                       {});
+    EXPECT_EQ(b[0].values, basis.values) << sizes;
+  }
 }
 
 TEST(LinearTest, RefusesPositionsThatDoNotAscend) {

@@ -34,7 +34,9 @@ Manifest fullManifest() {
   WeightSlot words{"codes", 0,  DataType::I8,
                    {33, 8}, {}, WeightLayout::panel(16)};
   words.layout.together = 4;
-  manifest.slots = {raw, f32, panel, rotary, heads, words};
+  WeightSlot basis{"",   -1, DataType::F32, {5, 9}, {}, WeightLayout::panel(16),
+                   12345};
+  manifest.slots = {raw, f32, panel, rotary, heads, basis, words};
   return manifest;
 }
 
@@ -48,7 +50,9 @@ TEST(ManifestTest, RoundTrip) {
   EXPECT_EQ(formatJson(read->toJson()), formatJson(manifest.toJson()));
   EXPECT_EQ(read->slots[3].layout, manifest.slots[3].layout);
   EXPECT_EQ(read->slots[4].layout, manifest.slots[4].layout);
-  EXPECT_EQ(read->slots[5].layout, manifest.slots[5].layout);
+  EXPECT_EQ(read->slots[6].layout, manifest.slots[6].layout);
+  EXPECT_EQ(read->slots[5].seed, 12345);
+  EXPECT_EQ(read->slots[4].seed, std::nullopt);
   EXPECT_EQ(read->slots[2].packedType, DataType::F32);
   EXPECT_EQ(read->slots[1].packedType, std::nullopt);
   EXPECT_EQ(read->bos, 1);
@@ -83,7 +87,7 @@ TEST(ManifestTest, MemoryOfSlots) {
   EXPECT_EQ(manifest.slots[3].memoryBytes(), 64 * 6 * 4);
   // Two of each three rows of four: N = 2.
   EXPECT_EQ(manifest.slots[4].memoryBytes(), 3 * 4 * 16 * 2);
-  EXPECT_EQ(manifest.slots[5].memoryBytes(), 48 * 8);
+  EXPECT_EQ(manifest.slots[6].memoryBytes(), 48 * 8);
   WeightSlot slot{"w",      0,  DataType::BF16,
                   {33, 10}, {}, WeightLayout::panel(16)};
   EXPECT_EQ(slot.memoryType(), DataType::BF16);
@@ -186,19 +190,19 @@ TEST(ManifestTest, EveryMemberIsChecked) {
        "layout.row_blocks.rows: expected 1 to 3, but got 0"},
       {"/weights/slots/4/layout/row_blocks/step", "1",
        "layout.row_blocks.step: expected no such key"},
-      {"/weights/slots/5/layout/together", "3",
+      {"/weights/slots/6/layout/together", "3",
        "layout.together: expected 1, or elements of 2 or 4 bytes in all, but "
        "got 3"},
-      {"/weights/slots/5/layout/together", "0", "expected 1, or elements of"},
-      {"/weights/slots/5/layout/together", "8", "expected 1, or elements of"},
-      {"/weights/slots/5/layout/together", "4611686018427387904",
+      {"/weights/slots/6/layout/together", "0", "expected 1, or elements of"},
+      {"/weights/slots/6/layout/together", "8", "expected 1, or elements of"},
+      {"/weights/slots/6/layout/together", "4611686018427387904",
        "expected 1, or elements of"},
-      {"/weights/slots/5/layout/transposed", "true",
+      {"/weights/slots/6/layout/transposed", "true",
        "layout.together: expected 1 for a matrix that is transposed or "
        "converted, but got 4"},
-      {"/weights/slots/5/packed_dtype", "\"F32\"",
+      {"/weights/slots/6/packed_dtype", "\"F32\"",
        "expected 1 for a matrix that is transposed or converted, but got 4"},
-      {"/weights/slots/5/shape", "[33, 6]",
+      {"/weights/slots/6/shape", "[33, 6]",
        "layout.together: expected a divisor of the columns of [33, 6], but "
        "got 4"},
       {"/weights/slots/2/packed_dtype", "\"BF16\"",
@@ -211,6 +215,19 @@ TEST(ManifestTest, EveryMemberIsChecked) {
       {"/weights/slots/3/layout/rows", "63",
        "weights.slots[3].shape: expected [63, 2, 3], but got [64, 2, 3]"},
       {"/weights/slots/3/key", "\"x\"", "weights.slots[3].key: expected no"},
+      {"/weights/slots/5/seed", "-1",
+       "weights.slots[5].seed: expected 0 to 9223372036854775807, but got -1"},
+      {"/weights/slots/5/seed", "\"x\"", "seed: expected an integer"},
+      {"/weights/slots/5/file", "0", "weights.slots[5].file: expected no"},
+      {"/weights/slots/5/shape", "[5, 9, 1]",
+       "weights.slots[5].shape: expected a matrix for a slot with a seed"},
+      {"/weights/slots/5/dtype", "\"BF16\"",
+       "weights.slots[5].dtype: expected F32, but got BF16"},
+      {"/weights/slots/5/layout/transposed", "true",
+       "weights.slots[5].layout: expected f32 or a panel of rows for a slot "
+       "with a seed"},
+      {"/weights/slots/3/seed", "1",
+       "weights.slots[3].layout: expected f32 or a panel of rows"},
       {"/states/0/bytes", "0", "states[0].bytes: expected 1 to"},
       {"/states/0/kind", "\"ring\"", "states[0].kind: expected one of fixed"},
       {"/states/0/shape", "[-1]", "states[0].shape: expected a static shape"},

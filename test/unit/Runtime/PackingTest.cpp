@@ -1,6 +1,7 @@
 //===- PackingTest.cpp ----------------------------------------------------===//
 
 #include "lib/Runtime/Packing.h"
+#include "linnet/Support/SeededBasis.h"
 
 #include <gtest/gtest.h>
 
@@ -154,6 +155,27 @@ TEST(PackingTest, RotaryRowsAreCosinesThenSines) {
   float rounded = 4999.0f * 0.1f;
   EXPECT_NE(double(rounded), 4999.0 * double(0.1f));
   EXPECT_EQ(table[4999 * 6 + 1], float(std::cos(double(rounded))) * 1.25f);
+}
+
+/// Panels of rows are the rows, however the work is cut.
+TEST(PackingTest, BasisRowsInPanels) {
+  constexpr int64_t kRows = 13, kColumns = 7, kSeed = 12345;
+  for (int64_t width : {1, 4, 16}) {
+    int64_t panels = (kRows + width - 1) / width;
+    std::vector<float> packed(size_t(panels * kColumns * width), -7.0f);
+    fillBasisRows(kSeed, 0, 5, kColumns, width, packed.data());
+    fillBasisRows(kSeed, 5, kRows, kColumns, width, packed.data());
+    for (int64_t row = 0; row < panels * width; ++row) {
+      double expected[kColumns] = {-7, -7, -7, -7, -7, -7, -7};
+      if (row < kRows)
+        fillBasisRow(kSeed, row, kColumns, expected);
+      for (int64_t i = 0; i < kColumns; ++i)
+        EXPECT_EQ(
+            packed[size_t((row / width * kColumns + i) * width + row % width)],
+            float(expected[i]))
+            << row << " " << i << " " << width;
+    }
+  }
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include "linnet/Checkpoint/SafetensorsWriter.h"
 #include "linnet/Runtime/Usage.h"
+#include "linnet/Support/SeededBasis.h"
 
 #include <cstring>
 #include <random>
@@ -151,6 +152,45 @@ TEST(WeightsTest, EveryLayout) {
       ASSERT_EQ(loadAsDouble(memory[6].data(), DataType::F32, i), half.at(i));
     EXPECT_EQ(loadAsDouble(memory[8].data(), DataType::F32, 4 * 4 + 3),
               std::sin(2.0f));
+  }
+}
+
+/// Bases are computed, once for all slots that ask for the same.
+TEST(WeightsTest, SeededBases) {
+  TemporaryDirectory files;
+  std::string path = files.file("w.safetensors");
+  writeTensors(path, {randomTensor("w", DataType::F32, {2, 2})});
+  std::vector<WeightSlot> slots;
+  auto add = [&](int64_t seed, std::vector<int64_t> shape,
+                 WeightLayout layout) {
+    slots.push_back(
+        {"", -1, DataType::F32, std::move(shape), {}, layout, seed});
+  };
+  add(3, {700, 517}, WeightLayout::panel(16));
+  add(3, {700, 517}, WeightLayout::panel(16));
+  // Neighbours differ in one number each, and must not be taken for one.
+  add(4, {700, 517}, WeightLayout::panel(16));
+  add(3, {517, 700}, WeightLayout::panel(16));
+  add(3, {700, 517}, WeightLayout::panel(8));
+  add(3, {700, 517}, WeightLayout::f32());
+  for (int32_t threads : {1, 3}) {
+    auto memory = dump(withWeights(path, slots), threads);
+    ASSERT_EQ(memory.size(), slots.size());
+    EXPECT_EQ(memory[0], memory[1]);
+    for (size_t s = 0; s < slots.size(); ++s) {
+      int64_t rows = slots[s].shape[0], columns = slots[s].shape[1],
+              width = std::max<int64_t>(1, slots[s].layout.width), wrong = 0;
+      std::vector<double> row(static_cast<size_t>(columns));
+      for (int64_t r = 0; r < (rows + width - 1) / width * width; ++r) {
+        fillBasisRow(*slots[s].seed, r, columns, row.data());
+        for (int64_t i = 0; i < columns; ++i)
+          wrong +=
+              loadAsDouble(memory[s].data(), DataType::F32,
+                           (r / width * columns + i) * width + r % width) !=
+              (r < rows ? double(float(row[size_t(i)])) : 0);
+      }
+      EXPECT_EQ(wrong, 0) << "slot " << s;
+    }
   }
 }
 
