@@ -51,6 +51,8 @@ config.environment["XDG_CACHE_HOME"] = os.path.join(config.test_exec_root, "cach
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR", "CCACHE_SLOPPINESS", "CCACHE_BASEDIR", "CCACHE_DIR"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+# Tests share the cores: waiting threads of OpenBLAS spin on them.
+config.environment["OPENBLAS_NUM_THREADS"] = os.environ.get("OPENBLAS_NUM_THREADS", "1")
 if config.sanitize:
     config.environment.setdefault("ASAN_OPTIONS", "detect_leaks=0:allocator_may_return_null=1")
     config.environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
