@@ -16,7 +16,8 @@ A test is a .mlir or .test file with RUN lines. In them stand
 
 Features: avx2, avx512 (this machine has them), sanitize (an ASan and UBSan
 build), fixtures, minilm (with long=1, if the model could be fetched: %minilm), and
-one per tool that is built. Parameters: roundtrip=1 makes
+one per tool that is built. test/.lit_test_times.txt names the slowest tests:
+until a build tree has times of its own, lit starts with them. Parameters: roundtrip=1 makes
 linnet-opt verify that every module survives printing and bytecode; long=1 runs
 test/long instead.
 """
