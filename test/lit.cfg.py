@@ -16,7 +16,8 @@ A test is a .mlir or .test file with RUN lines. In them stand
 
 Features: avx2, avx512 (this machine has them), sanitize (an ASan and UBSan
 build), fixtures, minilm (with long=1, if the model could be fetched: %minilm), and
-one per tool that is built. Parameters: roundtrip=1 makes
+one per tool that is built. test/.lit_test_times.txt names the slowest tests:
+until a build tree has times of its own, lit starts with them. Parameters: roundtrip=1 makes
 linnet-opt verify that every module survives printing and bytecode; long=1 runs
 test/long instead.
 """
@@ -51,6 +52,8 @@ config.environment["XDG_CACHE_HOME"] = os.path.join(config.test_exec_root, "cach
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR", "CCACHE_SLOPPINESS", "CCACHE_BASEDIR", "CCACHE_DIR"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+# Tests share the cores: waiting threads of OpenBLAS spin on them.
+config.environment["OPENBLAS_NUM_THREADS"] = os.environ.get("OPENBLAS_NUM_THREADS", "1")
 if config.sanitize:
     config.environment.setdefault("ASAN_OPTIONS", "detect_leaks=0:allocator_may_return_null=1")
     config.environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
