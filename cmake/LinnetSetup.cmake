@@ -6,7 +6,7 @@
 #
 # MLIR links the libMLIR dylib (and nothing else of MLIR: static MLIR
 # libraries beside the dylib would put a second copy into the process) and
-# uses the one precompiled header.
+# uses a precompiled header, which unit tests have in a version of their own.
 
 if(NOT MLIR_DIR)
   find_path(LINNET_MLIR_CMAKE MLIRConfig.cmake PATHS /usr/lib/llvm-22/lib/cmake/mlir NO_DEFAULT_PATH)
@@ -39,15 +39,27 @@ if(LINNET_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
-# The precompiled header: parsing MLIR's headers is most of a compile.
+# Makes a target whose precompiled header is the HEADERS in cmake/, for others
+# to take.
+function(linnet_add_precompiled_header NAME)
+  cmake_parse_arguments(ARG "" "" "HEADERS;OPTIONS;LIBS" ${ARGN})
+  file(WRITE ${CMAKE_BINARY_DIR}/pch/empty.cpp.in "")
+  configure_file(${CMAKE_BINARY_DIR}/pch/empty.cpp.in ${CMAKE_BINARY_DIR}/pch/empty.cpp COPYONLY)
+  add_library(${NAME} STATIC ${CMAKE_BINARY_DIR}/pch/empty.cpp)
+  target_compile_options(${NAME} PRIVATE ${ARG_OPTIONS})
+  target_link_libraries(${NAME} PRIVATE ${ARG_LIBS})
+  list(TRANSFORM ARG_HEADERS PREPEND ${CMAKE_SOURCE_DIR}/cmake/)
+  target_precompile_headers(${NAME} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+# The precompiled header: parsing the headers of MLIR and of the dialect is
+# most of a compile.
 function(linnet_use_mlir NAME)
   target_link_libraries(${NAME} PUBLIC MLIR LLVM)
   target_compile_definitions(${NAME} PUBLIC ${LLVM_DEFINITIONS_LIST})
   if(NOT TARGET linnet-pch)
-    file(WRITE ${CMAKE_BINARY_DIR}/pch/empty.cpp.in "")
-    configure_file(${CMAKE_BINARY_DIR}/pch/empty.cpp.in ${CMAKE_BINARY_DIR}/pch/empty.cpp COPYONLY)
-    add_library(linnet-pch STATIC ${CMAKE_BINARY_DIR}/pch/empty.cpp)
-    target_precompile_headers(linnet-pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/Precompiled.h)
+    linnet_add_precompiled_header(linnet-pch HEADERS Precompiled.h)
+    add_dependencies(linnet-pch LinnetDialectIncGen)
   endif()
   target_precompile_headers(${NAME} REUSE_FROM linnet-pch)
 endfunction()
@@ -81,19 +93,27 @@ function(linnet_add_tool NAME)
 endfunction()
 
 function(linnet_use_mlir_tool NAME)
+  linnet_link_mlir_tool(${NAME})
+  linnet_take_precompiled_header(${NAME} linnet-pch)
+endfunction()
+
+function(linnet_link_mlir_tool NAME)
   target_link_libraries(${NAME} PRIVATE MLIR LLVM)
-  if(TARGET linnet-pch)
-    # The header was compiled with -fPIC; -fPIE would not match it.
-    set_target_properties(${NAME} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-    target_compile_options(${NAME} PRIVATE -fPIC)
-    target_precompile_headers(${NAME} REUSE_FROM linnet-pch)
-  endif()
   if(TARGET linnet-generated)
     add_dependencies(${NAME} linnet-generated)
   endif()
 endfunction()
 
+# Gives an executable the precompiled header of target HEADER.
+function(linnet_take_precompiled_header NAME HEADER)
+  # The header was compiled with -fPIC; -fPIE would not match it.
+  set_target_properties(${NAME} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${NAME} PRIVATE -fPIC)
+  target_precompile_headers(${NAME} REUSE_FROM ${HEADER})
+endfunction()
+
 # Unit tests land in build/test/unit/ so that build/bin holds tools only.
+# Most of their code runs once: optimising it takes longer than it saves.
 function(linnet_add_unit_test NAME)
   linnet_parse_sources(${ARGN})
   add_executable(${NAME} ${ARG_UNPARSED_ARGUMENTS})
@@ -101,8 +121,18 @@ function(linnet_add_unit_test NAME)
   target_link_libraries(${NAME} PRIVATE ${ARG_LIBS} GTest::gtest GTest::gtest_main)
   target_compile_definitions(${NAME} PRIVATE
     LINNET_ORACLE_DIR="${CMAKE_SOURCE_DIR}/test/oracle" LINNET_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_options(${NAME} PRIVATE -O0)
+  if(NOT TARGET linnet-test-pch)
+    linnet_add_precompiled_header(linnet-test-pch HEADERS PrecompiledTest.h OPTIONS -O0 LIBS GTest::gtest)
+    linnet_add_precompiled_header(linnet-mlir-test-pch HEADERS Precompiled.h PrecompiledTest.h OPTIONS -O0
+      LIBS GTest::gtest)
+    add_dependencies(linnet-mlir-test-pch LinnetDialectIncGen)
+  endif()
   if(ARG_MLIR)
-    linnet_use_mlir_tool(${NAME})
+    linnet_link_mlir_tool(${NAME})
+    linnet_take_precompiled_header(${NAME} linnet-mlir-test-pch)
+  else()
+    linnet_take_precompiled_header(${NAME} linnet-test-pch)
   endif()
   add_dependencies(linnet-unit-tests ${NAME})
 endfunction()

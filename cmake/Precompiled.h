@@ -1,7 +1,7 @@
-//===- Precompiled.h - the one precompiled header --------------*- C++ -*-===//
+//===- Precompiled.h - the precompiled header, with MLIR ------*- C++ -*-===//
 //
-// It names only MLIR and LLVM headers that most files need; a file still
-// includes what it uses.
+// It names only headers of MLIR, LLVM, the dialect and JSON that most files
+// need; a file still includes what it uses.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +16,8 @@
 #include "llvm/ADT/Statistic.h"
 #pragma pop_macro("NDEBUG")
 #include <cassert>
+
+#include "dialects/Linnet/Linnet.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -36,3 +38,5 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/CommandLine.h"
+#include <filesystem>
+#include <nlohmann/json.hpp>
