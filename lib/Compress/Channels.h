@@ -213,6 +213,9 @@ Status resolveNarrowing(const std::vector<LinearMap> &maps,
 std::optional<KeptUnits> keptUnits(const ChannelGroup &group,
                                    const std::vector<MapPlan> &plans);
 
+/// `matrix`, all of whose columns but `kept` are zeros.
+std::unique_ptr<FittedMap> keepInputs(Matrix matrix, std::vector<int64_t> kept);
+
 const MapStructure &keptInputsStructure();
 const MapStructure &keptOutputsStructure();
 const MapStructure &droppedStructure();

@@ -371,7 +371,9 @@ private:
   }
 
   Status refit() {
-    std::string content = describeData() + (options.refit ? " refit" : "");
+    std::string content =
+        describeData() +
+        (options.refit ? " refit " + std::to_string(options.refitSteps) : "");
     for (const MapPlan &plan : plans) {
       content += " " + std::string(plan.structure->name());
       for (const auto &[key, number] : plan.numbers)
@@ -383,7 +385,8 @@ private:
         WorkDirectory::open(options.resume, "fits", content);
     if (!work)
       return work.error();
-    FitMethod method{*findFitTo(options.fitTo), options.refit};
+    FitMethod method{*findFitTo(options.fitTo), options.refit,
+                     options.refitSteps};
     return refitModel(*runner, found.maps, plans, archive, windows, layout,
                       method, *work, taker(), report);
   }

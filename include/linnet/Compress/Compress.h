@@ -103,6 +103,10 @@ struct CompressOptions {
   /// Whether fits may aim at what the original computes rather than at its
   /// matrices, which makes up for errors of the maps before.
   bool refit = true;
+  /// How often the maps around channels that are left out in part (of MLPs) are
+  /// fitted together to what the original computes, by steps of Gauss and
+  /// Newton's; 0: only the map behind them is.
+  int64_t refitSteps = 4;
   /// Inputs that share a scale, of structures with codes; 0: all of a row.
   int64_t group = 64;
   /// blast, monarch: blocks along each side of a matrix.
@@ -224,8 +228,20 @@ struct SpeedComparison {
   double decodeBefore = 0, decodeAfter = 0;
 };
 
+/// Maps around channels some of which are left out, fitted together.
+struct RefittedChannels {
+  /// The name of the consumer's matrix.
+  std::string map;
+  /// How far what it adds is from what makes the hidden state the original's,
+  /// root mean square relative to that, on the held-out windows.
+  double errorBefore = 0, errorAfter = 0;
+  /// False: undone, as it was no better there.
+  bool isTaken = false;
+};
+
 struct CompressReport {
   std::vector<CompressedMap> maps;
+  std::vector<RefittedChannels> channels;
   std::vector<CompressedMixture> mixtures;
   std::vector<ThresholdedMap> thresholds;
   /// With a budget, what the analysis expects the model to lose by the plan,

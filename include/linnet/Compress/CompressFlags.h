@@ -126,6 +126,11 @@ public:
               llvm::cl::location(options.refit), llvm::cl::init(true),
               llvm::cl::desc("Let matrices make up for errors of those before "
                              "them (default: true)")),
+        steps("refit-steps", llvm::cl::value_desc("N"), llvm::cl::cat(category),
+              llvm::cl::location(options.refitSteps), llvm::cl::init(4),
+              llvm::cl::desc("--keep-channels: fit the matrices before and "
+                             "behind the channels together N times (default: "
+                             "4); 0: only those behind them")),
         group(
             "group", llvm::cl::value_desc("N"), llvm::cl::cat(category),
             llvm::cl::location(options.group), llvm::cl::init(64),
@@ -250,6 +255,7 @@ private:
   llvm::cl::list<std::string> structure;
   Option<std::string> fitTo;
   Option<bool> refit;
+  Option<int64_t> steps;
   Option<int64_t> group, blocks;
   Option<double> channels, heads, kvGroups, recurrentHeads, experts;
   Option<int64_t> layers;
