@@ -4,6 +4,7 @@
 
 #include "Analyse.h"
 #include "CalibratedModel.h"
+#include "ChannelWidths.h"
 #include "Channels.h"
 #include "CheckOptions.h"
 #include "DropLayers.h"
@@ -235,15 +236,41 @@ private:
     plans = planned.take();
     if (Status status = planExperts(); !status)
       return status;
+    if (Status status = planDropped(); !status)
+      return status;
+    if (Status status = planUneven(); !status)
+      return status;
     if (!analysis.is_null())
       analysis["model"] = fingerprint;
+    return {};
+  }
+
+  /// How many channels each layer keeps.
+  Status planUneven() {
+    if (!options.unevenChannels || options.keepChannels >= 1)
+      return {};
+    Result<std::vector<ChannelWidth>> widths =
+        planWidths(*runner, found.maps, archive, windows, groups.groups,
+                   options, report, plans);
+    if (!widths)
+      return widths.error();
+    for (const ChannelWidth &width : *widths)
+      analysis["widths"][found.maps[width.consumer].name] = {
+          {"damage", width.damage},
+          {"loss", width.loss},
+          {"cut", width.cut},
+          {"kept", width.kept}};
+    return {};
+  }
+
+  /// Which layers go.
+  Status planDropped() {
     if (options.dropLayers == 0)
       return {};
     Result<std::vector<DroppedLayer>> chosen = chooseLayers(
         *runner, windows, options.sensitivityTokens, options.dropLayers);
     if (!chosen)
       return chosen.error();
-    analysis["model"] = fingerprint;
     analysis["dropped"] = Json::array();
     for (const DroppedLayer &dropped : *chosen) {
       analysis["dropped"].push_back(

@@ -121,6 +121,11 @@ struct CompressOptions {
   /// a plain checkpoint of the same kind; needs a calibration, and neither a
   /// budget nor a plan.
   double keepChannels = 1, keepHeads = 1, keepKvGroups = 1;
+  /// Whether layers may keep different numbers of channels, together as many,
+  /// where the model loses least: no plain checkpoint any more, its
+  /// configuration has the key `linnet`. A layer keeps a multiple of
+  /// `rankMultiple`, and layers at most `layerKinds` different numbers.
+  bool unevenChannels = false;
   /// The same of the heads of scans behind each key head (state space layers
   /// and linear attention), with their entries of decays, gates, convolutions
   /// and norms, where the configuration can say it.
