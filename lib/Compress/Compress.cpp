@@ -13,6 +13,7 @@
 #include "MeasureSpeed.h"
 #include "Plan.h"
 #include "Refit.h"
+#include "RefitChannels.h"
 #include "WriteCheckpoint.h"
 
 #include "linnet/Compress/Stages.h"
@@ -119,9 +120,10 @@ private:
   }
 
   /// Hidden states of both models with what stages hold, layers in f32 while
-  /// sensitivities are measured, and of one map the moments of one part of the
-  /// windows (with fewer outputs than inputs, targets take the place of one)
-  /// and a matrix with its fits in f64.
+  /// sensitivities are measured, the tokens that maps around channels are
+  /// fitted to, and of one map the moments of one part of the windows (with
+  /// fewer outputs than inputs, targets take the place of one) and a matrix
+  /// with its fits in f64.
   int64_t estimateMemory(int64_t hidden) const {
     int64_t layers = 0, most = 0;
     for (const LinearMap &map : found.maps) {
@@ -130,7 +132,20 @@ private:
       most = std::max(most, moments * map.columns * map.columns +
                                 5 * map.parameters());
     }
-    return int64_t(sizeof(float)) * (2 * int64_t(windows.ids.size()) *
+    auto loses = [&](const ChannelGroup &group) {
+      return group.kind == &mlpChannels() &&
+             (options.keepChannels < 1 ||
+              (group.consumer < plans.size() && keptUnits(group, plans)));
+    };
+    int64_t channels = 0;
+    for (const ChannelGroup &group : groups.groups)
+      if (options.refit && options.refitSteps > 0 && loses(group))
+        channels =
+            std::max(channels, refitFloats(group, found.maps,
+                                           windows.counts[0] * windows.length,
+                                           windows.batch * windows.length));
+    return int64_t(sizeof(float)) * (channels +
+                                     2 * int64_t(windows.ids.size()) *
                                          (hidden + runner->heldNumbers()) +
                                      (options.sensitivityTokens ? layers : 0)) +
            int64_t(sizeof(double)) * most;

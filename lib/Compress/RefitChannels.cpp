@@ -45,6 +45,22 @@ int64_t countPart(const Windows &windows, Part part) {
 
 } // namespace
 
+int64_t refitFloats(const ChannelGroup &group,
+                    const std::vector<LinearMap> &maps, int64_t tokens,
+                    int64_t stepTokens) {
+  int64_t held = std::min(tokens, kMostFittedTokens),
+          seen = std::min(held, ChannelRefitOptions().stepTokens),
+          each = maps[group.consumer].rows,
+          count = int64_t(group.producers.size());
+  for (const ChannelProducer &producer : group.producers)
+    each =
+        std::max(each, maps[group.consumer].rows + maps[producer.map].columns);
+  // Rows of all tokens and of a step's, slopes of these, and what the function
+  // is given and makes.
+  return held * each + seen * (each + count * group.width) +
+         (2 * count + 3) * stepTokens * group.width;
+}
+
 RefitChannels::RefitChannels(TapRunner &runner,
                              const std::vector<LinearMap> &maps,
                              const Archive &archive, const Windows &windows,

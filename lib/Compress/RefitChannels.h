@@ -24,6 +24,12 @@ namespace linnet::compress {
 /// most.
 constexpr int64_t kMostFittedTokens = 65536, kMostJudgedTokens = 8192;
 
+/// How many floats a fit of `group` holds, of so many fitted tokens and steps
+/// of `stepTokens`.
+int64_t refitFloats(const ChannelGroup &group,
+                    const std::vector<LinearMap> &maps, int64_t tokens,
+                    int64_t stepTokens);
+
 /// What a fit leaves of a group.
 struct FittedChannels {
   RefittedChannels report;
