@@ -356,7 +356,7 @@ static Status resolveGroups(const std::vector<LinearMap> &maps,
   // As they are, layers may have what widths they like.
   for (auto one = counts.begin(), next = one; one != counts.end(); one = next)
     if (++next != counts.end() && next->first.first == one->first.first &&
-        narrowed.count(one->first.first)) {
+        narrowed.count(one->first.first) && !one->first.first->mayDiffer()) {
       auto [kind, fewer] = one->first;
       return makeError(quoteName(maps[next->second].name), ": expected ",
                        kind->describe(fewer), ", as ",

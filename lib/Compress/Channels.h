@@ -145,6 +145,9 @@ public:
   virtual bool isAsked(const CompressOptions &options) const = 0;
   /// Whether decode carries a state for each of its sets, or units.
   virtual bool hasState() const { return false; }
+  /// Whether layers may keep different numbers: a configuration says so by the
+  /// outputs of producers (lib/Frontend/Outputs.cpp).
+  virtual bool mayDiffer() const { return false; }
   /// What is looked for: "channels between two maps".
   virtual std::string_view noun() const = 0;
   /// How many are kept of a group. Errors: a share that leaves out none.
@@ -212,6 +215,9 @@ Status resolveNarrowing(const std::vector<LinearMap> &maps,
 /// What the resolved plan of its consumer keeps of a group; nothing if all.
 std::optional<KeptUnits> keptUnits(const ChannelGroup &group,
                                    const std::vector<MapPlan> &plans);
+
+/// `matrix`, all of whose columns but `kept` are zeros.
+std::unique_ptr<FittedMap> keepInputs(Matrix matrix, std::vector<int64_t> kept);
 
 const MapStructure &keptInputsStructure();
 const MapStructure &keptOutputsStructure();

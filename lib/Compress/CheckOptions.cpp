@@ -32,6 +32,12 @@ static Status checkNarrowOptions(const CompressOptions &options) {
     if (!(share > 0 && share <= 1))
       return makeError(flag, ": expected above 0 and at most 1, but got ",
                        share);
+  if (options.unevenChannels && options.keepChannels >= 1)
+    return makeError("--uneven-channels: expected --keep-channels below 1 with "
+                     "it");
+  if (options.refitSteps < 0)
+    return makeError("--refit-steps: expected at least 0, but got ",
+                     options.refitSteps);
   if (options.dropLayers < 0)
     return makeError("--drop-layers: expected at least 0, but got ",
                      options.dropLayers);

@@ -4,6 +4,7 @@
 
 #include "Analyse.h"
 #include "CalibratedModel.h"
+#include "ChannelWidths.h"
 #include "Channels.h"
 #include "CheckOptions.h"
 #include "DropLayers.h"
@@ -12,6 +13,7 @@
 #include "MeasureSpeed.h"
 #include "Plan.h"
 #include "Refit.h"
+#include "RefitChannels.h"
 #include "WriteCheckpoint.h"
 
 #include "linnet/Compress/Stages.h"
@@ -118,9 +120,10 @@ private:
   }
 
   /// Hidden states of both models with what stages hold, layers in f32 while
-  /// sensitivities are measured, and of one map the moments of one part of the
-  /// windows (with fewer outputs than inputs, targets take the place of one)
-  /// and a matrix with its fits in f64.
+  /// sensitivities are measured, the tokens that maps around channels are
+  /// fitted to, and of one map the moments of one part of the windows (with
+  /// fewer outputs than inputs, targets take the place of one) and a matrix
+  /// with its fits in f64.
   int64_t estimateMemory(int64_t hidden) const {
     int64_t layers = 0, most = 0;
     for (const LinearMap &map : found.maps) {
@@ -129,7 +132,20 @@ private:
       most = std::max(most, moments * map.columns * map.columns +
                                 5 * map.parameters());
     }
-    return int64_t(sizeof(float)) * (2 * int64_t(windows.ids.size()) *
+    auto loses = [&](const ChannelGroup &group) {
+      return group.kind == &mlpChannels() &&
+             (options.keepChannels < 1 ||
+              (group.consumer < plans.size() && keptUnits(group, plans)));
+    };
+    int64_t channels = 0;
+    for (const ChannelGroup &group : groups.groups)
+      if (options.refit && options.refitSteps > 0 && loses(group))
+        channels =
+            std::max(channels, refitFloats(group, found.maps,
+                                           windows.counts[0] * windows.length,
+                                           windows.batch * windows.length));
+    return int64_t(sizeof(float)) * (channels +
+                                     2 * int64_t(windows.ids.size()) *
                                          (hidden + runner->heldNumbers()) +
                                      (options.sensitivityTokens ? layers : 0)) +
            int64_t(sizeof(double)) * most;
@@ -235,15 +251,41 @@ private:
     plans = planned.take();
     if (Status status = planExperts(); !status)
       return status;
+    if (Status status = planDropped(); !status)
+      return status;
+    if (Status status = planUneven(); !status)
+      return status;
     if (!analysis.is_null())
       analysis["model"] = fingerprint;
+    return {};
+  }
+
+  /// How many channels each layer keeps.
+  Status planUneven() {
+    if (!options.unevenChannels || options.keepChannels >= 1)
+      return {};
+    Result<std::vector<ChannelWidth>> widths =
+        planWidths(*runner, found.maps, archive, windows, groups.groups,
+                   options, report, plans);
+    if (!widths)
+      return widths.error();
+    for (const ChannelWidth &width : *widths)
+      analysis["widths"][found.maps[width.consumer].name] = {
+          {"damage", width.damage},
+          {"loss", width.loss},
+          {"cut", width.cut},
+          {"kept", width.kept}};
+    return {};
+  }
+
+  /// Which layers go.
+  Status planDropped() {
     if (options.dropLayers == 0)
       return {};
     Result<std::vector<DroppedLayer>> chosen = chooseLayers(
         *runner, windows, options.sensitivityTokens, options.dropLayers);
     if (!chosen)
       return chosen.error();
-    analysis["model"] = fingerprint;
     analysis["dropped"] = Json::array();
     for (const DroppedLayer &dropped : *chosen) {
       analysis["dropped"].push_back(
@@ -371,7 +413,9 @@ private:
   }
 
   Status refit() {
-    std::string content = describeData() + (options.refit ? " refit" : "");
+    std::string content =
+        describeData() +
+        (options.refit ? " refit " + std::to_string(options.refitSteps) : "");
     for (const MapPlan &plan : plans) {
       content += " " + std::string(plan.structure->name());
       for (const auto &[key, number] : plan.numbers)
@@ -383,7 +427,8 @@ private:
         WorkDirectory::open(options.resume, "fits", content);
     if (!work)
       return work.error();
-    FitMethod method{*findFitTo(options.fitTo), options.refit};
+    FitMethod method{*findFitTo(options.fitTo), options.refit,
+                     options.refitSteps};
     return refitModel(*runner, found.maps, plans, archive, windows, layout,
                       method, *work, taker(), report);
   }

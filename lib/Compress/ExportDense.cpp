@@ -151,6 +151,10 @@ Status multiplyOut(const std::string &input, const Archive &archive,
     return makeError(quoteName(input),
                      ": key 'linnet.thresholds': expected none, because other "
                      "programs would not apply them");
+  if (own.contains("outputs"))
+    return makeError(quoteName(input),
+                     ": key 'linnet.outputs': expected none, because other "
+                     "programs have one width for all layers");
   auto stored = findStored(**module, own.value("structures", Json::object()));
   if (stored.empty())
     return makeError(quoteName(input), ": key 'linnet.structures': expected "

@@ -10,9 +10,6 @@
 namespace linnet::compress {
 namespace {
 
-/// How far a refit follows what the original model computes: inputs of another
-/// text correlate less with the errors made up for.
-constexpr double kTrust = 0.75;
 /// The weight of the original matrix in a refit, relative to the inputs' mean
 /// square.
 constexpr double kRidge = 1e-3;

@@ -21,10 +21,17 @@ struct MapMoments {
   const Matrix &own() const { return inputs.moment(); }
 };
 
+/// How far a refit follows what the original model computes: inputs of another
+/// text correlate less with the errors made up for.
+constexpr double kTrust = 0.75;
+
 struct FitMethod {
   FitTo goal = FitTo::Outputs;
   /// Whether a fit may aim at what the original computes.
   bool refits = true;
+  /// How often maps before and behind channels, some of which are left out, are
+  /// fitted together.
+  int64_t channelSteps = 0;
 };
 
 /// The nearest matrix to W, and the one that makes W1 x' nearest to

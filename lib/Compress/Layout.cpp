@@ -30,10 +30,22 @@ Layout::Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
   for (size_t i = 0; i < maps.size(); ++i)
     if (plans[i].structure == &droppedStructure())
       dropped.insert(maps[i].layer);
+  std::map<const ChannelKind *, KeptUnits> first;
   for (const ChannelGroup &group : groups) {
-    if (std::optional<KeptUnits> kept = keptUnits(group, plans))
+    std::optional<KeptUnits> kept = keptUnits(group, plans);
+    if (kept)
       narrowed.push_back({group, *kept});
+    if (isDropped(maps[group.consumer].layer))
+      continue;
+    KeptUnits now = kept.value_or(group.all);
+    if (first.try_emplace(group.kind, now).first->second != now)
+      uneven.insert(group.kind);
   }
+  for (const auto &[group, kept] : narrowed)
+    for (const ChannelProducer &producer : group.producers)
+      if (int64_t own = group.keptOf(producer, kept);
+          isUneven(group.kind) && own < producer.rows)
+        outputs[nameOf(maps[producer.map].name)] = own;
   for (auto [mixture, kept] : llvm::zip(mixtures, experts))
     if (plans[mixture.router].structure == &keptExpertsStructure())
       fewer[maps[mixture.router].name] = {mixture, kept};
@@ -164,10 +176,16 @@ std::string Layout::saidByEdits() const {
   return llvm::join(said, ", and ");
 }
 
+bool Layout::isUneven(const ChannelKind *kind) const {
+  return uneven.count(kind);
+}
+
 Status Layout::checkImported(const ChannelGroups &imported) const {
+  // Of layers that differ, shapes of tensors have said it.
   for (const auto &[group, kept] : narrowed)
     for (const ChannelGroup &now : imported.groups)
-      if (now.kind == group.kind && now.all.units != kept.units)
+      if (now.kind == group.kind && !isUneven(group.kind) &&
+          now.all.units != kept.units)
         return makeError("expected ", group.kind->describe(kept), ", but got ",
                          group.kind->describe(now.all));
   return {};
@@ -208,16 +226,21 @@ std::vector<std::string> Layout::notes(const Json &config) const {
   for (const auto &[group, kept] : narrowed)
     if (std::string note = group.kind->note(kept, config); !note.empty())
       found.insert(std::move(note));
+  if (!outputs.empty())
+    found.insert("layers of several widths (key 'linnet.outputs' in "
+                 "config.json), which other programs do not read");
   return {found.begin(), found.end()};
 }
 
 Status Layout::configure(Json &config, const std::string &file) const {
   std::set<const ChannelKind *> done;
   for (const auto &[group, kept] : narrowed)
-    if (done.insert(group.kind).second)
+    if (!isUneven(group.kind) && done.insert(group.kind).second)
       if (Status status = group.kind->configure(group, kept, config, file);
           !status)
         return status;
+  for (const auto &[name, count] : outputs)
+    config["linnet"]["outputs"][name] = count;
   for (const auto &[pointer, value] : edit)
     config[Json::json_pointer(pointer)] = value;
   if (dropped.empty())

@@ -61,18 +61,24 @@ public:
   std::vector<std::string> notes(const Json &config) const;
 
 private:
+  /// Whether layers keep different numbers of a kind.
+  bool isUneven(const ChannelKind *kind) const;
   std::vector<ConfigEdit> expertEdits(const Json &config) const;
 
   std::set<int64_t> dropped;
   int64_t layers = 0;
   /// What stands before a layer's number in names of its tensors.
   std::set<std::string> prefixes;
-  /// Groups that lose channels, and what they keep; of a kind as many.
+  /// Groups that lose channels, and what they keep; of a kind as many, unless
+  /// it is one of `uneven`.
   struct Narrowed {
     ChannelGroup group;
     KeptUnits kept;
   };
   std::vector<Narrowed> narrowed;
+  std::set<const ChannelKind *> uneven;
+  /// What is left of such producers, by what they are called.
+  std::map<std::string, int64_t> outputs;
   /// Mixtures that lose experts, by the name of their router; all keep as many.
   struct Fewer {
     Mixture mixture;

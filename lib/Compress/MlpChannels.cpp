@@ -18,6 +18,7 @@ public:
   bool isAsked(const CompressOptions &options) const override {
     return options.keepChannels < 1;
   }
+  bool mayDiffer() const override { return true; }
   std::string_view noun() const override { return "channels between two maps"; }
   Result<KeptUnits> plan(const ChannelGroup &group,
                          const CompressOptions &options) const override;

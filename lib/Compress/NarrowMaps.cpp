@@ -170,6 +170,11 @@ public:
 
 } // namespace
 
+std::unique_ptr<FittedMap> keepInputs(Matrix matrix,
+                                      std::vector<int64_t> kept) {
+  return std::make_unique<NarrowMap>(std::move(matrix), std::move(kept));
+}
+
 const MapStructure &keptInputsStructure() {
   static const NarrowStructure structure(/*isConsumer=*/true);
   return structure;

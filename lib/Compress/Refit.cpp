@@ -4,6 +4,7 @@
 
 #include "Judge.h"
 #include "OutputMetrics.h"
+#include "RefitChannels.h"
 #include "StageMoments.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -85,6 +86,8 @@ private:
       found.emplace_back(number, kept.take());
     }
     for (auto &[number, kept] : found) {
+      if (Status status = takeKeptChannels(number, replaced); !status)
+        return status.error();
       if (Status status =
               take(number, *kept.fitted,
                    [&, error = kept.error](const Matrix &) { return error; });
@@ -95,6 +98,85 @@ private:
         addFactors(*group, *kept.fitted->keptInputs(), replaced);
     }
     return true;
+  }
+
+  /// A producer as it is once the maps around its channels were fitted.
+  LinearMap refitted(size_t number) const {
+    LinearMap map = maps[number];
+    map.name += ".channels";
+    return map;
+  }
+
+  /// What replaces producers and is not what their own stage made of them.
+  Status takeProducer(size_t number, FittedMap &fitted, double error,
+                      Replacements &replaced) {
+    if (Status status =
+            take(number, fitted, [&](const Matrix &) { return error; });
+        !status)
+      return status;
+    replaced[maps[number].name] = fitted.toDense();
+    return {};
+  }
+
+  /// The same from the work directory, with consumer `number`.
+  Status takeKeptChannels(size_t number, Replacements &replaced) {
+    std::string name = refitted(number).name + ".json";
+    if (!layout.consumedGroup(number) || !work.has(name))
+      return {};
+    Result<Json> entry = work.readJson(name);
+    if (!entry)
+      return entry.error();
+    Result<double> before = getDouble(*entry, "error_before", name),
+                   after = getDouble(*entry, "error_after", name);
+    Result<bool> isTaken = getBool(*entry, "taken", name);
+    if (!before || !after || !isTaken)
+      return !before  ? before.error()
+             : !after ? after.error()
+                      : isTaken.error();
+    report.channels.push_back({maps[number].name, *before, *after, *isTaken});
+    if (!*isTaken)
+      return {};
+    for (const ChannelProducer &producer :
+         layout.consumedGroup(number)->producers) {
+      Result<WorkDirectory::Kept> kept =
+          work.find(refitted(producer.map), plans[producer.map]);
+      if (!kept)
+        return kept.error();
+      if (kept->fitted)
+        if (Status status = takeProducer(producer.map, *kept->fitted,
+                                         kept->error, replaced);
+            !status)
+          return status;
+    }
+    return {};
+  }
+
+  /// Fits the maps around the channels of site `i` together, of which map
+  /// `number`, `fit`, is the consumer.
+  Status fitChannels(RefitChannels &channels, size_t i, size_t number,
+                     std::unique_ptr<FittedMap> &fit, Replacements &replaced) {
+    Result<FittedChannels> found =
+        channels.fit(i, *fit, replaced, method.channelSteps);
+    if (!found)
+      return found.error();
+    auto &[result, consumer, producers] = *found;
+    report.channels.push_back(result);
+    for (auto &[producer, fitted, error] : producers) {
+      if (Status status = takeProducer(producer, *fitted, error, replaced);
+          !status)
+        return status;
+      if (Status status =
+              work.keep(refitted(producer), plans[producer], *fitted, error);
+          !status)
+        return status;
+    }
+    if (consumer)
+      fit = std::move(consumer);
+    // Last, and before the consumer itself: where that is, all of it is.
+    return work.writeJson(refitted(number).name + ".json",
+                          {{"error_before", result.errorBefore},
+                           {"error_after", result.errorAfter},
+                           {"taken", result.isTaken}});
   }
 
   /// Of the layer, once a stage has fits that heed them.
@@ -142,8 +224,13 @@ private:
         !status)
       return status;
     // One part's moments at a time: they are the most of what is in memory.
+    bool mayFit = method.goal == FitTo::Outputs && method.refits &&
+                  method.channelSteps > 0;
+    RefitChannels channels(runner, maps, archive, windows, layout, layer, stage,
+                           mayFit ? llvm::ArrayRef(weights)
+                                  : llvm::ArrayRef<Matrix>());
     Result<std::vector<MapFits>> fits =
-        fitStage(layer, stage, weights, narrowed, before, after);
+        fitStage(layer, stage, weights, narrowed, channels, before, after);
     if (!fits)
       return fits.error();
     StageMoments heldOut(runner, maps, layer, stage, weights);
@@ -157,6 +244,7 @@ private:
       if (Status status = after.runAgain(step, y); !status)
         return status;
       heldOut.add(&x, y, tokens);
+      channels.add(Part::HeldOut, x, y, step);
     }
     heldOut.finish();
     for (size_t i = 0; i < sites.size(); ++i) {
@@ -164,6 +252,13 @@ private:
       MapMoments judge = momentsOf(heldOut, i, number);
       std::unique_ptr<FittedMap> fit =
           chooseFit(std::move((*fits)[i]), plans[number], judge, method);
+      if (std::string why = channels.obstacle(i); !why.empty())
+        report.notes.push_back(maps[number].name +
+                               ": fitted alone to the channels left: " + why);
+      if (channels.has(i))
+        if (Status status = fitChannels(channels, i, number, fit, replaced);
+            !status)
+          return status;
       auto normed = narrowed.find(i);
       double error = 0;
       if (Status status = take(
@@ -184,11 +279,10 @@ private:
   }
 
   /// Runs the open stage of both models, and fits its maps to what is seen.
-  Result<std::vector<MapFits>> fitStage(size_t layer, size_t stage,
-                                        llvm::ArrayRef<Matrix> weights,
-                                        const NarrowedNorms &narrowed,
-                                        LayerPass &before,
-                                        LayerPass &after) const {
+  Result<std::vector<MapFits>>
+  fitStage(size_t layer, size_t stage, llvm::ArrayRef<Matrix> weights,
+           const NarrowedNorms &narrowed, RefitChannels &channels,
+           LayerPass &before, LayerPass &after) const {
     StageMoments fitted(runner, maps, layer, stage, weights);
     StepValues x, y;
     for (int64_t step = 0; step < windows.batches(); ++step) {
@@ -197,6 +291,7 @@ private:
       if (Status status = after.run(y); !status)
         return status.error();
       fitted.add(&x, y, windows.tokensOf(Part::Fitted, step));
+      channels.add(Part::Fitted, x, y, step);
     }
     fitted.finish();
     std::vector<MapFits> fits;

@@ -105,8 +105,10 @@ public:
     for (int stage = 0; stage < stages; ++stage)
       tapped.stages.push_back(tapStage(stage));
     for (TapStage &stage : tapped.stages)
-      for (TapSite &site : stage.sites)
+      for (TapSite &site : stage.sites) {
         tapReach(site);
+        writeChannels(site);
+      }
     tapRest();
     layer.walk([&](ir::ExpertsOp experts) { tapMixture(experts); });
     shown.clear();
@@ -251,10 +253,47 @@ private:
       tap.input = show(linear.getInput());
       if (Value residual = residualOf(linear))
         tap.residual = showIn(number, residual);
+      tap.channels = tapChannels(number, linear);
       stage.sites.push_back(tap);
     });
     finishStage(number, std::to_string(number), stage);
     return stage;
+  }
+
+  /// Follows the input of `linear` back to sites.
+  std::optional<TapChannels> tapChannels(int number, ir::LinearOp linear) {
+    TapChannels channels;
+    Value input;
+    for (mlir::Operation *op : producersOf(linear.getInput())) {
+      auto site = sites.find(op);
+      if (site == sites.end() || (input && inputOf(op) != input))
+        return std::nullopt;
+      input = inputOf(op);
+      channels.producers.push_back(site->second.getKey().str());
+    }
+    std::optional<int64_t> width = widthOf(linear.getInput());
+    if (!input || !width)
+      return std::nullopt;
+    channels.input = showIn(number, input);
+    channels.width = *width;
+    return channels;
+  }
+
+  /// Writes the function behind the producers of a site.
+  void writeChannels(TapSite &site) {
+    if (!site.channels)
+      return;
+    Value input = maps.at(site.key).getInput();
+    llvm::SmallVector<Value> given;
+    for (mlir::Operation *op : producersOf(input))
+      given.push_back(op->getResult(0));
+    std::vector<size_t> taken;
+    site.channels->function = "tap_" + layer.getName().str() + "_channels_" +
+                              std::to_string(functions++);
+    FuncOp function =
+        cloneReturning(layer, site.channels->function, {input}, given, &taken);
+    (void)function.eraseArguments(llvm::BitVector(function.getNumArguments())
+                                      .set(0, layer.getNumArguments()));
   }
 
   /// Follows the outputs of a site to other sites.
@@ -354,7 +393,7 @@ private:
   llvm::SmallVector<Value> held;
   std::map<std::string, ir::LinearOp> maps;
   std::map<mlir::Operation *, std::string> scores;
-  int reaches = 0;
+  int reaches = 0, functions = 0;
   llvm::MapVector<mlir::Operation *, ir::WeightOp> sites;
   llvm::DenseMap<Value, int> depths;
   llvm::SetVector<Value> shown;

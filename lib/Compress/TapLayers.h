@@ -50,6 +50,17 @@ struct TapReach {
   int64_t queryHeads = 0, keyHeads = 0;
 };
 
+/// What makes a map's input of other maps' outputs: an elementwise function.
+struct TapChannels {
+  /// The keys of those maps, which have one input.
+  std::vector<std::string> producers;
+  TapValue input;
+  /// From their outputs to the map's input, for any entries.
+  std::string function;
+  /// Entries of each for a token.
+  int64_t width = 0;
+};
+
 /// A linear map whose input a tap shows.
 struct TapSite {
   /// Of the matrix; `{}` is the layer's number.
@@ -60,6 +71,8 @@ struct TapSite {
   std::optional<TapValue> residual;
   /// Where its outputs go, if that is known.
   std::optional<TapReach> reach;
+  /// Where its input comes from, if that is maps of one input.
+  std::optional<TapChannels> channels;
 };
 
 /// A tap of what the experts of a mixture make of each token.

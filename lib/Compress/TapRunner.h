@@ -92,6 +92,10 @@ public:
   Result<OpenTap> openMixture(size_t number, const TapMixture &mixture);
   /// The tap of what a map of layer `number` reaches, with its own matrices.
   Result<OpenTap> openReach(size_t number, const TapReach &reach);
+  /// The function that makes channels of other maps' outputs.
+  Result<OpenTap> openChannels(const TapChannels &channels) {
+    return openOutside(channels.function);
+  }
   /// What follows the layers; nothing where that is nothing.
   Result<std::optional<OpenTap>> openEnd();
   /// All layers as they are.

@@ -69,6 +69,10 @@ Json writeReport(const CompressReport &report) {
     result["planned_damage"] = report.plannedDamage;
     result["free_damage"] = report.freeDamage;
   }
+  for (const RefittedChannels &channels : report.channels)
+    result["channels"][channels.map] = {{"error_before", channels.errorBefore},
+                                        {"error_after", channels.errorAfter},
+                                        {"taken", channels.isTaken}};
   for (const CompressedMixture &mixture : report.mixtures)
     result["experts"][mixture.router] = {{"kept", mixture.kept},
                                          {"of", mixture.experts},

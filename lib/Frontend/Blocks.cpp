@@ -47,13 +47,14 @@ Value ModelBuilder::positions(Value tokens, Value position) {
 Value ModelBuilder::linear(Value x, StringRef name, int64_t out,
                            LinearOptions options) {
   int64_t in = widthOf(x);
+  std::string key = locate((name + ".weight").str());
+  out = outputsOf(key, out);
   SmallVector<int64_t> shape = {out, in};
   if (options.storage == ir::Storage::InOut)
     shape = {in, out};
   Value bias;
   if (options.bias)
     bias = weight((name + ".bias").str(), {out});
-  std::string key = locate((name + ".weight").str());
   x = leaveOutSmall(x, name, key);
   if (auto stored = structures.find(ir::resolveWeightKey(key, number));
       stored != structures.end())
@@ -160,6 +161,14 @@ Value ModelBuilder::activation(ir::Activation kind, Value x) {
 }
 
 Value ModelBuilder::glu(ir::Activation kind, Value gate, Value up) {
+  if (gate.getType() != up.getType()) {
+    configuration.fail(
+        makeError(configuration.file(),
+                  ": key 'linnet.outputs': expected as many outputs of a gate "
+                  "as it gates, but got ",
+                  widthOf(gate), " and ", widthOf(up)));
+    return gate;
+  }
   return ir::GluOp::create(b, kind, gate, up);
 }
 

@@ -38,6 +38,7 @@ ModelBuilder::ModelBuilder(MLIRContext &context, const Archive &archive,
                       math::MathDialect, tensor::TensorDialect,
                       linalg::LinalgDialect>();
   readStructures();
+  readOutputs();
   readThresholds();
 }
 

@@ -375,6 +375,11 @@ private:
   /// Writes the head that `linnet.output_projection` of the configuration asks
   /// an encoder for (Projection.cpp).
   void projectOutput();
+  /// Reads `linnet.outputs` of the configuration (Outputs.cpp).
+  void readOutputs();
+  /// As many outputs as the map whose matrix is at `key` has: `out`, if the
+  /// configuration does not say otherwise.
+  int64_t outputsOf(llvm::StringRef key, int64_t out) const;
   /// Reads `linnet.thresholds` of the configuration (Thresholds.cpp).
   void readThresholds();
   /// `x`, the input of the map `name` whose matrix is at `key`: without its
@@ -439,6 +444,8 @@ private:
   std::vector<std::pair<std::string, std::string>> aliases;
   std::vector<std::string> ignored;
   StoredStructures structures;
+  /// Outputs of matrices that have others than the sizes say.
+  std::map<std::string, int64_t> outputs;
   /// Matrices whose inputs have thresholds.
   std::set<std::string> thresholds;
   std::string layerPrefix;

@@ -156,9 +156,9 @@ private:
 };
 
 /// The same for units of one channel in one set: in place, where dropped
-/// channels are zeros.
-std::vector<int64_t> keepChannels(Matrix weights, Matrix inverse,
-                                  int64_t count) {
+/// channels are zeros. `lost` learns what each of them costs, in order.
+std::vector<int64_t> keepChannels(Matrix weights, Matrix inverse, int64_t count,
+                                  std::vector<double> *lost = nullptr) {
   int64_t m = weights.rows(), n = weights.columns();
   std::vector<int64_t> left(static_cast<size_t>(n));
   std::iota(left.begin(), left.end(), 0);
@@ -179,6 +179,8 @@ std::vector<int64_t> keepChannels(Matrix weights, Matrix inverse,
           return lossOf(a) < lossOf(b);
         });
     int64_t u = *cheapest;
+    if (lost)
+      lost->push_back(lossOf(u));
     left.erase(cheapest);
     std::vector<double> row(inverse.row(u), inverse.row(u) + n);
     double scale = 1 / row[size_t(u)];
@@ -257,6 +259,26 @@ keepByBrainSurgeon(const Matrix &weights, const Matrix &moment, int64_t count,
     if (Status status = remaining.dropCheapest(); !status)
       return status.error();
   return remaining.channels();
+}
+
+Result<std::vector<double>> lossesByBrainSurgeon(const Matrix &weights,
+                                                 const Matrix &moment,
+                                                 double damping) {
+  for (Status status :
+       {checkSparseOperands(weights, moment), checkDamping(damping)})
+    if (!status)
+      return status.error();
+  auto inverse = invertPositive(dampMoment(moment, damping));
+  if (!inverse)
+    return inverse.error();
+  std::vector<double> lost;
+  (void)keepChannels(clearDeadInputs(weights, moment), inverse.take(),
+                     /*count=*/0, &lost);
+  std::vector<double> losses(lost.size() + 1, 0.0);
+  for (size_t gone = 1; gone < losses.size(); ++gone)
+    losses[lost.size() - gone] =
+        losses[lost.size() - gone + 1] + lost[gone - 1];
+  return losses;
 }
 
 Result<PrunedInputs> refitKept(const Matrix &weights, const Matrix &moment,

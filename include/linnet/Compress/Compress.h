@@ -104,6 +104,10 @@ struct CompressOptions {
   /// Whether fits may aim at what the original computes rather than at its
   /// matrices, which makes up for errors of the maps before.
   bool refit = true;
+  /// How often the maps around channels that are left out in part (of MLPs) are
+  /// fitted together to what the original computes, by steps of Gauss and
+  /// Newton's; 0: only the map behind them is.
+  int64_t refitSteps = 4;
   /// Inputs that share a scale, of structures with codes; 0: all of a row.
   int64_t group = 64;
   /// blast, monarch: blocks along each side of a matrix.
@@ -118,6 +122,11 @@ struct CompressOptions {
   /// a plain checkpoint of the same kind; needs a calibration, and neither a
   /// budget nor a plan.
   double keepChannels = 1, keepHeads = 1, keepKvGroups = 1;
+  /// Whether layers may keep different numbers of channels, together as many,
+  /// where the model loses least: no plain checkpoint any more, its
+  /// configuration has the key `linnet`. A layer keeps a multiple of
+  /// `rankMultiple`, and layers at most `layerKinds` different numbers.
+  bool unevenChannels = false;
   /// The same of the heads of scans behind each key head (state space layers
   /// and linear attention), with their entries of decays, gates, convolutions
   /// and norms, where the configuration can say it.
@@ -225,8 +234,20 @@ struct SpeedComparison {
   double decodeBefore = 0, decodeAfter = 0;
 };
 
+/// Maps around channels some of which are left out, fitted together.
+struct RefittedChannels {
+  /// The name of the consumer's matrix.
+  std::string map;
+  /// How far what it adds is from what makes the hidden state the original's,
+  /// root mean square relative to that, on the held-out windows.
+  double errorBefore = 0, errorAfter = 0;
+  /// False: undone, as it was no better there.
+  bool isTaken = false;
+};
+
 struct CompressReport {
   std::vector<CompressedMap> maps;
+  std::vector<RefittedChannels> channels;
   std::vector<CompressedMixture> mixtures;
   std::vector<ThresholdedMap> thresholds;
   /// With a budget, what the analysis expects the model to lose by the plan,

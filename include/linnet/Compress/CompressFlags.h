@@ -127,6 +127,11 @@ public:
               llvm::cl::location(options.refit), llvm::cl::init(true),
               llvm::cl::desc("Let matrices make up for errors of those before "
                              "them (default: true)")),
+        steps("refit-steps", llvm::cl::value_desc("N"), llvm::cl::cat(category),
+              llvm::cl::location(options.refitSteps), llvm::cl::init(4),
+              llvm::cl::desc("--keep-channels: fit the matrices before and "
+                             "behind the channels together N times (default: "
+                             "4); 0: only those behind them")),
         group(
             "group", llvm::cl::value_desc("N"), llvm::cl::cat(category),
             llvm::cl::location(options.group), llvm::cl::init(64),
@@ -143,6 +148,12 @@ public:
                  llvm::cl::desc("Keep this share of the channels of each "
                                 "layer's MLP; others make up for the rest. "
                                 "The result is a plain checkpoint")),
+        uneven("uneven-channels", llvm::cl::cat(category),
+               llvm::cl::location(options.unevenChannels),
+               llvm::cl::init(false),
+               llvm::cl::desc("--keep-channels: of all layers together, where "
+                              "the model loses least. Only Linnet reads the "
+                              "result")),
         heads("keep-heads", llvm::cl::value_desc("F"), llvm::cl::cat(category),
               llvm::cl::location(options.keepHeads), llvm::cl::init(1),
               llvm::cl::desc("Keep this share of the query heads of each key "
@@ -251,8 +262,11 @@ private:
   llvm::cl::list<std::string> structure;
   Option<std::string> fitTo;
   Option<bool> refit;
+  Option<int64_t> steps;
   Option<int64_t> group, blocks;
-  Option<double> channels, heads, kvGroups, recurrentHeads, experts;
+  Option<double> channels;
+  Option<bool> uneven;
+  Option<double> heads, kvGroups, recurrentHeads, experts;
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple;

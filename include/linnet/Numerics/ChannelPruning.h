@@ -47,6 +47,12 @@ Result<std::vector<int64_t>>
 keepByBrainSurgeon(const Matrix &weights, const Matrix &moment, int64_t count,
                    ChannelUnits units = {}, double damping = 1e-3);
 
+/// What is lost with k single channels left, entry k, as keepByBrainSurgeon()
+/// leaves them; with all, nothing. About as many operations. Errors: as above.
+Result<std::vector<double>> lossesByBrainSurgeon(const Matrix &weights,
+                                                 const Matrix &moment,
+                                                 double damping = 1e-3);
+
 /// y = W' h_K + b.
 struct PrunedInputs {
   /// m x |K|.

@@ -329,4 +329,26 @@ TEST(ChannelPruningTest, Refuses) {
             "expected finite means, but got nan");
 }
 
+/// What a refit to the channels that are left loses, whatever their number.
+TEST(ChannelPruningTest, LossesAreThoseOfRefits) {
+  constexpr int64_t kChannels = 12;
+  Matrix w = randomMatrix(5, kChannels, 1), g = correlatedMoment(kChannels, 2);
+  std::vector<double> losses = taken(lossesByBrainSurgeon(w, g, 1e-9));
+  ASSERT_EQ(losses.size(), size_t(kChannels + 1));
+  EXPECT_EQ(losses[kChannels], 0);
+  for (int64_t count = 0; count < kChannels; ++count) {
+    Channels kept = taken(keepByBrainSurgeon(w, g, count, {}, 1e-9));
+    PrunedInputs refit = taken(refitKept(w, g, kept, {}, 1e-9));
+    Matrix whole(5, kChannels);
+    for (int64_t r = 0; r < 5; ++r)
+      for (int64_t k = 0; k < count; ++k)
+        whole.at(r, kept[size_t(k)]) = refit.weights.at(r, k);
+    double loss = lossOf(w, whole, g);
+    EXPECT_NEAR(losses[size_t(count)], loss, 1e-6 * loss) << count;
+    EXPECT_GT(losses[size_t(count)], losses[size_t(count + 1)]);
+  }
+  EXPECT_FALSE(bool(lossesByBrainSurgeon(w, Matrix(3, 3))));
+  EXPECT_FALSE(bool(lossesByBrainSurgeon(w, g, -1)));
+}
+
 } // namespace
