@@ -21,10 +21,10 @@ namespace ir = mlir::linnet;
 // Around heads
 //===----------------------------------------------------------------------===//
 
-Error standsBetweenMaps(mlir::Operation *op) {
+Error standsBetweenMaps(mlir::Operation *op, const char *unit) {
   return makeError("'", op->getName().getStringRef().str(),
-                   "' between its maps, which is not known to act on each "
-                   "head alone");
+                   "' between its maps, which is not known to act on each ",
+                   unit, " alone");
 }
 
 Result<ir::LinearOp> findConsumer(mlir::Value value, std::string_view what) {

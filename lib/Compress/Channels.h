@@ -118,8 +118,9 @@ private:
   std::map<std::string, size_t> numbers;
 };
 
-/// Of heads: why what `op` does between maps keeps them from being told apart.
-Error standsBetweenMaps(mlir::Operation *op);
+/// Of heads, or other units: why what `op` does between maps keeps them from
+/// being told apart.
+Error standsBetweenMaps(mlir::Operation *op, const char *unit = "head");
 /// The one map that takes what becomes of `value`, the result of `what`, of
 /// which every operation makes one result. Errors: others use it too.
 Result<mlir::linnet::LinearOp> findConsumer(mlir::Value value,

@@ -28,7 +28,8 @@ static Status checkNarrowOptions(const CompressOptions &options) {
         {"--keep-heads", options.keepHeads},
         {"--keep-kv-groups", options.keepKvGroups},
         {"--keep-experts", options.keepExperts},
-        {"--keep-recurrent-heads", options.keepRecurrentHeads}})
+        {"--keep-recurrent-heads", options.keepRecurrentHeads},
+        {"--keep-state-channels", options.keepStateChannels}})
     if (!(share > 0 && share <= 1))
       return makeError(flag, ": expected above 0 and at most 1, but got ",
                        share);
@@ -45,12 +46,18 @@ static Status checkNarrowOptions(const CompressOptions &options) {
     return {};
   constexpr const char *flags =
       "--keep-channels, --keep-heads, --keep-kv-groups, "
-      "--keep-recurrent-heads, --keep-experts and --drop-layers";
+      "--keep-recurrent-heads, --keep-state-channels, --keep-experts and "
+      "--drop-layers";
   bool isOfState = stateShare(options) < 1;
   if (isOfState && (options.keepKvGroups < 1 || options.keepRecurrentHeads < 1))
     return makeError("--budget: expected neither --keep-kv-groups nor "
                      "--keep-recurrent-heads with state:F, which says how many "
                      "stay");
+  if (options.keepStateChannels < 1 &&
+      (isOfState || options.keepRecurrentHeads < 1))
+    return makeError("--keep-state-channels: expected neither --budget nor "
+                     "--keep-recurrent-heads with it (compress the result in a "
+                     "second run)");
   if (!(options.budget.empty() || isOfState) || !options.plan.empty())
     return makeError(flags, ": expected neither --budget nor --plan with them "
                             "(compress the result in a second run)");

@@ -16,7 +16,7 @@ inline bool isNarrowed(const CompressOptions &options) {
   return stateShare(options) < 1 || options.keepChannels < 1 ||
          options.keepHeads < 1 || options.keepKvGroups < 1 ||
          options.keepExperts < 1 || options.keepRecurrentHeads < 1 ||
-         options.dropLayers > 0;
+         options.keepStateChannels < 1 || options.dropLayers > 0;
 }
 
 /// Errors: numbers out of range, structures that there are not, options that

@@ -14,6 +14,7 @@
 #include "Plan.h"
 #include "Refit.h"
 #include "RefitChannels.h"
+#include "StateScores.h"
 #include "WriteCheckpoint.h"
 
 #include "linnet/Compress/Stages.h"
@@ -108,8 +109,11 @@ private:
     if (!read)
       return read.error();
     windows = read.take();
+    bool withStates =
+        options.keepStateChannels < 1 ||
+        llvm::any_of(channels, [](const auto &kept) { return !kept.empty(); });
     Result<TapRunner> created = TapRunner::create(
-        module, archive, found, windows.batch, windows.length);
+        module, archive, found, windows.batch, windows.length, withStates);
     if (!created)
       return makeError(quoteName(options.input), ": ", created.error().str());
     runner.emplace(created.take());
@@ -157,6 +161,8 @@ private:
     groups = findChannelGroups(module, found);
     mixtures = findMixtures(module, found);
     experts.resize(mixtures.mixtures.size());
+    states = findScanStates(module, found);
+    channels.resize(states.states.size());
     if (isNarrowed(options)) {
       plans.resize(found.maps.size());
     } else if (!options.budget.empty()) {
@@ -177,6 +183,10 @@ private:
       if (!listed)
         return listed.error();
       experts = listed.take();
+      Result<KeptChannels> left = readChannels(options.plan, states);
+      if (!left)
+        return left.error();
+      channels = left.take();
     }
     if (Status status = openRunner(); !status)
       return status;
@@ -239,6 +249,25 @@ private:
     return {};
   }
 
+  /// Which key channels of scans are left.
+  Status planStates() {
+    if (options.keepStateChannels >= 1)
+      return {};
+    Result<int64_t> count = countChannels(states, options);
+    if (!count)
+      return count.error();
+    Result<std::vector<std::vector<double>>> scores =
+        scoreChannels(*runner, states.states, windows, report);
+    if (!scores)
+      return scores.error();
+    for (auto [state, own, kept] :
+         llvm::zip(states.states, *scores, channels)) {
+      kept = keepBestChannels(state, own, *count);
+      analysis["state_channels"][state.name] = {{"scores", own}};
+    }
+    return {};
+  }
+
   /// Which channels, experts and layers are left.
   Status planNarrowing() {
     if (stateShare(options) < 1 && isEncoder(module))
@@ -250,6 +279,8 @@ private:
       return planned.error();
     plans = planned.take();
     if (Status status = planExperts(); !status)
+      return status;
+    if (Status status = planStates(); !status)
       return status;
     if (Status status = planDropped(); !status)
       return status;
@@ -312,9 +343,13 @@ private:
     if (Status status = resolveExperts(mixtures, experts, found.maps, plans);
         !status)
       return status;
+    if (Status status = resolveChannels(states, channels, found.maps, plans);
+        !status)
+      return status;
     layout = Layout(module, found.maps, plans, groups.groups, mixtures.mixtures,
-                    experts);
+                    experts, states.states, channels);
     reportExperts();
+    reportStates();
     if (!layout.isChanged())
       return {};
     if (!mayNarrow)
@@ -362,6 +397,15 @@ private:
           {found.maps[mixture.router].name, mixture.experts, kept,
            all * int64_t(kept.size()) / mixture.experts, all});
     }
+  }
+
+  void reportStates() {
+    for (auto [state, kept] : llvm::zip(states.states, channels))
+      if (layout.keptOutputs(state.rows.front().map))
+        report.states.push_back(
+            {state.name, state.channels,
+             writeChannels(state, kept)
+                 .get<std::vector<std::vector<int64_t>>>()});
   }
 
   Result<ModelAnalysis> analyseMaps() {
@@ -423,6 +467,9 @@ private:
     }
     for (const std::vector<int64_t> &kept : experts)
       content += " experts " + Json(kept).dump();
+    for (const std::vector<int64_t> &kept : channels)
+      if (!kept.empty())
+        content += " channels " + Json(kept).dump();
     Result<WorkDirectory> work =
         WorkDirectory::open(options.resume, "fits", content);
     if (!work)
@@ -516,6 +563,8 @@ private:
   ChannelGroups groups;
   Mixtures mixtures;
   KeptExperts experts;
+  ScanStates states;
+  KeptChannels channels;
   Layout layout;
 };
 

@@ -85,6 +85,12 @@ static void print(const CompressedMixture &mixture) {
          static_cast<long long>(mixture.before));
 }
 
+static void print(const CompressedState &state) {
+  printf("state of %s: %lld of %lld key channels of each head are left\n",
+         state.name.c_str(), static_cast<long long>(state.kept.front().size()),
+         static_cast<long long>(state.channels));
+}
+
 static void printThresholds(const CompressReport &report) {
   printf("%-52s %12s %12s %8s %8s\n", "map", "threshold", "zeros before",
          "zeros", "error");
@@ -98,6 +104,8 @@ static void print(const CompressReport &report) {
     printMaps(report);
   for (const CompressedMixture &mixture : report.mixtures)
     print(mixture);
+  for (const CompressedState &state : report.states)
+    print(state);
   if (!report.thresholds.empty())
     printThresholds(report);
   for (const std::string &line : report.declined)

@@ -84,13 +84,10 @@ scoreExperts(TapRunner &runner, const std::vector<Mixture> &mixtures,
   std::vector<ExpertScores> found;
   size_t layer = 0;
   for (const Mixture &mixture : mixtures) {
-    for (; layer < size_t(mixture.layer); ++layer) {
-      Result<OpenTap> whole = runner.openWhole(layer, {});
-      if (!whole)
-        return whole.error();
-      if (Status status = runner.advance(layer, *whole, *states); !status)
-        return status.error();
-    }
+    if (Status status = runner.advanceTo(layer, size_t(mixture.layer), *states);
+        !status)
+      return status.error();
+    layer = size_t(mixture.layer);
     if (report.progress)
       report.progress("scoring", maps[mixture.router].name);
     Result<ExpertScores> scores = scoreLayer(runner, mixture, *states, windows);

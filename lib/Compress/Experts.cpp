@@ -3,6 +3,7 @@
 #include "Experts.h"
 
 #include "Channels.h"
+#include "KnownOutputs.h"
 
 #include "linnet/Support/Quote.h"
 
@@ -291,37 +292,9 @@ Status resolveExperts(const Mixtures &mixtures, const KeptExperts &kept,
   return {};
 }
 
-namespace {
-
-/// Which outputs go is known beforehand; until the result is written, they are
-/// there but never the best.
-class KeptExpertsStructure : public MapStructure {
-public:
-  std::string_view name() const override { return "kept_experts"; }
-  std::vector<PlanNumbers> candidates(const LinearMap &,
-                                      const CompressOptions &) const override {
-    return {};
-  }
-  FitResult fit(const Matrix &target, const FitInputs &inputs,
-                const PlanNumbers &) const override {
-    return denseStructure().fit(target, inputs, {});
-  }
-  int64_t parameters(const LinearMap &map,
-                     const PlanNumbers &numbers) const override {
-    return map.columns * numbers.at("kept");
-  }
-  std::vector<TensorSpec> factors(const LinearMap &map,
-                                  const PlanNumbers &numbers) const override {
-    LinearMap narrow = map;
-    narrow.rows = numbers.at("kept");
-    return denseStructure().factors(narrow, {});
-  }
-};
-
-} // namespace
-
 const MapStructure &keptExpertsStructure() {
-  static const KeptExpertsStructure structure;
+  // Experts that go are there but never the best.
+  static const KnownOutputs structure("kept_experts");
   return structure;
 }
 

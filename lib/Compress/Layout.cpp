@@ -2,12 +2,15 @@
 
 #include "Layout.h"
 
+#include "TapStates.h"
+
 #include "linnet/Support/Quote.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
 #include <charconv>
+#include <cmath>
 #include <tuple>
 
 namespace linnet::compress {
@@ -17,8 +20,9 @@ namespace ir = mlir::linnet;
 Layout::Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
                const std::vector<MapPlan> &plans,
                const std::vector<ChannelGroup> &groups,
-               const std::vector<Mixture> &mixtures,
-               const KeptExperts &experts) {
+               const std::vector<Mixture> &mixtures, const KeptExperts &experts,
+               const std::vector<ScanState> &states,
+               const KeptChannels &channels) {
   std::vector<mlir::func::FuncOp> functions = layersOf(module);
   layers = int64_t(functions.size());
   for (mlir::func::FuncOp layer : functions)
@@ -49,7 +53,10 @@ Layout::Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
   for (auto [mixture, kept] : llvm::zip(mixtures, experts))
     if (plans[mixture.router].structure == &keptExpertsStructure())
       fewer[maps[mixture.router].name] = {mixture, kept};
-  for (const auto &[router, one] : fewer)
+  for (const auto &[router, one] : fewer) {
+    outputs[one.mixture.router] = one.kept;
+    for (const std::string &tensor : one.mixture.stacked)
+      slices[tensor] = {0, one.kept};
     for (const std::string &key : one.mixture.members) {
       for (int64_t e = 0; e < one.mixture.experts; ++e)
         members[ir::resolveMemberKey(key, e)].clear();
@@ -57,6 +64,20 @@ Layout::Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
         members[ir::resolveMemberKey(key, e)] =
             ir::resolveMemberKey(key, int64_t(number));
     }
+  }
+  for (auto [state, kept] : llvm::zip(states, channels)) {
+    if (kept.empty() || int64_t(kept.size()) == state.units() ||
+        dropped.count(state.layer))
+      continue;
+    narrowStates.push_back({state, kept});
+    for (const auto &[map, bias, labels] : state.rows) {
+      outputs[map] = ScanState::pick(labels, kept);
+      if (!bias.empty())
+        slices[bias] = {0, outputs[map]};
+    }
+    for (const auto &[tensor, labels] : state.slices)
+      slices[tensor] = {labels.dimension, ScanState::pick(labels.labels, kept)};
+  }
 }
 
 std::string Layout::nameOf(const std::string &tensor) const {
@@ -94,18 +115,14 @@ std::optional<int64_t> Layout::keptOfTensor(const std::string &name) const {
   return std::nullopt;
 }
 
-const std::vector<int64_t> *Layout::keptSlices(const std::string &name) const {
-  for (const auto &[router, one] : fewer)
-    if (llvm::is_contained(one.mixture.stacked, name))
-      return &one.kept;
-  return nullptr;
+const SliceLabels *Layout::keptSlices(const std::string &name) const {
+  auto place = slices.find(name);
+  return place == slices.end() ? nullptr : &place->second;
 }
 
 const std::vector<int64_t> *Layout::keptOutputs(size_t number) const {
-  for (const auto &[router, one] : fewer)
-    if (one.mixture.router == number)
-      return &one.kept;
-  return nullptr;
+  auto place = outputs.find(number);
+  return place == outputs.end() ? nullptr : &place->second;
 }
 
 Replacements Layout::masksOf(int64_t layer) const {
@@ -118,6 +135,21 @@ Replacements Layout::masksOf(int64_t layer) const {
       if (!llvm::is_contained(one.kept, e))
         mask.at(0, e) = kClosed;
     masks[maskOf(router)] = std::move(mask);
+  }
+  for (const NarrowState &one : narrowStates) {
+    if (one.state.layer != layer)
+      continue;
+    for (auto [i, labels] : llvm::enumerate(one.state.masks)) {
+      // What fewer channels are scaled by counts as a part of the query.
+      double factor =
+          i == 0 && one.state.isScaled
+              ? std::sqrt(double(one.state.channels) / double(one.channels()))
+              : 1;
+      Matrix mask(1, int64_t(labels.size()));
+      for (int64_t entry : ScanState::pick(labels, one.kept))
+        mask.at(0, entry) = factor;
+      masks[stateMaskOf(one.state.name, i)] = std::move(mask);
+    }
   }
   return masks;
 }
@@ -154,6 +186,9 @@ std::vector<ConfigEdit> Layout::edits(const Json &config) const {
   };
   if (!fewer.empty())
     with(expertEdits(config));
+  if (!narrowStates.empty())
+    with(channelEdits(narrowStates.front().state,
+                      narrowStates.front().channels(), config));
   std::set<const ChannelKind *> done;
   for (const auto &[group, kept] : narrowed)
     if (kept != group.all && done.insert(group.kind).second)
@@ -169,6 +204,10 @@ std::string Layout::saidByEdits() const {
     said.insert(std::to_string(first.mixture.experts) + " experts, now " +
                 std::to_string(first.kept.size()));
   }
+  if (!narrowStates.empty())
+    said.insert(std::to_string(narrowStates.front().state.channels) +
+                " key channels of scans, now " +
+                std::to_string(narrowStates.front().channels()));
   for (const auto &[group, kept] : narrowed)
     if (kept != group.all && group.kind->edits(group, kept, Json::object()))
       said.insert(group.kind->describe(group.all) + ", now " +
@@ -180,7 +219,22 @@ bool Layout::isUneven(const ChannelKind *kind) const {
   return uneven.count(kind);
 }
 
-Status Layout::checkImported(const ChannelGroups &imported) const {
+Status Layout::checkImported(const ChannelGroups &imported,
+                             const ScanStates &states) const {
+  if (!narrowStates.empty()) {
+    const ScanState &before = narrowStates.front().state;
+    int64_t channels = narrowStates.front().channels();
+    double scale =
+        before.isScaled ? 1 / std::sqrt(double(channels)) : before.scale;
+    for (const ScanState &now : states.states)
+      if (now.channels != channels ||
+          std::abs(now.scale - scale) > 1e-6 * scale)
+        return makeError("expected scans of ", channels,
+                         " key channels with scale ", scale, ", but got ",
+                         now.channels, " with ", now.scale);
+    if (states.states.empty())
+      return makeError("expected scans, but got none");
+  }
   // Of layers that differ, shapes of tensors have said it.
   for (const auto &[group, kept] : narrowed)
     for (const ChannelGroup &now : imported.groups)

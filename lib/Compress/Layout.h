@@ -5,6 +5,7 @@
 
 #include "Channels.h"
 #include "Experts.h"
+#include "StateChannels.h"
 #include "TapRunner.h"
 
 #include <set>
@@ -20,10 +21,12 @@ public:
   Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
          const std::vector<MapPlan> &plans,
          const std::vector<ChannelGroup> &groups,
-         const std::vector<Mixture> &mixtures, const KeptExperts &experts);
+         const std::vector<Mixture> &mixtures, const KeptExperts &experts,
+         const std::vector<ScanState> &states, const KeptChannels &channels);
 
   bool isChanged() const {
-    return !dropped.empty() || !narrowed.empty() || !fewer.empty();
+    return !dropped.empty() || !narrowed.empty() || !fewer.empty() ||
+           !narrowStates.empty();
   }
   bool isDropped(int64_t layer) const { return dropped.count(layer); }
   /// What tensor `name` is called; empty if its layer is dropped, or its
@@ -32,12 +35,13 @@ public:
   /// How many slices along its first dimension the tensor `name`, a bias or
   /// another that goes with channels, keeps; nothing if all.
   std::optional<int64_t> keptOfTensor(const std::string &name) const;
-  /// Which slices the tensor `name` keeps along its first dimension, one for
-  /// each expert; null if all.
-  const std::vector<int64_t> *keptSlices(const std::string &name) const;
-  /// The same of map `number`, a router.
+  /// Which slices the tensor `name` keeps, of experts or of channels of a
+  /// state; null if all.
+  const SliceLabels *keptSlices(const std::string &name) const;
+  /// The same of the outputs of map `number`.
   const std::vector<int64_t> *keptOutputs(size_t number) const;
-  /// What closes the experts of a layer that are left out (maskOf()).
+  /// What closes the experts of a layer that are left out (maskOf()), and masks
+  /// channels of states (stateMaskOf()).
   Replacements masksOf(int64_t layer) const;
   /// Whether map `number` is a producer that loses outputs.
   bool isProduced(size_t number) const;
@@ -53,7 +57,8 @@ public:
   /// What they are to say: "4 experts, now 2".
   std::string saidByEdits() const;
   /// Errors: other numbers of units than are kept in what was imported.
-  Status checkImported(const ChannelGroups &imported) const;
+  Status checkImported(const ChannelGroups &imported,
+                       const ScanStates &states) const;
   /// Changes sizes in a configuration, which `file` names. Errors: sizes that
   /// are not there.
   Status configure(Json &config, const std::string &file) const;
@@ -85,6 +90,17 @@ private:
     std::vector<int64_t> kept;
   };
   std::map<std::string, Fewer> fewer;
+  /// States that lose channels; all keep as many.
+  struct NarrowState {
+    ScanState state;
+    std::vector<int64_t> kept;
+
+    int64_t channels() const { return int64_t(kept.size()) / state.groups; }
+  };
+  std::vector<NarrowState> narrowStates;
+  /// The slices that tensors keep, and the outputs that maps keep.
+  std::map<std::string, SliceLabels> slices;
+  std::map<size_t, std::vector<int64_t>> outputs;
   ConfigEdit edit;
   /// What tensors of one expert are called; empty if it is left out.
   std::map<std::string, std::string> members;

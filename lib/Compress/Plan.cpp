@@ -4,6 +4,7 @@
 
 #include "Channels.h"
 #include "Experts.h"
+#include "StateChannels.h"
 
 #include "linnet/Numerics/Allocation.h"
 #include "linnet/Support/Hash.h"
@@ -197,7 +198,7 @@ static Result<MapPlan> readMapPlan(const Json &entry, const LinearMap &map,
   // What only plans say, of channels, experts and layers.
   for (const MapStructure *narrow :
        {&keptInputsStructure(), &keptOutputsStructure(),
-        &keptExpertsStructure(), &droppedStructure()})
+        &keptExpertsStructure(), &keptStateStructure(), &droppedStructure()})
     if (narrow->name() == *name)
       structure = narrow;
   if (!structure)
@@ -262,6 +263,8 @@ Json writePlan(const CompressReport &report, const std::string &fingerprint) {
   Json plan = {{"model", fingerprint}, {"maps", entries}};
   for (const CompressedMixture &mixture : report.mixtures)
     plan["experts"][mixture.router] = mixture.kept;
+  for (const CompressedState &state : report.states)
+    plan["state_channels"][state.name] = state.kept;
   return plan;
 }
 

@@ -9,7 +9,8 @@
 //      "model.layers.0.mlp.down_proj.weight": {"structure": "dense"}}}
 //
 // Only `model`, `structure` and the structure's numbers are read. Maps that are
-// not listed stay. `experts` lists those that mixtures keep (Experts.h).
+// not listed stay. `experts` lists those that mixtures keep (Experts.h),
+// `state_channels` the key channels of scans (StateChannels.h).
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,25 +1,19 @@
 //===- RecurrentHeads.cpp - heads of scans --------------------------------===//
 //
-// Before the map that takes what a scan reads out, every entry of every value
-// belongs to one head of the scan, or to none: walking back, entries are
-// labelled by heads until maps and tensors are reached, whose slices go with
-// the heads. A norm over several heads is rescaled when some go; taps show what
-// it makes of the others then (TapNorms.h).
+// What belongs to a head is found from the map that takes what the scan reads
+// out (EntryWalk.h). A norm over several heads is rescaled when some go; taps
+// show what it makes of the others then (TapNorms.h).
 //
 //===----------------------------------------------------------------------===//
 
-#include "Channels.h"
 #include "CheckOptions.h"
+#include "ConfigEdits.h"
+#include "EntryWalk.h"
 #include "TapNorms.h"
 
 #include "linnet/Support/Quote.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 #include <algorithm>
 #include <set>
@@ -31,26 +25,15 @@ using mlir::Value;
 
 namespace {
 
-/// The head of each index along a dimension; kNone: of none.
-using Labels = std::vector<int64_t>;
-constexpr int64_t kNone = -1;
-
-bool isFree(llvm::ArrayRef<int64_t> labels) {
-  return llvm::all_of(labels, [](int64_t label) { return label == kNone; });
-}
-
-mlir::ShapedType typeOf(Value value) {
-  return mlir::cast<mlir::ShapedType>(value.getType());
-}
-
 /// Finds what belongs to the heads of one scan.
-class ScanWalk {
+class ScanWalk : public EntryWalk {
 public:
-  explicit ScanWalk(ir::ScanOp scan) : scan(scan) {}
+  explicit ScanWalk(ir::ScanOp scan)
+      : EntryWalk(typeOf(scan.getResult()).getDimSize(2), "head"),
+        heads(period), scan(scan) {}
 
   /// Errors: why heads cannot be told apart.
   Status run() {
-    heads = typeOf(scan.getResult()).getDimSize(2);
     int64_t keys = typeOf(scan.getQuery()).getDimSize(2);
     if (heads == 1)
       return makeError("a scan of one head");
@@ -68,94 +51,40 @@ public:
     Labels labels;
     for (int64_t i = 0; i < width; ++i)
       labels.push_back(i / (width / heads));
-    if (Status status = visit(consumer.getInput(), 2, labels); !status)
+    if (Status status = visit(consumer.getInput(), labels); !status)
       return status;
-    return check();
+    if (!labelsOf(scan.getResult()))
+      return makeError("a scan that its result does not come from alone");
+    return checkUses();
   }
 
   ir::LinearOp consumer;
   int64_t heads = 0, sets = 1, width = 0;
-  /// Of results of maps, and of tensors along their first dimension.
-  llvm::MapVector<Value, Labels> producers, tensors;
   llvm::SmallVector<ir::NormOp> norms;
 
 private:
-  /// Entries of `value` along `dimension` belong to these heads.
-  Status visit(Value value, int64_t dimension, const Labels &labels) {
-    if (isFree(labels))
-      return {};
-    auto [place, isFresh] = known.insert({value, {dimension, labels}});
-    if (!isFresh) {
-      auto &[before, merged] = place->second;
-      if (before != dimension)
-        return makeError("heads along two dimensions of one value");
-      bool isChanged = false;
-      for (size_t i = 0; i < labels.size(); ++i) {
-        if (labels[i] == kNone || labels[i] == merged[i])
-          continue;
-        if (merged[i] != kNone)
-          return makeError("entries of one value that two heads share");
-        merged[i] = labels[i];
-        isChanged = true;
-      }
-      if (!isChanged)
-        return {};
-    }
-    Labels merged = known[value].second;
-    mlir::Operation *op = value.getDefiningOp();
-    if (!op)
-      return makeError("an argument of the layer between its maps");
-    return step(op, value, dimension, merged);
-  }
-
-  Status visitAll(mlir::ValueRange values, int64_t dimension,
-                  const Labels &labels) {
-    for (Value value : values)
-      if (Status status = visit(value, dimension, labels); !status)
-        return status;
-    return {};
-  }
-
-  Status step(mlir::Operation *op, Value value, int64_t dimension,
-              const Labels &labels) {
-    if (mlir::isa<mlir::tensor::EmptyOp>(op))
-      return {};
-    if (auto constant = mlir::dyn_cast<mlir::arith::ConstantOp>(op))
-      return mlir::isa<mlir::SplatElementsAttr>(constant.getValue())
-                 ? Status()
-                 : makeError("constants that heads have by their number");
-    if (auto linear = mlir::dyn_cast<ir::LinearOp>(op)) {
-      // Of a head's entries, or with these as outputs.
-      if (dimension + 1 < typeOf(value).getRank())
-        return visit(linear.getInput(), dimension, labels);
-      producers[value] = labels;
-      return dimension == 2 ? Status() : Status(standsBetweenMaps(op));
-    }
-    if (mlir::isa<ir::WeightOp>(op)) {
-      tensors[value] = labels;
-      return dimension == 0
-                 ? Status()
-                 : makeError("a tensor with heads along its dimension ",
-                             dimension);
-    }
+  Status step(mlir::Operation *op, Value value, const Labels &labels) override {
     if (op == scan)
-      return stepScan(value, dimension, labels);
-    if (isElementwise(op))
-      return visitAll(op->getOperands(), dimension, labels);
-    return llvm::TypeSwitch<mlir::Operation *, Status>(op)
-        .Case<mlir::linalg::GenericOp, mlir::tensor::ExpandShapeOp,
-              mlir::tensor::CollapseShapeOp, mlir::tensor::ExtractSliceOp,
-              mlir::tensor::ConcatOp, ir::ShortConvOp, ir::NormOp,
-              ir::RotaryOp>(
-            [&](auto own) { return through(own, dimension, labels); })
-        .Default([](mlir::Operation *other) {
-          return Status(standsBetweenMaps(other));
-        });
+      return stepScan(value, labels);
+    if (auto rotary = mlir::dyn_cast<ir::RotaryOp>(op))
+      return typeOf(value).getRank() == 4 ? visit(rotary->getOperand(0), labels)
+                                          : Status(standsBetweenMaps(op));
+    if (auto norm = mlir::dyn_cast<ir::NormOp>(op))
+      return stepNorm(norm, labels);
+    return EntryWalk::step(op, value, labels);
   }
 
-  Status stepScan(Value value, int64_t dimension, const Labels &labels) {
-    if (value != scan.getResult() || dimension != 2)
+  bool isEnd(mlir::OpOperand &use) const override {
+    return use.getOwner() == consumer;
+  }
+
+  Status stepScan(Value value, llvm::ArrayRef<int64_t> labels) {
+    if (value != scan.getResult())
       return standsBetweenMaps(scan);
+    int64_t entries = int64_t(labels.size()) / heads;
+    for (int64_t i = 0; i < int64_t(labels.size()); ++i)
+      if (labels[size_t(i)] != i / entries)
+        return standsBetweenMaps(scan);
     llvm::SmallVector<Value> values{scan.getValue()};
     llvm::append_range(values, scan.getParameters());
     if (sets == 1 && typeOf(scan.getQuery()).getDimSize(2) == heads) {
@@ -164,129 +93,32 @@ private:
     }
     for (Value operand : values) {
       mlir::ShapedType type = typeOf(operand);
-      if (type.getRank() < 3 || type.getDimSize(2) == 1)
-        continue;
       // What key heads have, several heads share.
-      if (type.getDimSize(2) != heads)
+      if (type.getRank() < 3 || type.getDimSize(2) != heads)
         continue;
-      if (Status status = visit(operand, 2, labels); !status)
+      Labels own;
+      int64_t each = 1;
+      for (int64_t extent : type.getShape().drop_front(3))
+        each *= extent;
+      for (int64_t head = 0; head < heads; ++head)
+        own.insert(own.end(), size_t(each), head);
+      if (Status status = visit(operand, own); !status)
         return status;
     }
     return {};
   }
 
-  Status through(mlir::linalg::GenericOp op, int64_t dimension,
-                 const Labels &labels) {
-    auto maps = op.getIndexingMapsArray();
-    if (op.getNumDpsInits() != 1 || !maps.back().isProjectedPermutation() ||
-        !op.getBody()->getOps<mlir::linalg::IndexOp>().empty() ||
-        !llvm::all_of(op.getIteratorTypesArray(), [](auto type) {
-          return type == mlir::utils::IteratorType::parallel;
-        }))
-      return standsBetweenMaps(op);
-    auto loop = maps.back().getDimPosition(unsigned(dimension));
-    for (auto [operand, map] : llvm::zip(op.getInputs(), maps)) {
-      if (!map.isProjectedPermutation())
-        return standsBetweenMaps(op);
-      for (unsigned d = 0; d < map.getNumResults(); ++d)
-        if (map.getDimPosition(d) == loop)
-          if (Status status = visit(operand, d, labels); !status)
-            return status;
-    }
-    return {};
-  }
-
-  /// Labels of the dimension that `inner` entries each make one of, or that is
-  /// split so.
-  static Labels repeat(const Labels &labels, int64_t inner) {
-    Labels all;
-    for (int64_t label : labels)
-      all.insert(all.end(), size_t(inner), label);
-    return all;
-  }
-
-  Status through(mlir::tensor::ExpandShapeOp op, int64_t dimension,
-                 const Labels &labels) {
-    for (auto [from, dims] : llvm::enumerate(op.getReassociationIndices())) {
-      if (!llvm::is_contained(dims, dimension))
-        continue;
-      int64_t inner = 1;
-      for (int64_t d : dims) {
-        int64_t size = op.getResultType().getDimSize(d);
-        if (d < dimension && size != 1)
-          return standsBetweenMaps(op);
-        if (d > dimension)
-          inner *= size;
-      }
-      return visit(op.getSrc(), int64_t(from), repeat(labels, inner));
-    }
-    return standsBetweenMaps(op);
-  }
-
-  Status through(mlir::tensor::CollapseShapeOp op, int64_t dimension,
-                 const Labels &labels) {
-    mlir::ReassociationIndices dims =
-        op.getReassociationIndices()[size_t(dimension)];
-    int64_t outer = op.getSrcType().getDimSize(dims.front());
-    int64_t inner = int64_t(labels.size()) / std::max<int64_t>(outer, 1);
-    Labels heads;
-    for (int64_t i = 0; i < outer; ++i)
-      heads.push_back(labels[size_t(i * inner)]);
-    if (mlir::ShapedType::isDynamic(outer) || repeat(heads, inner) != labels)
-      return standsBetweenMaps(op);
-    return visit(op.getSrc(), dims.front(), heads);
-  }
-
-  Status through(mlir::tensor::ExtractSliceOp op, int64_t dimension,
-                 const Labels &labels) {
-    int64_t first = op.getStaticOffsets()[size_t(dimension)];
-    int64_t size = op.getSourceType().getDimSize(dimension);
-    if (op.getSourceType().getRank() != op.getResultType().getRank() ||
-        mlir::ShapedType::isDynamic(first) ||
-        mlir::ShapedType::isDynamic(size) ||
-        op.getStaticStrides()[size_t(dimension)] != 1)
-      return standsBetweenMaps(op);
-    Labels whole(size_t(size), kNone);
-    std::copy(labels.begin(), labels.end(), whole.begin() + first);
-    return visit(op.getSource(), dimension, whole);
-  }
-
-  Status through(mlir::tensor::ConcatOp op, int64_t dimension,
-                 const Labels &labels) {
-    if (int64_t(op.getDim()) != dimension)
-      return visitAll(op.getInputs(), dimension, labels);
-    auto at = labels.begin();
-    for (Value input : op.getInputs()) {
-      auto end = at + typeOf(input).getDimSize(dimension);
-      if (Status status = visit(input, dimension, Labels(at, end)); !status)
-        return status;
-      at = end;
-    }
-    return {};
-  }
-
-  Status through(ir::ShortConvOp op, int64_t dimension, const Labels &labels) {
-    if (dimension != 2 || op.getTail())
-      return standsBetweenMaps(op);
-    if (Status status = visit(op.getInput(), 2, labels); !status)
-      return status;
-    if (Status status = visit(op.getWeight(), 0, labels); !status)
-      return status;
-    return op.getBias() ? visit(op.getBias(), 0, labels) : Status();
-  }
-
-  Status through(ir::RotaryOp op, int64_t dimension, const Labels &labels) {
-    if (dimension != 2 || typeOf(op->getResult(0)).getRank() != 4)
-      return standsBetweenMaps(op);
-    return visit(op->getOperand(0), dimension, labels);
-  }
-
-  Status through(ir::NormOp op, int64_t dimension, const Labels &labels) {
+  Status stepNorm(ir::NormOp op, const Labels &labels) {
     llvm::SmallVector<Value> values{op.getInput()};
     if (op.getGate())
       values.push_back(op.getGate());
-    if (dimension + 1 == typeOf(op.getInput()).getRank()) {
-      if (!canMask(op))
+    int64_t row = typeOf(op.getInput()).getShape().back();
+    bool isOverSeveral = false;
+    for (size_t at = 0; at < labels.size(); at += size_t(row))
+      isOverSeveral |=
+          !llvm::all_equal(llvm::ArrayRef(labels).slice(at, size_t(row)));
+    if (isOverSeveral) {
+      if (!canMask(op) || int64_t(labels.size()) != row)
         return makeError("a norm over several heads that is not rms with a "
                          "weight alone");
       // As many heads of each of its groups.
@@ -296,44 +128,13 @@ private:
                          " heads in ", sets, " groups");
       sets = more;
       norms.push_back(op);
-      if (Status status = visit(op.getWeight(), 0, labels); !status)
+      if (Status status = visit(op.getWeight(), labels); !status)
         return status;
     }
-    return visitAll(values, dimension, labels);
-  }
-
-  /// What is followed goes nowhere else.
-  Status check() {
-    if (!known.count(scan.getResult()))
-      return makeError("a scan that its result does not come from alone");
-    for (const auto &[value, place] : known)
-      for (mlir::Operation *user : value.getUsers()) {
-        if (user == consumer || mlir::isa<mlir::tensor::DimOp>(user) ||
-            llvm::any_of(user->getResults(),
-                         [&](Value result) { return known.count(result); }))
-          continue;
-        auto slice = mlir::dyn_cast<mlir::tensor::ExtractSliceOp>(user);
-        if (slice && takesNone(slice, place.first, place.second))
-          continue;
-        return makeError("'",
-                         value.getDefiningOp()->getName().getStringRef().str(),
-                         "' between its maps, which '",
-                         user->getName().getStringRef().str(), "' uses too");
-      }
-    return {};
-  }
-
-  static bool takesNone(mlir::tensor::ExtractSliceOp slice, int64_t dimension,
-                        llvm::ArrayRef<int64_t> labels) {
-    int64_t first = slice.getStaticOffsets()[size_t(dimension)],
-            count = slice.getStaticSizes()[size_t(dimension)];
-    return !mlir::ShapedType::isDynamic(first) &&
-           !mlir::ShapedType::isDynamic(count) &&
-           isFree(labels.slice(size_t(first), size_t(count)));
+    return visitAll(values, labels);
   }
 
   ir::ScanOp scan;
-  llvm::MapVector<Value, std::pair<int64_t, Labels>> known;
 };
 
 /// `labels` as runs of as many entries of each of `heads`. Errors: others.
@@ -425,10 +226,17 @@ Result<ChannelGroup> findHeads(ir::ScanOp scan, const LayerMaps &layer) {
     std::string name = ir::resolveWeightKey(weight.getKey(), layer.number());
     if (!weight.getLayer() || !weight->hasOneUse() || weight.isStacked())
       return makeError(quoteName(name), ", which is not of its heads alone");
-    Result<std::vector<ProducerPart>> parts = partsOf(labels, walk.heads);
+    std::optional<SliceLabels> slices =
+        slicesOf(labels, typeOf(value).getShape());
+    if (!slices || slices->dimension != 0)
+      return makeError(quoteName(name),
+                       ", which has heads along another dimension than its "
+                       "first");
+    Result<std::vector<ProducerPart>> parts =
+        partsOf(slices->labels, walk.heads);
     if (!parts)
       return parts.error();
-    group.tensors.push_back({name, int64_t(labels.size()), parts.take(),
+    group.tensors.push_back({name, int64_t(slices->labels.size()), parts.take(),
                              llvm::any_of(walk.norms, [&](ir::NormOp norm) {
                                return findWeight(norm.getWeight()) == weight;
                              })});
@@ -450,41 +258,10 @@ void RecurrentHeads::find(const LayerMaps &layer, ChannelGroups &found) const {
   });
 }
 
-/// Entries that say `before`, and `after` in their place.
-static std::vector<std::pair<std::string, Json>>
-entriesOf(const Json &config, double before, double after) {
-  std::vector<std::pair<std::string, Json>> found;
-  const Json entries = config.flatten();
-  for (const auto &[pointer, value] : entries.items())
-    if (value.is_number() && value.get<double>() == before)
-      found.emplace_back(pointer, value.is_number_integer() &&
-                                          after == double(int64_t(after))
-                                      ? Json(int64_t(after))
-                                      : Json(after));
-  return found;
-}
-
-/// Each of `edits` as it is and with each of `entries`.
-static std::vector<ConfigEdit>
-withAny(const std::vector<ConfigEdit> &edits,
-        const std::vector<std::pair<std::string, Json>> &entries) {
-  std::vector<ConfigEdit> all = edits;
-  for (const auto &entry : entries)
-    for (const ConfigEdit &edit : edits) {
-      all.push_back(edit);
-      all.back().push_back(entry);
-    }
-  return all;
-}
-
 std::optional<std::vector<ConfigEdit>>
 RecurrentHeads::edits(const ChannelGroup &group, const KeptUnits &kept,
                       const Json &config) const {
-  // So many are tried.
-  constexpr size_t kMostEdits = 500;
-  double share = double(kept.units) / double(group.all.units);
-  // Beside the heads, a width of all of them may be said, or how many times
-  // the hidden size it is.
+  // Beside the heads, a width of all of them may be said.
   std::set<int64_t> widths{group.width};
   for (const ChannelProducer &producer : group.producers)
     for (const ProducerPart &part : producer.parts)
@@ -494,21 +271,8 @@ RecurrentHeads::edits(const ChannelGroup &group, const KeptUnits &kept,
   for (auto &heads :
        entriesOf(config, double(group.all.units), double(kept.units)))
     all.push_back({heads});
-  auto hidden = config.find("hidden_size");
-  for (int64_t width : widths) {
-    auto entries = entriesOf(config, double(width), share * double(width));
-    if (hidden != config.end() && hidden->is_number_integer()) {
-      double times = double(width) / double(hidden->get<int64_t>());
-      llvm::append_range(entries, entriesOf(config, times, share * times));
-    }
-    all = withAny(all, entries);
-  }
-  // The fewest entries first: what the importer does not need stays.
-  llvm::sort(all, [](const ConfigEdit &a, const ConfigEdit &b) {
-    return std::tuple(a.size(), a) < std::tuple(b.size(), b);
-  });
-  all.resize(std::min(all.size(), kMostEdits));
-  return all;
+  return withWidths(std::move(all), config, widths,
+                    double(kept.units) / double(group.all.units));
 }
 
 const ChannelKind &recurrentHeads() {

@@ -4,6 +4,7 @@
 
 #include "LinearMaps.h"
 #include "TapNorms.h"
+#include "TapStates.h"
 
 #include "linnet/Support/Quote.h"
 
@@ -80,8 +81,8 @@ FuncOp cloneReturning(FuncOp source, const std::string &name,
 class LayerTapper {
 public:
   LayerTapper(FuncOp layer, size_t carried, int64_t number,
-              const Archive &archive)
-      : layer(layer), carried(carried) {
+              const Archive &archive, bool withStates)
+      : layer(layer), carried(carried), withStates(withStates) {
     layer.walk([&](ir::WeightOp weight) {
       std::string ignored;
       if (!weight.getLayer() ||
@@ -98,6 +99,11 @@ public:
     MaskedNorms norms(layer);
     masks = routers.vectors();
     masks.insert(norms.vectors().begin(), norms.vectors().end());
+    std::optional<MaskedStates> states;
+    if (withStates) {
+      states.emplace(layer);
+      masks.insert(states->vectors().begin(), states->vectors().end());
+    }
     findDepths();
     for (auto [linear, weight] : sites)
       stages = std::max(stages, depthOf(inputOf(linear)) + 1);
@@ -111,6 +117,9 @@ public:
       }
     tapRest();
     layer.walk([&](ir::ExpertsOp experts) { tapMixture(experts); });
+    if (states)
+      for (const auto &[key, scan] : states->scans())
+        tapScan(key, scan);
     shown.clear();
     for (Value result : layer.getBody().front().getTerminator()->getOperands())
       tapped.carriedResults.push_back(show(result));
@@ -350,6 +359,16 @@ private:
     tapped.mixtures.push_back(std::move(mixture));
   }
 
+  void tapScan(const std::string &key, ir::ScanOp scan) {
+    shown.clear();
+    TapScan tap{key,
+                "tap_" + layer.getName().str() + "_scan_" +
+                    std::to_string(tapped.scans.size()),
+                show(scan.getQuery()), show(scan.getKey())};
+    finish(cloneReturning(layer, tap.function, shown.getArrayRef()));
+    tapped.scans.push_back(std::move(tap));
+  }
+
   /// Names weights as taps do, those of sites in f32.
   void finish(FuncOp tap) {
     llvm::SmallVector<ir::WeightOp> ops;
@@ -389,6 +408,7 @@ private:
 
   FuncOp layer;
   size_t carried;
+  bool withStates;
   int stages = 0;
   llvm::SmallVector<Value> held;
   std::map<std::string, ir::LinearOp> maps;
@@ -520,7 +540,8 @@ std::string tapWeightName(const std::string &key) {
   return name;
 }
 
-Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive) {
+Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive,
+                              bool withStates) {
   auto facts = module->getAttrOfType<mlir::DictionaryAttr>(ir::kModelAttr);
   auto kind = facts ? facts.getAs<mlir::StringAttr>("kind") : nullptr;
   auto forward = module.lookupSymbol<FuncOp>(ir::kForward);
@@ -548,7 +569,8 @@ Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive) {
     int64_t first = llvm::find(tapped.order, i) - tapped.order.begin();
     auto layer = module.lookupSymbol<FuncOp>(
         mlir::cast<mlir::FlatSymbolRefAttr>(symbol).getValue());
-    LayerTapper tapper(layer, stack.getCarried().size(), first, archive);
+    LayerTapper tapper(layer, stack.getCarried().size(), first, archive,
+                       withStates);
     Result<TappedLayer> result = tapper.tap();
     if (!result)
       return result.error();

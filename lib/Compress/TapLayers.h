@@ -86,6 +86,14 @@ struct TapMixture {
   std::vector<TapValue> outputs;
 };
 
+/// A tap of the queries and keys that a scan takes.
+struct TapScan {
+  /// The key of the matrix that makes the queries.
+  std::string matrix;
+  std::string function;
+  TapValue query, key;
+};
+
 struct TapStage {
   std::string function;
   std::vector<TapSite> sites;
@@ -121,6 +129,7 @@ struct TappedLayer {
   /// twice the carried values is none of them, and is computed again.
   std::vector<int64_t> heldWidths;
   std::vector<TapMixture> mixtures;
+  std::vector<TapScan> scans;
   /// The function from carried values to carried values, and what each is
   /// afterwards.
   std::string whole;
@@ -161,8 +170,10 @@ struct TappedModel {
 
 /// Adds the functions to `module`, a model as imported. Errors: no causal
 /// language model and no encoder with one stack of layers; a layer that uses
-/// its number otherwise than in names of weights.
-Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive);
+/// its number otherwise than in names of weights. Scans have taps and masks
+/// (TapStates.h) only `withStates`.
+Result<TappedModel> tapLayers(mlir::ModuleOp module, const Archive &archive,
+                              bool withStates = false);
 
 /// The tensor at `key` as taps name it: the same for all layers.
 std::string tapWeightName(const std::string &key);

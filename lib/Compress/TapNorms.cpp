@@ -23,9 +23,8 @@ bool canMask(ir::NormOp norm) {
          !norm.getUnitOffset();
 }
 
-/// x * factor along the last dimension.
-static Value multiplyLast(mlir::OpBuilder &b, mlir::Location loc, Value x,
-                          Value factor, std::vector<mlir::Operation *> &added) {
+Value multiplyLast(mlir::OpBuilder &b, mlir::Location loc, Value x,
+                   Value factor, std::vector<mlir::Operation *> &added) {
   auto type = mlir::cast<mlir::RankedTensorType>(x.getType());
   auto keep = [&](auto op) {
     added.push_back(op);
@@ -42,9 +41,10 @@ static Value multiplyLast(mlir::OpBuilder &b, mlir::Location loc, Value x,
   auto empty = keep(mlir::tensor::EmptyOp::create(
       b, loc, type.getShape(), type.getElementType(), sizes));
   auto rank = unsigned(type.getRank());
+  auto width =
+      unsigned(mlir::cast<mlir::ShapedType>(factor.getType()).getRank());
   mlir::AffineMap all = b.getMultiDimIdentityMap(rank),
-                  last = mlir::AffineMap::get(rank, 0,
-                                              b.getAffineDimExpr(rank - 1));
+                  last = all.getMinorSubMap(width);
   llvm::SmallVector<mlir::utils::IteratorType> loops(
       rank, mlir::utils::IteratorType::parallel);
   auto product = keep(mlir::linalg::GenericOp::create(

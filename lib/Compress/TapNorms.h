@@ -25,6 +25,11 @@ namespace linnet::compress {
 /// root mean squares with a weight and no bias.
 bool canMask(mlir::linnet::NormOp norm);
 
+/// x * factor along the last dimensions, by operations that `added` gets too.
+mlir::Value multiplyLast(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x,
+                         mlir::Value factor,
+                         std::vector<mlir::Operation *> &added);
+
 /// The norms of a layer over several heads of a scan.
 std::vector<mlir::linnet::NormOp> normsOverHeads(mlir::func::FuncOp layer);
 

@@ -64,13 +64,13 @@ Status OpenTap::run(const std::vector<const void *> &inputs,
 Result<TapRunner> TapRunner::create(mlir::ModuleOp module,
                                     const Archive &archive,
                                     const LinearMaps &maps, int64_t batch,
-                                    int64_t length) {
+                                    int64_t length, bool withStates) {
   TapRunner runner(module, archive, maps);
   runner.batch = batch;
   runner.length = length;
   for (size_t i = 0; i < maps.maps.size(); ++i)
     runner.mapNumbers[maps.maps[i].name] = i;
-  Result<TappedModel> tapped = tapLayers(module, archive);
+  Result<TappedModel> tapped = tapLayers(module, archive, withStates);
   if (!tapped)
     return tapped.error();
   runner.tapped = tapped.take();
@@ -134,7 +134,10 @@ Result<std::vector<float>>
 TapRunner::makeVector(size_t number, const TapWeight &weight,
                       const Replacements &instead) const {
   using Kind = TapVector::Kind;
-  std::vector<float> values(size_t(weight.shape.front()));
+  size_t count = 1;
+  for (int64_t extent : weight.shape)
+    count *= size_t(extent);
+  std::vector<float> values(count);
   const auto &[kind, key, mask] = *weight.vector;
   if (!key.empty()) {
     Result<const Archive::Tensor *> tensor =
@@ -235,6 +238,10 @@ Result<OpenTap> TapRunner::openStage(size_t number, const TapStage &stage,
 Result<OpenTap> TapRunner::openMixture(size_t number,
                                        const TapMixture &mixture) {
   return open(number, mixture.function, {});
+}
+
+Result<OpenTap> TapRunner::openScan(size_t number, const TapScan &scan) {
+  return open(number, scan.function, {});
 }
 
 Result<OpenTap> TapRunner::openReach(size_t number, const TapReach &reach) {
@@ -372,6 +379,17 @@ Status TapRunner::advance(size_t number, const OpenTap &whole,
     after.push_back(value.isCarried() ? states.carried[value.number]
                                       : results[value.number]);
   states.carried = std::move(after);
+  return {};
+}
+
+Status TapRunner::advanceTo(size_t first, size_t last, HiddenStates &states) {
+  for (size_t layer = first; layer < last; ++layer) {
+    Result<OpenTap> whole = openWhole(layer, {});
+    if (!whole)
+      return whole.error();
+    if (Status status = advance(layer, *whole, states); !status)
+      return status;
+  }
   return {};
 }
 

@@ -68,10 +68,11 @@ private:
 class TapRunner {
 public:
   /// For steps of `windows.batch` windows. `module` is the model as imported,
-  /// to which functions are added; all three outlive the runner.
+  /// to which functions are added; all three outlive the runner. `withStates`
+  /// masks scans too (TapStates.h).
   static Result<TapRunner> create(mlir::ModuleOp module, const Archive &archive,
                                   const LinearMaps &maps, int64_t batch,
-                                  int64_t length);
+                                  int64_t length, bool withStates = false);
 
   size_t layers() const { return tapped.order.size(); }
   const TappedLayer &layer(size_t number) const {
@@ -90,6 +91,8 @@ public:
   Result<OpenTap> openWhole(size_t number, const Replacements &instead);
   /// The tap of what the experts of layer `number` make, with its own matrices.
   Result<OpenTap> openMixture(size_t number, const TapMixture &mixture);
+  /// The tap of what a scan of layer `number` takes, with its own matrices.
+  Result<OpenTap> openScan(size_t number, const TapScan &scan);
   /// The tap of what a map of layer `number` reaches, with its own matrices.
   Result<OpenTap> openReach(size_t number, const TapReach &reach);
   /// The function that makes channels of other maps' outputs.
@@ -111,6 +114,8 @@ public:
   /// Those after layer `number`, opened as `whole`, in place.
   Status advance(size_t number, const OpenTap &whole,
                  HiddenStates &states) const;
+  /// From before layer `first` to before layer `last`, as they are.
+  Status advanceTo(size_t first, size_t last, HiddenStates &states);
   /// The part of `states` that step `number` takes.
   std::vector<const void *> inputsOf(const HiddenStates &states,
                                      int64_t number) const;

@@ -78,6 +78,9 @@ Json writeReport(const CompressReport &report) {
                                          {"of", mixture.experts},
                                          {"parameters", mixture.parameters},
                                          {"of_parameters", mixture.before}};
+  for (const CompressedState &state : report.states)
+    result["state_channels"][state.name] = {{"kept", state.kept},
+                                            {"of", state.channels}};
   addMeasurements(result, report);
   if (report.speed.threads)
     result["speed"] = writeSpeed(report.speed);
@@ -163,8 +166,9 @@ Status CheckpointWriter::tryConfig(const std::vector<TensorSpec> &specs) {
   Result<Archive> again = Archive::open(directory.path());
   if (!again)
     return again.error();
-  Status status = layout->checkImported(
-      findChannelGroups(**module, findLinearMaps(**module, *again)));
+  LinearMaps found = findLinearMaps(**module, *again);
+  Status status = layout->checkImported(findChannelGroups(**module, found),
+                                        findScanStates(**module, found));
   fs::remove(path, code);
   return status;
 }
@@ -225,7 +229,7 @@ Status CheckpointWriter::begin(const std::string &inputPath,
       specs.push_back({newName, tensor->dtype, std::move(shape)});
     } else if (const auto *slices = layout->keptSlices(name)) {
       std::vector<int64_t> shape = tensor->shape;
-      shape.front() = int64_t(slices->size());
+      shape[size_t(slices->dimension)] = int64_t(slices->labels.size());
       specs.push_back({newName, tensor->dtype, std::move(shape)});
       sliced.push_back(name);
     } else {
@@ -246,8 +250,9 @@ Status CheckpointWriter::begin(const std::string &inputPath,
         !status)
       return status;
   for (const std::string &name : sliced)
-    if (Status status = appendSlices(name, *layout->keptSlices(name)); !status)
-      return status;
+    if (const auto &[dimension, kept] = *layout->keptSlices(name); true)
+      if (Status status = appendSlices(name, kept, dimension); !status)
+        return status;
   return {};
 }
 
@@ -307,11 +312,19 @@ Status CheckpointWriter::appendGroup(const ChannelGroup &group, Stored consumer,
 }
 
 Status CheckpointWriter::appendSlices(const std::string &name,
-                                      const std::vector<int64_t> &kept) {
+                                      const std::vector<int64_t> &kept,
+                                      int64_t dimension) {
   const Archive::Tensor *tensor = archive->find(name);
-  std::vector<std::byte> bytes = sliceRows(
-      bytesOf(*tensor), int64_t(tensor->bytes) / tensor->shape.front(),
-      /*size=*/1, kept);
+  int64_t outer = 1, all = tensor->shape[size_t(dimension)];
+  for (int64_t d = 0; d < dimension; ++d)
+    outer *= tensor->shape[size_t(d)];
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < outer; ++i)
+    for (int64_t slice : kept)
+      rows.push_back(i * all + slice);
+  std::vector<std::byte> bytes =
+      sliceRows(bytesOf(*tensor), int64_t(tensor->bytes) / (outer * all),
+                /*size=*/1, rows);
   return tensors->append(layout->nameOf(name), bytes.data(), bytes.size());
 }
 

@@ -94,9 +94,9 @@ private:
   /// What `group` keeps, with the consumer in hand.
   Status appendGroup(const ChannelGroup &group, Stored consumer,
                      const std::vector<int64_t> &kept);
-  /// These slices of a tensor of the input along its first dimension.
-  Status appendSlices(const std::string &name,
-                      const std::vector<int64_t> &kept);
+  /// These slices of a tensor of the input.
+  Status appendSlices(const std::string &name, const std::vector<int64_t> &kept,
+                      int64_t dimension = 0);
   Status writeJson(const char *name, const Json &content);
 
   AtomicDirectory directory;

@@ -17,12 +17,12 @@ struct NarrowLayers : mlir::linnet::impl::NarrowLayersBase<NarrowLayers> {
 
   void runOnOperation() override {
     if (keepChannels == 1 && keepHeads == 1 && keepKvGroups == 1 &&
-        keepRecurrentHeads == 1 && keepExperts == 1 && dropLayers == 0 &&
-        budget.empty()) {
+        keepRecurrentHeads == 1 && keepStateChannels == 1 && keepExperts == 1 &&
+        dropLayers == 0 && budget.empty()) {
       emitError(getOperation().getLoc(),
                 "expected something to leave out (keep-channels, keep-heads, "
-                "keep-kv-groups, keep-recurrent-heads, keep-experts, "
-                "drop-layers or budget)");
+                "keep-kv-groups, keep-recurrent-heads, keep-state-channels, "
+                "keep-experts, drop-layers or budget)");
       return signalPassFailure();
     }
     CompressOptions options;
@@ -31,6 +31,7 @@ struct NarrowLayers : mlir::linnet::impl::NarrowLayersBase<NarrowLayers> {
     options.keepHeads = keepHeads;
     options.keepKvGroups = keepKvGroups;
     options.keepRecurrentHeads = keepRecurrentHeads;
+    options.keepStateChannels = keepStateChannels;
     options.keepExperts = keepExperts;
     options.budget = budget;
     options.dropLayers = dropLayers;

@@ -228,7 +228,8 @@ def NarrowLayers : CheckpointPass<"linnet-narrow-layers"> {
     key head, of the key heads, or of the heads of scans goes, those for which the map behind can make
     up best (optimal brain surgeon on groups of its inputs), and that map is
     fitted to what is left by least squares; experts go whose outputs count
-    least in the tokens that are routed to them (REAP, Lasby et al. 2025); and
+    least in the tokens that are routed to them (REAP, Lasby et al. 2025); key
+    channels of scans go whose queries and keys are smallest; and
     so many layers go, those without which the model loses least. `output` gets a plain checkpoint of
     the same kind, with plan.json and report.json, and the module becomes its
     import.
@@ -240,7 +241,7 @@ def NarrowLayers : CheckpointPass<"linnet-narrow-layers"> {
     Exact or approximate: approximate, by as much as report.json says.
 
     Options: `keep-channels`, `keep-heads`, `keep-kv-groups`,
-    `keep-recurrent-heads`, `keep-experts`, `drop-layers`, `budget` (of state
+    `keep-recurrent-heads`, `keep-state-channels`, `keep-experts`, `drop-layers`, `budget` (of state
     alone, `state:F`), `calibration`, `calibration-tokens`, `window`, `evaluation`, `output`; all
     as in linnet-compress. Statistics: maps that became smaller or went.
 
@@ -256,6 +257,8 @@ def NarrowLayers : CheckpointPass<"linnet-narrow-layers"> {
            "share of the key heads to keep">,
     Option<"keepRecurrentHeads", "keep-recurrent-heads", "double", "1",
            "share of the heads of scans to keep">,
+    Option<"keepStateChannels", "keep-state-channels", "double", "1",
+           "share of the key channels of scans to keep">,
     Option<"keepExperts", "keep-experts", "double", "1",
            "share of the experts of each mixture to keep">,
     Option<"dropLayers", "drop-layers", "int64_t", "0", "layers to drop">,

@@ -55,6 +55,11 @@ static void remarkMaps(ModuleOp module, const CompressReport &report,
                    remark::RemarkOpts::name("experts").category(category))
         << remark::metric("Kept", mixture.kept.size())
         << remark::metric("Of", mixture.experts);
+  for (const ::linnet::CompressedState &state : report.states)
+    remark::passed(locationOf(state.name),
+                   remark::RemarkOpts::name("state").category(category))
+        << remark::metric("Kept", state.kept.front().size())
+        << remark::metric("Of", state.channels);
   for (StringRef line : report.declined) {
     auto [name, reason] = line.split(": ");
     remark::missed(locationOf(name),

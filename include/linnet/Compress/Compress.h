@@ -131,6 +131,10 @@ struct CompressOptions {
   /// and linear attention), with their entries of decays, gates, convolutions
   /// and norms, where the configuration can say it.
   double keepRecurrentHeads = 1;
+  /// The same of the key channels of scans, the rows of the state that each
+  /// head carries: those stay whose queries and keys are largest, E[q^2]
+  /// E[k^2], in each group of heads as many, of its own.
+  double keepStateChannels = 1;
   /// The same of experts of mixtures: those stay that add most to the tokens
   /// that take them, E[weight |f(x)|_2] (REAP, Lasby et al. 2025), as many in
   /// each layer and each group of a router, and never fewer than a token takes.
@@ -186,6 +190,15 @@ struct CompressedMixture {
   /// Numbers in tensors of theirs, beside the router's matrix, after and
   /// before.
   int64_t parameters = 0, before = 0;
+};
+
+/// A scan that lost key channels.
+struct CompressedState {
+  /// The name of the matrix that makes its queries.
+  std::string name;
+  int64_t channels = 0;
+  /// The channels of each group of heads that are left.
+  std::vector<std::vector<int64_t>> kept;
 };
 
 /// A linear map whose small inputs count as zero, and what that does on tokens
@@ -249,6 +262,7 @@ struct CompressReport {
   std::vector<CompressedMap> maps;
   std::vector<RefittedChannels> channels;
   std::vector<CompressedMixture> mixtures;
+  std::vector<CompressedState> states;
   std::vector<ThresholdedMap> thresholds;
   /// With a budget, what the analysis expects the model to lose by the plan,
   /// and by one in which all layers may differ: relative losses of matrices, or

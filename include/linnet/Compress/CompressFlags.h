@@ -171,6 +171,14 @@ public:
             llvm::cl::desc("Keep this share of the heads of state space layers "
                            "and linear attention, of each group of them; the "
                            "others make up for the rest")),
+        stateChannels(
+            "keep-state-channels", llvm::cl::value_desc("F"),
+            llvm::cl::cat(category),
+            llvm::cl::location(options.keepStateChannels), llvm::cl::init(1),
+            llvm::cl::desc("Keep this share of the key channels of the state "
+                           "that each head of a state space layer or of linear "
+                           "attention carries: those whose queries and keys "
+                           "are largest")),
         experts("keep-experts", llvm::cl::value_desc("F"),
                 llvm::cl::cat(category),
                 llvm::cl::location(options.keepExperts), llvm::cl::init(1),
@@ -266,7 +274,7 @@ private:
   Option<int64_t> group, blocks;
   Option<double> channels;
   Option<bool> uneven;
-  Option<double> heads, kvGroups, recurrentHeads, experts;
+  Option<double> heads, kvGroups, recurrentHeads, stateChannels, experts;
   Option<int64_t> layers;
   llvm::cl::opt<std::string> pattern, blockSize;
   Option<int64_t> multiple;

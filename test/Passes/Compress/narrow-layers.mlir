@@ -24,6 +24,14 @@
 // RUN: FileCheck %s --check-prefix=FEW < %t/few.mlir
 // FEW: block_sparse_moe.gate.weight"[{{%.*}}] : tensor<2x
 //
+// A narrower state of scans.
+// RUN: linnet-import %oracle/hf/mamba2 -o %t/mamba2.mlir
+// RUN: linnet-opt %t/mamba2.mlir --linnet-narrow-layers="keep-state-channels=0.5 calibration=@%oracle/hf/mamba2/tokens.npy window=8 output=%t/slim" --remarks-filter="linnet-narrow-layers" --remark-format=emitRemark -o %t/slim.mlir 2> %t/remarks.txt
+// RUN: FileCheck %s --check-prefix=SLIM < %t/remarks.txt
+// SLIM: loc("backbone.layers.0.mixer.in_proj.weight"): [Passed] state {{.*}}Kept=6, Of=12
+// RUN: FileCheck %s --check-prefix=SCAN < %t/slim.mlir
+// SCAN: linnet.scan {{.*}} -> (tensor<?x?x5x12xf32>, tensor<?x5x6x12xf32>)
+//
 // As many heads as a budget of state leaves.
 // RUN: linnet-opt %t/model.mlir --linnet-narrow-layers="budget=state:0.5 %{text} output=%t/less" --remarks-filter="linnet-narrow-layers" --remark-format=emitRemark -o %t/less.mlir 2> %t/remarks.txt
 // RUN: FileCheck %s --check-prefix=STATE < %t/remarks.txt
@@ -37,5 +45,5 @@
 // RUN: not linnet-opt %t/model.mlir --linnet-narrow-layers="keep-channels=0 %{text} output=%t/bad" -o /dev/null 2>&1 | FileCheck %s --check-prefix=SHARE
 // SHARE: error: --keep-channels: expected above 0 and at most 1, but got 0
 // RUN: not linnet-opt %t/model.mlir --linnet-narrow-layers="%{text} output=%t/bad" -o /dev/null 2>&1 | FileCheck %s --check-prefix=NOTHING
-// NOTHING: error: expected something to leave out (keep-channels, keep-heads, keep-kv-groups, keep-recurrent-heads, keep-experts, drop-layers or budget)
+// NOTHING: error: expected something to leave out (keep-channels, keep-heads, keep-kv-groups, keep-recurrent-heads, keep-state-channels, keep-experts, drop-layers or budget)
 // RUN: not ls %t/bad
