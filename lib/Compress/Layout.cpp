@@ -49,7 +49,7 @@ Layout::Layout(mlir::ModuleOp module, const std::vector<LinearMap> &maps,
     for (const ChannelProducer &producer : group.producers)
       if (int64_t own = group.keptOf(producer, kept);
           isUneven(group.kind) && own < producer.rows)
-        outputs[nameOf(maps[producer.map].name)] = own;
+        unevenOutputs[nameOf(maps[producer.map].name)] = own;
   for (auto [mixture, kept] : llvm::zip(mixtures, experts))
     if (plans[mixture.router].structure == &keptExpertsStructure())
       fewer[maps[mixture.router].name] = {mixture, kept};
@@ -280,7 +280,7 @@ std::vector<std::string> Layout::notes(const Json &config) const {
   for (const auto &[group, kept] : narrowed)
     if (std::string note = group.kind->note(kept, config); !note.empty())
       found.insert(std::move(note));
-  if (!outputs.empty())
+  if (!unevenOutputs.empty())
     found.insert("layers of several widths (key 'linnet.outputs' in "
                  "config.json), which other programs do not read");
   return {found.begin(), found.end()};
@@ -293,7 +293,7 @@ Status Layout::configure(Json &config, const std::string &file) const {
       if (Status status = group.kind->configure(group, kept, config, file);
           !status)
         return status;
-  for (const auto &[name, count] : outputs)
+  for (const auto &[name, count] : unevenOutputs)
     config["linnet"]["outputs"][name] = count;
   for (const auto &[pointer, value] : edit)
     config[Json::json_pointer(pointer)] = value;

@@ -83,7 +83,7 @@ private:
   std::vector<Narrowed> narrowed;
   std::set<const ChannelKind *> uneven;
   /// What is left of such producers, by what they are called.
-  std::map<std::string, int64_t> outputs;
+  std::map<std::string, int64_t> unevenOutputs;
   /// Mixtures that lose experts, by the name of their router; all keep as many.
   struct Fewer {
     Mixture mixture;
