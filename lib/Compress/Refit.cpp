@@ -275,7 +275,8 @@ private:
         return status;
       replaced[maps[number].name] = fit->toDense();
     }
-    return {};
+    // What the stage holds for later ones, producers made that are others now.
+    return channels.isEmpty() ? Status() : after.reopen(replaced);
   }
 
   /// Runs the open stage of both models, and fits its maps to what is seen.

@@ -56,6 +56,7 @@ public:
   /// if they do not or there are none.
   std::string obstacle(size_t i) const;
   bool has(size_t i) const { return groups.count(i); }
+  bool isEmpty() const { return groups.empty(); }
 
   /// Adds step `step`, as the original model and the result run it.
   void add(Part part, const StepValues &original, const StepValues &result,
