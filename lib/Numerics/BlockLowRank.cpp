@@ -2,6 +2,8 @@
 
 #include "linnet/Numerics/BlockLowRank.h"
 
+#include "FitOperands.h"
+
 #include "linnet/Numerics/LowRank.h"
 
 #include <algorithm>
@@ -157,13 +159,8 @@ Result<BlockLowRank> fitBlockLowRank(const Matrix &weight, const Matrix *moment,
   int64_t most = std::min(weight.rows(), weight.columns()) / blocks;
   if (rank < 1 || rank > most)
     return makeError("expected a rank of 1 to ", most, ", but got ", rank);
-  if (moment && (moment->rows() != weight.columns() ||
-                 moment->columns() != weight.columns()))
-    return makeError("expected a second moment of ", weight.columns(), " x ",
-                     weight.columns(), ", but got ", moment->rows(), " x ",
-                     moment->columns());
-  if (!isFinite(weight) || (moment && !isFinite(*moment)))
-    return makeError("expected finite entries, but got NaN or infinity");
+  if (Status status = checkFitOperands(weight, moment); !status)
+    return status.error();
   BlockFitter fitter(weight, moment, blocks, rank);
   if (Status status = fitter.prepare(); !status)
     return status.error();

@@ -2,6 +2,8 @@
 
 #include "linnet/Numerics/SeededFit.h"
 
+#include "FitOperands.h"
+
 #include "linnet/Numerics/LowRank.h"
 #include "linnet/Support/SeededBasis.h"
 
@@ -22,12 +24,7 @@ Status check(const Matrix &weights, const Matrix *moment,
   if (basis.terms < 1 || basis.terms > basis.block)
     return makeError("expected 1 to ", basis.block, " terms, but got ",
                      basis.terms);
-  if (moment && (moment->rows() != n || moment->columns() != n))
-    return makeError("expected a second moment of ", n, " x ", n, ", but got ",
-                     moment->rows(), " x ", moment->columns());
-  if (!isFinite(weights) || (moment && !isFinite(*moment)))
-    return makeError("expected finite entries, but got NaN or infinity");
-  return {};
+  return checkFitOperands(weights, moment);
 }
 
 /// The same entries in rows of `columns`.

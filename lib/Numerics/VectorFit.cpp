@@ -2,6 +2,8 @@
 
 #include "linnet/Numerics/VectorFit.h"
 
+#include "FitOperands.h"
+
 #include <algorithm>
 
 namespace linnet {
@@ -9,16 +11,6 @@ namespace {
 
 /// The pull towards the fit without data, relative to the mean diagonal.
 constexpr double kRidge = 1e-9;
-
-Status check(const Matrix &weights, const Matrix *moment) {
-  int64_t n = weights.columns();
-  if (moment && (moment->rows() != n || moment->columns() != n))
-    return makeError("expected a second moment of ", n, " x ", n, ", but got ",
-                     moment->rows(), " x ", moment->columns());
-  if (!isFinite(weights) || (moment && !isFinite(*moment)))
-    return makeError("expected finite entries, but got NaN or infinity");
-  return {};
-}
 
 /// t with (A + r I) t = b + r t0.
 Result<std::vector<double>> solveNear(Matrix a, const std::vector<double> &b,
@@ -85,7 +77,7 @@ Matrix toeplitzNormal(const Matrix &moment, int64_t m) {
 
 Result<std::vector<double>> fitDiagonal(const Matrix &weights,
                                         const Matrix *moment) {
-  if (Status status = check(weights, moment); !status)
+  if (Status status = checkFitOperands(weights, moment); !status)
     return status.error();
   std::vector<double> values;
   for (int64_t i = 0; i < std::min(weights.rows(), weights.columns()); ++i) {
@@ -111,7 +103,7 @@ Matrix diagonalMatrix(const std::vector<double> &values, int64_t rows,
 
 Result<std::vector<double>> fitToeplitz(const Matrix &weights,
                                         const Matrix *moment) {
-  if (Status status = check(weights, moment); !status)
+  if (Status status = checkFitOperands(weights, moment); !status)
     return status.error();
   int64_t m = weights.rows(), n = weights.columns();
   if (m < 1 || n < 1)
@@ -136,7 +128,7 @@ Matrix toeplitzMatrix(const std::vector<double> &values, int64_t rows) {
 
 Result<std::vector<double>> fitCirculant(const Matrix &weights,
                                          const Matrix *moment) {
-  if (Status status = check(weights, moment); !status)
+  if (Status status = checkFitOperands(weights, moment); !status)
     return status.error();
   int64_t n = weights.columns();
   if (n < 1 || weights.rows() != n)
