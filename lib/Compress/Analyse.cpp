@@ -299,13 +299,8 @@ private:
         lowRankStructure().fit(*w, inputs, {{"rank", sensitivity.rank}});
     if (!cut)
       return nameMap(map, cut.error());
-    Result<OpenTap> changed =
-        runner.openWhole(layer, {{map.name, (*cut)->toDense()}});
-    if (!changed)
-      return changed.error();
-    Result<double> score = sample->score([&](size_t other) {
-      return other == layer ? &*changed : &sample->layer(other);
-    });
+    Result<double> score =
+        sample->scoreWith(layer, {{map.name, (*cut)->toDense()}});
     if (!score)
       return score.error();
     sensitivity.damage = *score - base;

@@ -159,13 +159,8 @@ private:
           keptInputsStructure().fit(*w, inputs, {{"kept", width.cut}});
       if (!cut)
         return nameMap(map, cut.error());
-      Result<OpenTap> changed =
-          runner.openWhole(layer, {{map.name, (*cut)->toDense()}});
-      if (!changed)
-        return changed.error();
-      Result<double> score = sample->score([&](size_t other) {
-        return other == layer ? &*changed : &sample->layer(other);
-      });
+      Result<double> score =
+          sample->scoreWith(layer, {{map.name, (*cut)->toDense()}});
       if (!score)
         return score.error();
       width.damage = *score - base;

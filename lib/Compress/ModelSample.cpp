@@ -43,6 +43,16 @@ Result<double> ModelSample::score(Instead instead) const {
   return judge->score(original, *after, windows, Part::Fitted);
 }
 
+Result<double> ModelSample::scoreWith(size_t number,
+                                      const Replacements &instead) const {
+  Result<OpenTap> changed = runner->openWhole(number, instead);
+  if (!changed)
+    return changed.error();
+  return score([&](size_t other) {
+    return other == number ? &*changed : &layers[other];
+  });
+}
+
 Status ModelSample::advance() {
   Status status = runner->advance(next, layers[next], states);
   ++next;

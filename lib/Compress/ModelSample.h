@@ -24,6 +24,8 @@ public:
   /// where that is null, the layer is left out.
   using Instead = llvm::function_ref<const OpenTap *(size_t)>;
   Result<double> score(Instead instead) const;
+  /// The same with others in place of matrices of layer `number`.
+  Result<double> scoreWith(size_t number, const Replacements &instead) const;
   /// Passes the next layer: what comes before is no longer run.
   Status advance();
 
