@@ -56,16 +56,13 @@ Result<ExpertScores> scoreLayer(TapRunner &runner, const Mixture &mixture,
     return opened.error();
   ExpertScores sums{std::vector<double>(size_t(mixture.experts)),
                     std::vector<int64_t>(size_t(mixture.experts))};
-  std::vector<Activations> shown;
-  for (int64_t step = 0; step < windows.batches(); ++step) {
-    std::vector<TokenRange> seen = windows.tokensOf(Part::Fitted, step);
-    if (seen.empty())
-      continue;
-    if (Status status = opened->run(runner.inputsOf(states, step), shown);
-        !status)
-      return status.error();
+  auto addStep = [&](const std::vector<Activations> &shown,
+                     const std::vector<TokenRange> &seen) {
     add(sums, tap, shown, seen, runner.stepTokens());
-  }
+  };
+  if (Status status = runner.runFitted(*opened, states, windows, addStep);
+      !status)
+    return status.error();
   for (size_t e = 0; e < sums.scores.size(); ++e)
     if (sums.tokens[e])
       sums.scores[e] /= double(sums.tokens[e]);

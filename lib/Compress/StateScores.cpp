@@ -2,6 +2,8 @@
 
 #include "StateScores.h"
 
+#include "StageMoments.h"
+
 #include "linnet/Support/Quote.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -36,20 +38,15 @@ Result<std::vector<double>> scoreScan(TapRunner &runner, const ScanState &state,
     return opened.error();
   std::vector<double> queries(size_t(state.queryHeads * state.channels)),
       keys(size_t(state.keyHeads * state.channels));
-  std::vector<Activations> shown;
   int64_t count = 0;
-  for (int64_t step = 0; step < windows.batches(); ++step) {
-    std::vector<TokenRange> seen = windows.tokensOf(Part::Fitted, step);
-    if (seen.empty())
-      continue;
-    if (Status status = opened->run(runner.inputsOf(states, step), shown);
-        !status)
-      return status.error();
+  auto add = [&](const std::vector<Activations> &shown,
+                 const std::vector<TokenRange> &seen) {
     addSquares(shown[tap.query.number], seen, queries);
     addSquares(shown[tap.key.number], seen, keys);
-    for (const TokenRange &range : seen)
-      count += range.last - range.first;
-  }
+    count += countTokens(seen);
+  };
+  if (Status status = runner.runFitted(*opened, states, windows, add); !status)
+    return status.error();
   std::vector<double> scores(size_t(state.units()));
   for (int64_t head = 0; head < state.heads; ++head) {
     auto placeOf = [&](int64_t heads, int64_t n) {

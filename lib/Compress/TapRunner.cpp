@@ -299,6 +299,20 @@ int64_t TapRunner::heldNumbers() const {
 // Steps
 //===----------------------------------------------------------------------===//
 
+Status TapRunner::runFitted(const OpenTap &tap, const HiddenStates &states,
+                            const Windows &windows, SeeStep see) const {
+  std::vector<Activations> shown;
+  for (int64_t step = 0; step < windows.batches(); ++step) {
+    std::vector<TokenRange> seen = windows.tokensOf(Part::Fitted, step);
+    if (seen.empty())
+      continue;
+    if (Status status = tap.run(inputsOf(states, step), shown); !status)
+      return status;
+    see(shown, seen);
+  }
+  return {};
+}
+
 std::vector<const void *> TapRunner::inputsOf(const HiddenStates &states,
                                               int64_t number) const {
   std::vector<const void *> inputs;

@@ -119,6 +119,12 @@ public:
   /// The part of `states` that step `number` takes.
   std::vector<const void *> inputsOf(const HiddenStates &states,
                                      int64_t number) const;
+  /// Runs `tap` of a layer on each step of `states` before it that has tokens
+  /// to fit to, which `see` is given with what the tap shows.
+  using SeeStep = llvm::function_ref<void(const std::vector<Activations> &,
+                                          const std::vector<TokenRange> &)>;
+  Status runFitted(const OpenTap &tap, const HiddenStates &states,
+                   const Windows &windows, SeeStep see) const;
   /// The most numbers for each token that stages of one layer hold at a time.
   int64_t heldNumbers() const;
   bool isEncoder() const { return tapped.isEncoder; }
